@@ -1,0 +1,53 @@
+/*
+ * Ids, enums and every documented limit with its unit: what the module, the
+ * sender and emailgwctl must agree on.
+ */
+#ifndef EG_H
+#define EG_H
+
+#include <apr.h>
+#include <apr_errno.h>
+#include <apr_pools.h>
+#include <apr_time.h>
+
+/* Ids are decimal in JSON and must survive a double: 1 to 2^53 - 1. */
+#define EG_ID_MAX APR_INT64_C(9007199254740991)
+
+/* A message id is a UUIDv7 in text: 36 characters and the NUL. */
+#define EG_UUID_SIZE 37
+
+/* Request bodies. */
+#define EG_BODY_MAX_DEFAULT (36 * 1024 * 1024) /* bytes; base64 of 25 MB fits */
+#define EG_BODY_MAX_LIMIT (64 * 1024 * 1024)   /* bytes; largest settable */
+#define EG_JSON_DEPTH_MAX 32                   /* levels of nesting */
+#define EG_FORM_FIELDS_MAX 10000               /* fields of one form body */
+
+/* One mail. Lengths are in bytes of UTF-8 where not said otherwise. */
+#define EG_MAIL_BYTES_MAX (25 * 1024 * 1024) /* contents and decoded attachments together */
+#define EG_SUBJECT_MAX 998
+#define EG_NAME_MAX 320          /* a display name */
+#define EG_HEADERS_MAX 16384     /* all custom header names and values together */
+#define EG_HEADER_COUNT_MAX 100
+#define EG_TAG_MAX 128
+#define EG_TAG_COUNT_MAX 20
+#define EG_ATTACHMENT_COUNT_MAX 100
+#define EG_FILENAME_MAX 255
+#define EG_SEND_AT_MAX_DAYS 30
+#define EG_TO_MAX_DEFAULT 50
+#define EG_CC_MAX_DEFAULT 50
+#define EG_BCC_MAX_DEFAULT 50
+#define EG_REPLY_TO_MAX_DEFAULT 10
+#define EG_RECIPIENTS_MAX_LIMIT 1000 /* largest settable of the four above */
+
+/* Addresses (RFC 5321 section 4.5.3.1). */
+#define EG_LOCAL_PART_MAX 64
+#define EG_DOMAIN_MAX 253 /* without the trailing dot, as A-labels */
+#define EG_MAILBOX_MAX 254
+
+#define EG_IDEMPOTENCY_KEY_MAX 256 /* characters */
+
+/* GET /api/v1/events. */
+#define EG_EVENTS_COUNT_DEFAULT 5
+#define EG_EVENTS_COUNT_MAX 100
+
+#endif

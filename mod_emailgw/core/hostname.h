@@ -1,0 +1,24 @@
+/*
+ * Domain names: labels, lengths, A-labels (libidn2), public suffixes (libpsl).
+ */
+#ifndef EG_HOSTNAME_H
+#define EG_HOSTNAME_H
+
+#include "eg.h"
+
+/**
+ * A host or domain name, Unicode or A-labels, to lower-case A-labels (IDNA2008,
+ * UTS 46 non-transitional). At least two labels of letters, digits and inner
+ * hyphens, 1 to 63 octets each, 253 in all; the last one not all digits. No
+ * trailing dot, no address literal, no localhost.
+ * @return APR_EINVAL
+ */
+apr_status_t eg_hostname_parse(const char **ascii, const char *text, apr_pool_t *pool);
+
+/** Is name (A-labels) domain itself or below it? */
+int eg_hostname_within(const char *name, const char *domain);
+
+/** A public suffix such as "com" or "co.uk" (ICANN section): nobody's sender domain. */
+int eg_hostname_is_public_suffix(const char *ascii);
+
+#endif
