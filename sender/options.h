@@ -1,0 +1,55 @@
+/*
+ * emailgw-sender.conf: what the sender and emailgwctl are told by the operator.
+ *
+ * Lines of "name = value". A line that begins with # is a comment. A value with
+ * blanks at its ends goes into double quotes, where \" and \\ stand for the
+ * two characters. The later of two lines wins. "include = FILE" may stand once
+ * and not in an included file; FILE is read after the rest, so it wins.
+ */
+#ifndef EGS_OPTIONS_H
+#define EGS_OPTIONS_H
+
+#include "log.h"
+
+#define EGS_OPTIONS_PATH "/etc/emailgw/emailgw-sender.conf"
+
+/* Every option has a default; conf/emailgw-sender.conf is the reference. */
+typedef struct {
+    const char *database;        /* the sender's libpq connection string */
+    const char *admin_database;  /* the owner's, for emailgwctl; NULL: as database */
+    const char *secret_file;
+    const char *sender_key_file; /* private half; the public one has ".pub" behind it */
+    const char *transport;       /* "outbox", "relay:HOST:PORT" or "mx" */
+    const char *outbox;          /* directory */
+    int threads;                 /* 1 to 64 */
+    int claim_batch;             /* messages per claim, 1 to 1000 */
+    apr_interval_time_t lease;   /* 5 s to 1 h */
+    apr_interval_time_t poll;    /* sleep when nothing is due, 10 ms to 10 s */
+    const char *log_file;        /* "-" is standard error */
+    eg_log_level log_level;
+    const char *pid_file;        /* NULL: none is written */
+    int message_retention;       /* days that contents are kept, 1 to 3650 */
+    int event_retention;         /* days that events are kept, 1 to 3650 */
+    const char *include;         /* as given, or NULL */
+} egs_options;
+
+/** Every option as it is when no file names it. */
+void egs_options_defaults(egs_options *options);
+
+/**
+ * The lines of one buffer onto options. Nothing is opened: include is only noted.
+ * @param problem  on APR_EINVAL: "FILE:LINE: what was given and what is allowed"
+ * @param name  what the buffer is called in problem
+ */
+apr_status_t egs_options_parse(egs_options *options, const char **problem, const char *name, const char *text,
+                               apr_size_t length, apr_pool_t *pool);
+
+/**
+ * The file at path and what it includes, over the defaults.
+ * @param problem  on failure: one sentence that names the file
+ * @return APR_EINVAL for a wrong line, else why the file cannot be read
+ */
+apr_status_t egs_options_load(const egs_options **options, const char **problem, const char *path,
+                              apr_pool_t *pool);
+
+#endif
