@@ -1,0 +1,155 @@
+# mod_emailgw. `make help` lists the targets; the packages that they need are listed in t/deps.
+#
+#   SAN=address,undefined   everything with these sanitizers, in a build folder of its own
+#   T='t/api/*.t'           the part of the tests that `make check` runs
+#   DESTDIR=, SYSCONFDIR=   where `make install` puts things
+
+SAN :=
+T :=
+SYSCONFDIR := /etc
+SBINDIR := /usr/sbin
+
+comma := ,
+B := build$(addprefix /san-,$(subst $(comma),-,$(SAN)))
+
+# Only what httpd calls may know httpd.h (t/guard/includes.t): all else is tested without it.
+HTTPD_C := $(wildcard $(patsubst %,mod_emailgw/%.c,\
+    mod_emailgw config request response store committer tracking smtp_listener status))
+CORE_C := $(wildcard mod_emailgw/core/*.c)
+MODULE_C := $(filter-out $(HTTPD_C),$(wildcard mod_emailgw/*.c)) $(wildcard mod_emailgw/commands/*.c)
+SENDER_C := $(filter-out sender/main.c sender/ctl.c,$(wildcard sender/*.c))
+CTL_C := $(wildcard sender/ctl.c sender/ctl/*.c)
+UNIT_C := $(wildcard t/unit/*_test.c)
+FUZZ_C := $(wildcard t/fuzz/fuzz_*.c)
+SOURCES := $(CORE_C) $(HTTPD_C) $(MODULE_C) $(SENDER_C) $(wildcard sender/main.c) $(CTL_C)
+SQL := $(sort $(wildcard sql/migrations/*.sql)) $(sort $(wildcard sql/functions/*.sql)) sql/roles.sql
+
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+ARCHIVES := $(B)/libegs.a $(B)/libegm.a $(B)/libeg.a
+PROGRAMS := $(B)/mod_emailgw.so $(B)/emailgw-sender $(B)/emailgwctl
+UNITS := $(patsubst %.c,$(B)/%,$(UNIT_C))
+REPLAYS := $(patsubst t/fuzz/fuzz_%.c,$(B)/t/fuzz/replay_%,$(FUZZ_C))
+FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(FUZZ_C))
+
+# Asked for at the first compilation, not before: the packages may not be there yet.
+once = $(eval $(1) := $(2))$($(1))
+LIBRARIES := apr-1 apr-util-1 jansson libcurl gmime-3.0 libcares libpsl libidn2 libpq openssl
+PKG_CFLAGS = $(call once,PKG_CFLAGS,$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBRARIES))))
+PKG_LIBS = $(call once,PKG_LIBS,$(shell pkg-config --libs $(LIBRARIES)))
+HTTPD_CFLAGS = $(call once,HTTPD_CFLAGS,-isystem $(shell apxs -q INCLUDEDIR))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
+OPTIMIZE := -O2 -g
+HARDEN := -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+INCLUDE := -Imod_emailgw/core -Imod_emailgw -Isender
+COMPILE = $(CC) -std=gnu11 $(OPTIMIZE) $(HARDEN) $(SANITIZE) $(WARNINGS) -fPIC -pthread $(INCLUDE) \
+    $(PKG_CFLAGS) $(HTTPD_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) $(OPTIMIZE) $(SANITIZE) -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
+
+all: $(PROGRAMS) ## build the module, the sender and emailgwctl into build/
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+deps: ## install the Debian packages that building and running need
+	@t/deps run
+deps-test:
+	@t/deps test
+deps-dev:
+	@t/deps dev
+
+run: all ## start an instance, send one mail through it, leave it running
+	@EG_BUILD=$(B) t/demo build/run
+
+stop: ## end what `make run` started
+	@t/instance down build/run
+
+check: deps-test all $(UNITS) $(REPLAYS) ## all tests, or those of T='t/api/*.t'
+	@EG_BUILD=$(B) EG_SAN=$(SAN) t/lib/check $(T)
+
+check-units: deps-test $(UNITS) $(REPLAYS) ## unit tests and fuzz corpora alone: no servers
+	@EG_BUILD=$(B) EG_SAN=$(SAN) t/lib/check $(UNIT_C) $(FUZZ_C)
+
+lint: deps-dev deps-test $(B)/sql.c ## warnings as errors, cppcheck
+	@set -e; for file in $(SOURCES) $(UNIT_C) $(FUZZ_C) $(B)/sql.c; do \
+	    $(COMPILE) -Werror -fsyntax-only $$file; done
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --suppress=nullPointerRedundantCheck --error-exitcode=1 $(INCLUDE) $(SOURCES)
+
+format: deps-dev ## lay the C sources out by .clang-format
+	clang-format -i $(SOURCES) $(wildcard mod_emailgw/*.h mod_emailgw/core/*.h sender/*.h sender/ctl/*.h) \
+	    $(wildcard t/unit/*.[ch] t/fuzz/*.c)
+
+fuzz: deps-dev $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS=60
+	@set -e; for fuzzer in $(FUZZERS); do \
+	    corpus=t/fuzz/corpus/$${fuzzer##*/fuzz_}; found=build/fuzz/found/$${fuzzer##*/}; \
+	    mkdir -p $$found; echo "== $$fuzzer"; \
+	    $$fuzzer -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=$$found/ $$found $$corpus; done
+
+log-ids: ## give the EGLOGNO()s without a number their numbers
+	@t/lib/log-ids
+
+install: all ## install the three and example configurations (DESTDIR is honoured)
+	install -D -m 644 $(B)/mod_emailgw.so "$(DESTDIR)$$(apxs -q LIBEXECDIR)/mod_emailgw.so"
+	install -D -m 755 -t "$(DESTDIR)$(SBINDIR)" $(B)/emailgw-sender $(B)/emailgwctl
+	install -D -m 644 -t "$(DESTDIR)$(SYSCONFDIR)/emailgw/examples" conf/*
+
+clean: ## remove build/, stopping what `make run` started
+	@t/instance down build/run
+	rm -rf build
+
+$(B)/libeg.a: $(call objects,$(CORE_C))
+$(B)/libegm.a: $(call objects,$(MODULE_C))
+$(B)/libegs.a: $(call objects,$(SENDER_C))
+$(ARCHIVES): $(B)/sources
+	rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+$(B)/mod_emailgw.so: $(call objects,$(HTTPD_C) $(MODULE_C)) $(B)/libeg.a
+	$(LINK) -shared -o $@ $(filter %.o,$^) $(B)/libeg.a $(PKG_LIBS)
+$(B)/emailgw-sender: $(call objects,sender/main.c) $(B)/libegs.a $(B)/libeg.a
+	$(LINK) -pie -o $@ $^ $(PKG_LIBS)
+$(B)/emailgwctl: $(call objects,$(CTL_C)) $(B)/sql.o $(B)/libegs.a $(B)/libeg.a
+	$(LINK) -pie -o $@ $^ $(PKG_LIBS)
+
+$(UNITS): $(B)/t/unit/%: $(B)/t/unit/%.o $(ARCHIVES)
+	$(LINK) -pie -o $@ $^ $(PKG_LIBS) $$(pkg-config --libs cmocka)
+$(REPLAYS): $(B)/t/fuzz/replay_%: $(B)/t/fuzz/fuzz_%.o $(B)/t/fuzz/replay.o $(ARCHIVES)
+	$(LINK) -pie -o $@ $^ $(PKG_LIBS)
+# clang's own objects: coverage must reach the parsers, not only the harness.
+$(FUZZERS): build/fuzz/%: t/fuzz/%.c $(CORE_C) $(MODULE_C) $(SENDER_C) | deps-dev
+	@mkdir -p $(@D)
+	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -pthread \
+	    $(INCLUDE) $(PKG_CFLAGS) $(HTTPD_CFLAGS) -ffunction-sections -Wl,--gc-sections \
+	    -o $@ $(filter %.c,$^) $(PKG_LIBS)
+
+# C string literals of all SQL, in the order in which emailgwctl runs it.
+quote = sed 's/[\\"]/\\&/g; s/^/        "/; s/$$/\\n"/'
+$(B)/sql.c: $(SQL) $(B)/sources
+	@mkdir -p $(@D)
+	@{ echo '#include "ctl/sql.h"'; \
+	for kind in migrations functions; do \
+	    echo; echo "const egs_sql_file egs_sql_$$kind[] = {"; \
+	    for file in $(filter %.sql,$^); do case $$file in sql/$$kind/*) \
+	        echo "    { \"$$(basename $$file .sql)\","; $(quote) $$file; echo '    },' ;; esac; done; \
+	    echo '    { NULL, NULL }'; echo '};'; \
+	done; \
+	echo; echo 'const char egs_sql_roles[] ='; $(quote) sql/roles.sql; echo '        "";'; } >$@.new
+	@mv $@.new $@
+
+$(B)/%.o: %.c | deps
+	@mkdir -p $(@D)
+	$(COMPILE) -MMD -MP -c -o $@ $<
+$(B)/%.o: $(B)/%.c | deps
+	$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Changes when a file comes or goes: so an archive holds no object whose source is gone.
+$(B)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SOURCES) $(SQL)' | cmp -s - $@ || echo '$(SOURCES) $(SQL)' >$@
+
+FORCE:
+.PHONY: all help deps deps-test deps-dev run stop check check-units lint format fuzz log-ids install clean FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_C) $(FUZZ_C) t/fuzz/replay.c) $(B)/sql.d
