@@ -15,8 +15,8 @@
 
 /* Every option has a default; conf/emailgw-sender.conf is the reference. */
 typedef struct {
-    const char *database;        /* the sender's libpq connection string */
-    const char *admin_database;  /* the owner's, for emailgwctl; NULL: as database */
+    const char *database;       /* the sender's libpq connection string */
+    const char *admin_database; /* the owner's, for emailgwctl; NULL: as database */
     const char *secret_file;
     const char *sender_key_file; /* private half; the public one has ".pub" behind it */
     const char *transport;       /* "outbox", "relay:HOST:PORT" or "mx" */
@@ -27,10 +27,10 @@ typedef struct {
     apr_interval_time_t poll;    /* sleep when nothing is due, 10 ms to 10 s */
     const char *log_file;        /* "-" is standard error */
     eg_log_level log_level;
-    const char *pid_file;        /* NULL: none is written */
-    int message_retention;       /* days that contents are kept, 1 to 3650 */
-    int event_retention;         /* days that events are kept, 1 to 3650 */
-    const char *include;         /* as given, or NULL */
+    const char *pid_file;  /* NULL: none is written */
+    int message_retention; /* days that contents are kept, 1 to 3650 */
+    int event_retention;   /* days that events are kept, 1 to 3650 */
+    const char *include;   /* as given, or NULL */
 } egs_options;
 
 /** Every option as it is when no file names it. */

@@ -1,0 +1,380 @@
+#include "options.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include <apr_file_io.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#define FILE_MAX (256 * 1024) /* bytes: far more than every option said a hundred times */
+#define SHOWN_MAX 60          /* bytes of a wrong value that are repeated in the message */
+
+typedef enum {
+    TEXT,      /* anything that is not empty */
+    OPTIONAL,  /* the same; empty is NULL */
+    TRANSPORT, /* outbox | relay:HOST:PORT | mx */
+    COUNT,     /* min to max */
+    DAYS,      /* min to max, "7" or "7d" */
+    DURATION,  /* min to max in microseconds, with a unit */
+    LEVEL
+} option_kind;
+
+typedef struct {
+    const char *key;
+    option_kind kind;
+    apr_size_t offset; /* into egs_options */
+    apr_int64_t min, max;
+    const char *fallback; /* as one would write it */
+    const char *allowed, *help;
+} option;
+
+#define AT(member) offsetof(egs_options, member)
+#define MILLISECONDS(n) (APR_INT64_C(n) * 1000)
+#define SECONDS(n) (APR_INT64_C(n) * APR_USEC_PER_SEC)
+#define STRING "a text that is not empty"
+#define PATH "the path of a file"
+
+static const option options_known[] = {
+    { "database", TEXT, AT(database), 0, 0, "dbname=emailgw user=emailgw_sender", STRING,
+      "libpq connection string of the sender" },
+    { "admin_database", OPTIONAL, AT(admin_database), 0, 0, "", STRING,
+      "libpq connection string of the owner, for emailgwctl" },
+    { "secret_file", TEXT, AT(secret_file), 0, 0, "/etc/emailgw/secret", PATH,
+      "keys that module and sender share" },
+    { "sender_key_file", TEXT, AT(sender_key_file), 0, 0, "/etc/emailgw/sender.key", PATH,
+      "key that opens the domains' DKIM keys" },
+    { "transport", TRANSPORT, AT(transport), 0, 0, "outbox", "outbox, relay:HOST:PORT or mx",
+      "where mails go" },
+    { "outbox", TEXT, AT(outbox), 0, 0, "/var/spool/emailgw/outbox", "the path of a directory",
+      "where the transport outbox writes" },
+    { "threads", COUNT, AT(threads), 1, 64, "2", "1 to 64", "threads that take and deliver mails" },
+    { "claim_batch", COUNT, AT(claim_batch), 1, 1000, "100", "1 to 1000", "mails taken at once by a thread" },
+    { "lease", DURATION, AT(lease), SECONDS(5), SECONDS(3600), "15min",
+      "5s to 1h, with a unit (ms, s, min, h, d)", "time after which another sender may take over a mail" },
+    { "poll", DURATION, AT(poll), MILLISECONDS(10), SECONDS(10), "100ms",
+      "10ms to 10s, with a unit (ms, s, min, h, d)", "sleep of a thread that found nothing due" },
+    { "log_file", TEXT, AT(log_file), 0, 0, "-", "the path of a file, or - for standard error",
+      "where log lines go" },
+    { "log_level", LEVEL, AT(log_level), 0, 0, "info", "err, warn, info or debug", "what is logged" },
+    { "pid_file", OPTIONAL, AT(pid_file), 0, 0, "", PATH, "written when the sender is ready" },
+    { "message_retention", DAYS, AT(message_retention), 1, 3650, "7d", "1d to 3650d",
+      "how long mails are kept" },
+    { "event_retention", DAYS, AT(event_retention), 1, 3650, "90d", "1d to 3650d",
+      "how long events are kept" },
+    { "include", TEXT, AT(include), 0, 0, NULL, PATH, "another file, read after this one" },
+};
+
+static const char *const level_names[] = { "err", "warn", "info", "debug" };
+
+/* Digits from *text on; *text is left behind them. Refused: none, or over 15 digits. */
+static apr_status_t scan_number(apr_int64_t *number, const char **text)
+{
+    const char *digit = *text;
+    apr_int64_t sum = 0;
+
+    while (apr_isdigit(*digit) && digit - *text < 16) {
+        sum = sum * 10 + (*digit++ - '0');
+    }
+    if (digit == *text || digit - *text > 15) {
+        return APR_EINVAL;
+    }
+    *text = digit;
+    *number = sum;
+    return APR_SUCCESS;
+}
+
+static apr_status_t parse_duration(apr_int64_t *microseconds, const char *text)
+{
+    static const struct {
+        const char *name;
+        apr_int64_t microseconds;
+    } units[] = {
+        { "ms", MILLISECONDS(1) }, { "s", SECONDS(1) },     { "min", SECONDS(60) },
+        { "h", SECONDS(3600) },    { "d", SECONDS(86400) },
+    };
+    apr_int64_t number;
+
+    if (scan_number(&number, &text) != APR_SUCCESS) {
+        return APR_EINVAL;
+    }
+    while (*text == ' ') {
+        text++;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(text, units[i].name) == 0 && number <= APR_INT64_MAX / units[i].microseconds) {
+            *microseconds = number * units[i].microseconds;
+            return APR_SUCCESS;
+        }
+    }
+    return APR_EINVAL;
+}
+
+/* relay:HOST:PORT is judged by its form here; the host is looked up when mails go there. */
+static int is_transport(const char *text)
+{
+    const char *port = strrchr(text, ':');
+    const char *host = text + strlen("relay:");
+    apr_int64_t number;
+
+    if (strcmp(text, "outbox") == 0 || strcmp(text, "mx") == 0) {
+        return 1;
+    }
+    if (strncmp(text, "relay:", strlen("relay:")) != 0 || port <= host ||
+        strcspn(host, " \t\"'/@") != strlen(host)) {
+        return 0;
+    }
+    port++;
+    return scan_number(&number, &port) == APR_SUCCESS && *port == '\0' && number >= 1 && number <= 65535;
+}
+
+static apr_status_t parse_level(eg_log_level *level, const char *text)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
+        if (strcmp(text, level_names[i]) == 0) {
+            *level = (eg_log_level)i;
+            return APR_SUCCESS;
+        }
+    }
+    return APR_EINVAL;
+}
+
+/* A number within the bounds of its row, to where the row points. */
+static apr_status_t set_number(egs_options *options, const option *row, const char *text)
+{
+    char *member = (char *)options + row->offset;
+    apr_int64_t number;
+
+    if (row->kind == DURATION) {
+        if (parse_duration(&number, text) != APR_SUCCESS || number < row->min || number > row->max) {
+            return APR_EINVAL;
+        }
+        *(apr_interval_time_t *)(void *)member = number;
+        return APR_SUCCESS;
+    }
+    if (scan_number(&number, &text) != APR_SUCCESS || number < row->min || number > row->max) {
+        return APR_EINVAL;
+    }
+    if (*text != '\0' && !(row->kind == DAYS && strcmp(text, "d") == 0)) {
+        return APR_EINVAL;
+    }
+    *(int *)(void *)member = (int)number;
+    return APR_SUCCESS;
+}
+
+static apr_status_t set(egs_options *options, const option *row, const char *text)
+{
+    const char **member = (const char **)(void *)((char *)options + row->offset);
+
+    switch (row->kind) {
+    case TRANSPORT:
+        if (!is_transport(text)) {
+            return APR_EINVAL;
+        }
+        *member = text;
+        return APR_SUCCESS;
+    case TEXT:
+        if (*text == '\0') {
+            return APR_EINVAL;
+        }
+        *member = text;
+        return APR_SUCCESS;
+    case OPTIONAL:
+        *member = *text != '\0' ? text : NULL;
+        return APR_SUCCESS;
+    case LEVEL:
+        return parse_level(&options->log_level, text);
+    default:
+        return set_number(options, row, text);
+    }
+}
+
+void egs_options_defaults(egs_options *options)
+{
+    memset(options, 0, sizeof *options);
+    for (size_t i = 0; i < sizeof options_known / sizeof *options_known; i++) {
+        if (options_known[i].fallback != NULL) {
+            set(options, &options_known[i], options_known[i].fallback);
+        }
+    }
+}
+
+static const option *find_option(const char *key)
+{
+    for (size_t i = 0; i < sizeof options_known / sizeof *options_known; i++) {
+        if (strcmp(key, options_known[i].key) == 0) {
+            return &options_known[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *all_keys(apr_pool_t *pool)
+{
+    const char *list = options_known[0].key;
+
+    for (size_t i = 1; i < sizeof options_known / sizeof *options_known; i++) {
+        list = apr_pstrcat(pool, list, ", ", options_known[i].key, NULL);
+    }
+    return list;
+}
+
+/* A value as it is repeated in a message: short, one line, printable. */
+static const char *shown(const char *value, apr_pool_t *pool)
+{
+    char *copy = apr_pstrndup(pool, value, SHOWN_MAX);
+
+    for (char *at = copy; *at != '\0'; at++) {
+        if (!apr_isprint(*at)) {
+            *at = '?';
+        }
+    }
+    return strlen(value) > SHOWN_MAX ? apr_pstrcat(pool, copy, "...", NULL) : copy;
+}
+
+/* "value" with \" and \\, and behind it nothing but a comment. */
+static apr_status_t unquote(const char **value, const char *text, apr_pool_t *pool)
+{
+    char *copy = apr_palloc(pool, strlen(text) + 1), *to = copy;
+    const char *from = text + 1;
+
+    while (*from != '"') {
+        if (*from == '\\' && (from[1] == '"' || from[1] == '\\')) {
+            from++;
+        }
+        if (*from == '\0') {
+            return APR_EINVAL;
+        }
+        *to++ = *from++;
+    }
+    *to = '\0';
+    from++;
+    while (apr_isspace(*from)) {
+        from++;
+    }
+    if (*from != '\0' && *from != '#') {
+        return APR_EINVAL;
+    }
+    *value = copy;
+    return APR_SUCCESS;
+}
+
+/* Without blanks at both ends, in place. */
+static char *trim(char *text)
+{
+    apr_size_t length;
+
+    while (apr_isspace(*text)) {
+        text++;
+    }
+    length = strlen(text);
+    while (length > 0 && apr_isspace(text[length - 1])) {
+        text[--length] = '\0';
+    }
+    return text;
+}
+
+/* One line, not empty and no comment. On failure, problem has no file and line yet. */
+static apr_status_t parse_line(egs_options *options, const char **problem, char *line, apr_pool_t *pool)
+{
+    char *equals = strchr(line, '=');
+    const char *key, *value;
+    const option *row;
+
+    if (equals == NULL) {
+        *problem = apr_psprintf(pool, "\"%s\" is no line of the form name = value", shown(line, pool));
+        return APR_EINVAL;
+    }
+    *equals = '\0';
+    key = trim(line);
+    value = trim(equals + 1);
+    row = find_option(key);
+    if (row == NULL) {
+        *problem =
+            apr_psprintf(pool, "unknown option \"%s\"; known are %s", shown(key, pool), all_keys(pool));
+        return APR_EINVAL;
+    }
+    if (*value == '"' && unquote(&value, value, pool) != APR_SUCCESS) {
+        *problem = apr_psprintf(pool, "%s: the quoted value does not end with its line", key);
+        return APR_EINVAL;
+    }
+    if (row->offset == AT(include) && options->include != NULL) {
+        *problem = "include: one file can be included, and not by an included file";
+        return APR_EINVAL;
+    }
+    if (set(options, row, value) != APR_SUCCESS) {
+        *problem = apr_psprintf(pool, "%s (%s): \"%s\" given, allowed is %s", key, row->help,
+                                shown(value, pool), row->allowed);
+        return APR_EINVAL;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t egs_options_parse(egs_options *options, const char **problem, const char *name, const char *text,
+                               apr_size_t length, apr_pool_t *pool)
+{
+    const char *end = text + length;
+    int number = 0;
+
+    if (memchr(text, '\0', length) != NULL) {
+        *problem = apr_pstrcat(pool, name, ": a NUL byte is in it: no text file", NULL);
+        return APR_EINVAL;
+    }
+    while (text < end) {
+        const char *feed = memchr(text, '\n', (size_t)(end - text));
+        const char *stop = feed != NULL ? feed : end;
+        char *line = trim(apr_pstrmemdup(pool, text, (apr_size_t)(stop - text)));
+        const char *why;
+
+        number++;
+        text = stop + 1;
+        if (*line == '\0' || *line == '#') {
+            continue;
+        }
+        if (parse_line(options, &why, line, pool) != APR_SUCCESS) {
+            *problem = apr_psprintf(pool, "%s:%d: %s", name, number, why);
+            return APR_EINVAL;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+/* The whole of a file onto options. */
+static apr_status_t parse_file(egs_options *options, const char **problem, const char *path, apr_pool_t *pool)
+{
+    char *text = apr_palloc(pool, FILE_MAX + 1), why[128];
+    apr_file_t *file;
+    apr_size_t length;
+    apr_status_t rv;
+
+    rv = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, pool);
+    if (rv != APR_SUCCESS) {
+        *problem = apr_pstrcat(pool, path, ": ", apr_strerror(rv, why, sizeof why), NULL);
+        return rv;
+    }
+    rv = apr_file_read_full(file, text, FILE_MAX + 1, &length);
+    apr_file_close(file);
+    if (rv != APR_EOF) {
+        *problem = rv == APR_SUCCESS ? apr_psprintf(pool, "%s: longer than %d bytes", path, FILE_MAX)
+                                     : apr_pstrcat(pool, path, ": ", apr_strerror(rv, why, sizeof why), NULL);
+        return rv == APR_SUCCESS ? APR_EINVAL : rv;
+    }
+    return egs_options_parse(options, problem, path, text, length, pool);
+}
+
+apr_status_t egs_options_load(const egs_options **options, const char **problem, const char *path,
+                              apr_pool_t *pool)
+{
+    egs_options *loaded = apr_palloc(pool, sizeof *loaded);
+    apr_status_t rv;
+
+    egs_options_defaults(loaded);
+    rv = parse_file(loaded, problem, path, pool);
+    if (rv == APR_SUCCESS && loaded->include != NULL) {
+        rv = parse_file(loaded, problem, loaded->include, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        *options = loaded;
+    }
+    return rv;
+}

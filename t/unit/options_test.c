@@ -1,0 +1,249 @@
+/* egs_options_parse, egs_options_load: every kind of value, every refusal. */
+#include "testpool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include "options.h"
+
+static apr_status_t parse(egs_options *options, const char **problem, const char *text, apr_pool_t *pool)
+{
+    egs_options_defaults(options);
+    return egs_options_parse(options, problem, "test.conf", text, strlen(text), pool);
+}
+
+static void has_defaults(void **state)
+{
+    egs_options options;
+    const char *problem = NULL;
+
+    assert_int_equal(parse(&options, &problem, "", *state), APR_SUCCESS);
+    assert_string_equal(options.database, "dbname=emailgw user=emailgw_sender");
+    assert_null(options.admin_database);
+    assert_string_equal(options.transport, "outbox");
+    assert_int_equal(options.threads, 2);
+    assert_int_equal(options.claim_batch, 100);
+    assert_int_equal(options.lease, apr_time_from_sec(15 * 60));
+    assert_int_equal(options.poll, 100 * 1000);
+    assert_string_equal(options.log_file, "-");
+    assert_int_equal(options.log_level, EG_LOG_INFO);
+    assert_null(options.pid_file);
+    assert_int_equal(options.message_retention, 7);
+    assert_int_equal(options.event_retention, 90);
+    assert_null(options.include);
+}
+
+static void takes_values(void **state)
+{
+    static const char text[] = "# a comment\r\n"
+                               "\n"
+                               "  threads=8\r\n"
+                               "threads = 16\n"
+                               "database = \"host=/run user=a options='-c a=\\\"b\\\\c\\\"' \" # quoted\n"
+                               "admin_database = host=db dbname=a#b\n"
+                               "lease = 90 s\n"
+                               "poll=10ms\n"
+                               "message_retention = 30\n"
+                               "event_retention = 1d\n"
+                               "log_level = debug\n"
+                               "pid_file = /run/one.pid\n"
+                               "pid_file = \"\"\n"
+                               "transport = relay:[2001:db8::1]:2525";
+    egs_options options;
+    const char *problem = NULL;
+
+    assert_int_equal(parse(&options, &problem, text, *state), APR_SUCCESS);
+    assert_int_equal(options.threads, 16);
+    assert_string_equal(options.database, "host=/run user=a options='-c a=\"b\\c\"' ");
+    assert_string_equal(options.admin_database, "host=db dbname=a#b");
+    assert_int_equal(options.lease, apr_time_from_sec(90));
+    assert_int_equal(options.poll, 10 * 1000);
+    assert_int_equal(options.message_retention, 30);
+    assert_int_equal(options.event_retention, 1);
+    assert_int_equal(options.log_level, EG_LOG_DEBUG);
+    assert_null(options.pid_file);
+    assert_string_equal(options.transport, "relay:[2001:db8::1]:2525");
+}
+
+static const struct {
+    const char *text;
+    const char *says; /* part of the problem; NULL: taken */
+} lines[] = {
+    { "threads = 1", NULL },
+    { "threads = 64", NULL },
+    { "threads = 0", "\"0\" given, allowed is 1 to 64" },
+    { "threads = 65", "allowed is 1 to 64" },
+    { "threads = -1", "allowed is 1 to 64" },
+    { "threads = 2x", "allowed is 1 to 64" },
+    { "threads = 2d", "allowed is 1 to 64" },
+    { "threads =", "\"\" given" },
+    { "threads = 99999999999999999999", "allowed is 1 to 64" },
+    { "claim_batch = 1001", "1 to 1000" },
+    { "lease = 5s", NULL },
+    { "lease = 1h", NULL },
+    { "lease = 60min", NULL },
+    { "lease = 61min", "5s to 1h, with a unit" },
+    { "lease = 4999ms", "5s to 1h" },
+    { "lease = 900", "with a unit" },
+    { "lease = 15 minutes", "with a unit" },
+    { "lease = 999999999999999d", "5s to 1h" },
+    { "poll = 9ms", "10ms to 10s" },
+    { "poll = 10s", NULL },
+    { "message_retention = 0d", "1d to 3650d" },
+    { "message_retention = 7h", "1d to 3650d" },
+    { "message_retention = 7dd", "1d to 3650d" },
+    { "transport = mx", NULL },
+    { "transport = relay:mail.example.com:25", NULL },
+    { "transport = relay:mail.example.com", "outbox, relay:HOST:PORT or mx" },
+    { "transport = relay::25", "outbox, relay:HOST:PORT or mx" },
+    { "transport = relay:a b:25", "outbox, relay:HOST:PORT or mx" },
+    { "transport = relay:a:0", "outbox, relay:HOST:PORT or mx" },
+    { "transport = relay:a:65536", "outbox, relay:HOST:PORT or mx" },
+    { "transport = relay:a:", "outbox, relay:HOST:PORT or mx" },
+    { "transport = OUTBOX", "outbox, relay:HOST:PORT or mx" },
+    { "transport = smtp", "\"smtp\" given" },
+    { "log_level = warn", NULL },
+    { "log_level = loud", "err, warn, info or debug" },
+    { "outbox = ", "path of a directory" },
+    { "outbox = \"/a b\"", NULL },
+    { "outbox = \"/a b", "does not end with its line" },
+    { "outbox = \"/a b\" c", "does not end with its line" },
+    { "outbox = \"/a\\", "does not end with its line" },
+    { "outbox = \"/a\\\"", "does not end with its line" },
+    { "colour = red", "unknown option \"colour\"; known are database," },
+    { "Threads = 2", "unknown option" },
+    { "= 2", "unknown option \"\"" },
+    { "threads 2", "no line of the form name = value" },
+    { "\001\002\177", "\"???\" is no line" },
+};
+
+static void takes_or_refuses_lines(void **state)
+{
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        egs_options options;
+        const char *problem = NULL;
+        apr_status_t rv = parse(&options, &problem, apr_pstrcat(*state, "#\n", lines[i].text, NULL), *state);
+
+        print_message("# %s\n", lines[i].text);
+        if (lines[i].says == NULL) {
+            assert_int_equal(rv, APR_SUCCESS);
+            continue;
+        }
+        assert_int_equal(rv, APR_EINVAL);
+        assert_non_null(strstr(problem, lines[i].says));
+        assert_memory_equal(problem, "test.conf:", strlen("test.conf:"));
+    }
+}
+
+static void names_the_line(void **state)
+{
+    egs_options options;
+    const char *problem = NULL;
+
+    assert_int_equal(parse(&options, &problem, "threads = 2\n\n# x\n  poll = soon\n", *state), APR_EINVAL);
+    assert_memory_equal(problem, "test.conf:4: poll", strlen("test.conf:4: poll"));
+    assert_int_equal(parse(&options, &problem, "include = /a\ninclude = /b", *state), APR_EINVAL);
+    assert_memory_equal(problem, "test.conf:2: include: one file", strlen("test.conf:2: include: one file"));
+    assert_int_equal(egs_options_parse(&options, &problem, "test.conf", "a\0b", 3, *state), APR_EINVAL);
+    assert_non_null(strstr(problem, "NUL"));
+}
+
+static const char *write_file(const char *directory, const char *name, const char *text, apr_pool_t *pool)
+{
+    const char *path = apr_pstrcat(pool, directory, "/", name, NULL);
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    return path;
+}
+
+static void loads_the_included_file_last(void **state)
+{
+    apr_pool_t *pool = *state;
+    char directory[] = "/tmp/options_test.XXXXXX";
+    const egs_options *options = NULL;
+    const char *problem = NULL, *more, *first;
+
+    assert_non_null(mkdtemp(directory));
+    more = write_file(directory, "more.conf", "threads = 3\n", pool);
+    first = write_file(directory, "first.conf",
+                       apr_pstrcat(pool, "include = ", more, "\nthreads = 4\nclaim_batch = 5\n", NULL), pool);
+    assert_int_equal(egs_options_load(&options, &problem, first, pool), APR_SUCCESS);
+    assert_int_equal(options->threads, 3);
+    assert_int_equal(options->claim_batch, 5);
+
+    write_file(directory, "more.conf", "include = /x\n", pool);
+    assert_int_equal(egs_options_load(&options, &problem, first, pool), APR_EINVAL);
+    assert_non_null(strstr(problem, "more.conf:1: include"));
+    assert_int_equal(unlink(more), 0);
+    assert_true(APR_STATUS_IS_ENOENT(egs_options_load(&options, &problem, first, pool)));
+    assert_non_null(strstr(problem, "more.conf"));
+    assert_int_equal(options->threads, 3);
+
+    assert_int_equal(unlink(first), 0);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+/* Each "#name = value" of the reference is a default: with the # taken away nothing changes. */
+static void reference_gives_the_defaults(void **state)
+{
+    apr_pool_t *pool = *state;
+    const char *problem = NULL;
+    egs_options told, defaults;
+    char line[1024];
+    int names = 0;
+    FILE *file = fopen("conf/emailgw-sender.conf", "r");
+
+    assert_non_null(file);
+    egs_options_defaults(&defaults);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (line[0] == '#' && line[1] >= 'a' && line[1] <= 'z') {
+            egs_options_defaults(&told);
+            print_message("# %s", line + 1);
+            assert_int_equal(egs_options_parse(&told, &problem, "conf", line + 1, strlen(line + 1), pool),
+                             APR_SUCCESS);
+            names++;
+            if (told.include != NULL) {
+                continue;
+            }
+            assert_string_equal(told.database, defaults.database);
+            assert_null(told.admin_database);
+            assert_string_equal(told.secret_file, defaults.secret_file);
+            assert_string_equal(told.sender_key_file, defaults.sender_key_file);
+            assert_string_equal(told.transport, defaults.transport);
+            assert_string_equal(told.outbox, defaults.outbox);
+            assert_int_equal(told.threads, defaults.threads);
+            assert_int_equal(told.claim_batch, defaults.claim_batch);
+            assert_int_equal(told.lease, defaults.lease);
+            assert_int_equal(told.poll, defaults.poll);
+            assert_string_equal(told.log_file, defaults.log_file);
+            assert_int_equal(told.log_level, defaults.log_level);
+            assert_null(told.pid_file);
+            assert_int_equal(told.message_retention, defaults.message_retention);
+            assert_int_equal(told.event_retention, defaults.event_retention);
+        }
+    }
+    fclose(file);
+    assert_int_equal(names, 16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EG_TEST(has_defaults),
+        EG_TEST(takes_values),
+        EG_TEST(takes_or_refuses_lines),
+        EG_TEST(names_the_line),
+        EG_TEST(loads_the_included_file_last),
+        EG_TEST(reference_gives_the_defaults),
+    };
+
+    return EG_TEST_RUN(tests);
+}
