@@ -1,0 +1,34 @@
+-- check_quota: may an account send p_count more now?
+-- NULL when it may, else which limit stands against it and when that ends:
+-- "hour", 500, the start of the next hour.
+-- Exact also for concurrent requests: near a limit they take turns, by a lock on
+-- the account until commit. "Near" is farther than all requests in flight can
+-- jump at once, so those that do not wait cannot reach the limit.
+CREATE FUNCTION emailgw_api.check_quota(p_account_id bigint, p_count integer, p_hour bigint, p_day bigint,
+                                        p_month bigint,
+                                        OUT period text, OUT allowed bigint, OUT ends_at timestamptz)
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    c_near CONSTANT integer := 20000; -- recipients in flight at most: 128 batches of 3 mails to 50
+    v_used record;
+    v_locked boolean := false;
+BEGIN
+    LOOP
+        SELECT * INTO v_used FROM emailgw_api.used_quota(p_account_id, now());
+        period := CASE WHEN v_used.hour + p_count > p_hour THEN 'hour'
+                       WHEN v_used.day + p_count > p_day THEN 'day'
+                       WHEN v_used.month + p_count > p_month THEN 'month' END;
+        IF period IS NOT NULL THEN
+            allowed := CASE period WHEN 'hour' THEN p_hour WHEN 'day' THEN p_day ELSE p_month END;
+            ends_at := date_trunc(period, now(), 'UTC') + ('1 ' || period)::interval;
+            RETURN;
+        END IF;
+        EXIT WHEN v_locked OR (coalesce(v_used.hour + c_near < p_hour, true)
+                               AND coalesce(v_used.day + c_near < p_day, true)
+                               AND coalesce(v_used.month + c_near < p_month, true));
+        PERFORM pg_advisory_xact_lock(p_account_id);
+        v_locked := true; -- look again: the next statement sees what was committed meanwhile
+    END LOOP;
+END
+$$;

@@ -1,0 +1,44 @@
+-- get_sender_events: GET /api/v1/events: the events of a sender key's domain,
+-- newest first, and how many there are in all.
+--   p_since, p_until  both included, the latter to its whole second; NULL is open
+--   p_type            core/eventtype.h, NULL is all
+-- One row at least: status (see sender_key) and total; event_id is NULL where
+-- there is no event on this page.
+CREATE FUNCTION emailgw_api.get_sender_events(p_account_id bigint, p_key_hash bytea, p_start bigint, p_count integer,
+                                              p_since timestamptz, p_until timestamptz, p_type smallint,
+                                              p_message_id uuid)
+RETURNS TABLE (status integer, total bigint, event_id uuid, type integer, at_us bigint, message_id uuid, email text,
+               detail jsonb, tags text[], list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_key record;
+    v_low uuid := coalesce(uuid7_floor(greatest(p_since, '1970-01-01')), '00000000-0000-0000-0000-000000000000');
+    v_high uuid := coalesce(uuid7_floor(p_until + interval '1 second'), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_total bigint := 0;
+BEGIN
+    SELECT k.status, k.domain_id INTO v_key
+      FROM emailgw_api.sender_key(p_account_id, p_key_hash, 'events') AS k;
+    IF coalesce(v_key.status, 13) = 0 THEN
+        SELECT count(*) INTO v_total FROM event AS e
+         WHERE e.account_id = p_account_id AND e.domain_id = v_key.domain_id
+           AND e.event_id >= v_low AND e.event_id < v_high
+           AND (p_type IS NULL OR e.type = p_type) AND (p_message_id IS NULL OR e.message_id = p_message_id);
+    END IF;
+    RETURN QUERY
+    SELECT coalesce(v_key.status, 13), v_total, p.event_id, p.type::integer,
+           (extract(epoch FROM p.at) * 1000000)::bigint, p.message_id, p.email, p.detail, m.tags,
+           m.list_id, m.subscriber_id, m.journey_id, m.action_id
+      FROM (SELECT) AS always
+      LEFT JOIN (SELECT e.* FROM event AS e
+                  WHERE v_total > 0 AND e.account_id = p_account_id AND e.domain_id = v_key.domain_id
+                    AND e.event_id >= v_low AND e.event_id < v_high
+                    AND (p_type IS NULL OR e.type = p_type) AND (p_message_id IS NULL OR e.message_id = p_message_id)
+                  ORDER BY e.event_id DESC
+                 OFFSET p_start LIMIT p_count) AS p ON true
+      LEFT JOIN message AS m ON m.account_id = p_account_id AND m.message_id = p.message_id
+     ORDER BY p.event_id DESC;
+END
+$$;
+GRANT EXECUTE ON FUNCTION emailgw_api.get_sender_events TO emailgw_module;

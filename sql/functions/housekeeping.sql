@@ -1,0 +1,44 @@
+-- housekeeping: what must be done now and then, by one sender at a time.
+--   p_message_days  keep contents and attachments this long
+--   p_event_days    keep messages, recipients and events this long
+-- leader is false where another is at it. A failure to drop (a long query holds
+-- a partition) is left to the next round.
+CREATE FUNCTION emailgw_api.housekeeping(p_message_days integer, p_event_days integer,
+                                         OUT leader boolean, OUT made integer, OUT dropped integer,
+                                         OUT purged bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+AS $$
+DECLARE
+    v_count bigint;
+BEGIN
+    made := 0;
+    dropped := 0;
+    purged := 0;
+    leader := pg_try_advisory_xact_lock(hashtext('emailgw housekeeping'));
+    IF NOT leader THEN
+        RETURN;
+    END IF;
+
+    made := emailgw_api.make_partitions();
+    BEGIN
+        dropped := emailgw_api.drop_partitions('{content,attachment}', p_message_days)
+                 + emailgw_api.drop_partitions('{message,recipient,event}', greatest(p_event_days, p_message_days));
+    EXCEPTION WHEN lock_not_available THEN
+        dropped := 0;
+    END;
+
+    DELETE FROM idempotency AS i
+     WHERE (i.account_id, i.domain_id, i.endpoint, i.key_hash) IN (
+           SELECT o.account_id, o.domain_id, o.endpoint, o.key_hash FROM idempotency AS o
+            WHERE o.created_at < now() - interval '25 hours' ORDER BY o.created_at LIMIT 20000);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    purged := purged + v_count;
+
+    DELETE FROM usage AS u
+     WHERE u.starts_at < date_trunc('month', now(), 'UTC') - interval '1 day'
+        OR u.period = 'h' AND u.starts_at < now() - interval '2 days';
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    purged := purged + v_count;
+END
+$$;
+GRANT EXECUTE ON FUNCTION emailgw_api.housekeeping TO emailgw_sender;

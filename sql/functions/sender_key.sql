@@ -1,0 +1,25 @@
+-- sender_key: what a sender key stands for, and whether it may be used now.
+--   p_key_hash    SHA-256 of the key
+--   p_permission  what it is about to do: send, webhooks or events
+-- status is 0 or the code of the API reference: 13 no such key or not permitted,
+-- 2 its domain is gone, 12 account disabled, 32 domain not active, 34 account
+-- not verified. No row is a key that does not exist. One place for this rule;
+-- inlined into the functions that use it.
+CREATE FUNCTION emailgw_api.sender_key(p_account_id bigint, p_key_hash bytea, p_permission text)
+RETURNS TABLE (status integer, api_key_id bigint, domain_id bigint, domain_name text,
+               list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint)
+LANGUAGE sql STABLE
+AS $$
+    SELECT CASE WHEN k.permissions <> 'send,webhooks,events'
+                     AND p_permission <> ALL (string_to_array(k.permissions, ',')) THEN 13
+                WHEN d.deleted_at IS NOT NULL THEN 2
+                WHEN a.status = 'disabled' THEN 12
+                WHEN p_permission = 'send' AND d.status NOT IN ('Enabled', 'Warning') THEN 32
+                WHEN a.status = 'unverified' THEN 34
+                ELSE 0 END,
+           k.api_key_id, d.domain_id, d.name, k.list_id, k.subscriber_id, k.journey_id, k.action_id
+      FROM emailgw.api_key AS k
+      JOIN emailgw.domain AS d ON d.account_id = k.account_id AND d.domain_id = k.domain_id
+      JOIN emailgw.account AS a ON a.account_id = k.account_id
+     WHERE k.account_id = p_account_id AND k.key_hash = p_key_hash AND k.deleted_at IS NULL
+$$;
