@@ -1,6 +1,8 @@
 -- The roles that the module and the sender connect as. Run before the
 -- functions, whose files grant EXECUTE to them; privileges.sql closes up after.
 -- A role belongs to the cluster, so it may be there already.
+SET LOCAL check_function_bodies = off; -- functions call each other, whatever their order
+
 DO $$
 DECLARE
     v_role text;

@@ -42,7 +42,7 @@ BEGIN
 
     RETURN QUERY
     UPDATE queue AS q
-       SET ready = false, next_at = now() + make_interval(secs => p_lease_seconds), attempt = q.attempt + 1,
+       SET ready = false, leased = true, next_at = now() + make_interval(secs => p_lease_seconds), attempt = q.attempt + 1,
            first_attempt_at = coalesce(q.first_attempt_at, now())
      WHERE q.ctid = ANY (v_taken)
     RETURNING q.account_id, q.message_id, q.recipient_no::integer, q.attempt::integer, q.email, q.domain_id,

@@ -17,7 +17,7 @@ BEGIN
         SELECT o.*, q.domain_id, q.email, q.counted, q.queued_at
           FROM outcome AS o
           JOIN queue AS q ON q.account_id = o.account_id AND q.message_id = o.message_id
-                         AND q.recipient_no = o.recipient_no AND q.attempt = o.attempt AND NOT q.ready
+                         AND q.recipient_no = o.recipient_no AND q.attempt = o.attempt AND q.leased
          ORDER BY o.account_id, o.message_id, o.recipient_no
            FOR UPDATE OF q
     ), finished AS (
@@ -26,7 +26,7 @@ BEGIN
            AND o.result IN ('delivered', 'bounced')
     ), again AS (
         UPDATE queue AS q
-           SET ready = o.result = 'released', counted = q.counted OR o.result <> 'released',
+           SET ready = o.result = 'released', leased = false, counted = q.counted OR o.result <> 'released',
                next_at = CASE WHEN o.result = 'released' THEN now()
                               ELSE now() + make_interval(secs => coalesce(o.retry_seconds, 60)) END
           FROM owned AS o

@@ -5,7 +5,7 @@ RETURNS void
 LANGUAGE sql VOLATILE
 AS $$
     UPDATE emailgw.queue AS q
-       SET ready = true
+       SET ready = true, leased = false
       FROM (SELECT w.account_id, w.message_id, w.recipient_no FROM emailgw.queue AS w
              WHERE NOT w.ready AND w.next_at <= now()
              ORDER BY w.next_at

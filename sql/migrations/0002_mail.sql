@@ -84,6 +84,7 @@ CREATE TABLE queue (
     email            text NOT NULL,
     lane             integer NOT NULL,         -- hash of the recipient's domain
     ready            boolean NOT NULL,
+    leased           boolean NOT NULL DEFAULT false,
     next_at          timestamptz NOT NULL,
     attempt          smallint NOT NULL DEFAULT 0,
     counted          boolean NOT NULL DEFAULT false, -- its send event is in daily_count

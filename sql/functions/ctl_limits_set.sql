@@ -1,0 +1,30 @@
+-- ctl_limits_set: limits of an account or, with p_group, of a group.
+--   p_hour .. p_domains  NULL is no limit
+--   p_keep               which of hour, day, month, domains to leave as they are
+CREATE FUNCTION emailgw_api.ctl_limits_set(p_username text, p_group text, p_hour bigint, p_day bigint,
+                                           p_month bigint, p_domains bigint, p_keep text[], OUT status text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+AS $$
+BEGIN
+    IF (p_username IS NULL) = (p_group IS NULL) THEN
+        status := 'name either a user or a group';
+        RETURN;
+    END IF;
+    UPDATE account_group
+       SET sends_per_hour = CASE WHEN 'hour' = ANY (p_keep) THEN sends_per_hour ELSE p_hour END,
+           sends_per_day = CASE WHEN 'day' = ANY (p_keep) THEN sends_per_day ELSE p_day END,
+           sends_per_month = CASE WHEN 'month' = ANY (p_keep) THEN sends_per_month ELSE p_month END,
+           max_domains = CASE WHEN 'domains' = ANY (p_keep) THEN max_domains ELSE p_domains END
+     WHERE group_id = emailgw_api.ctl_group(p_group);
+    UPDATE account AS a
+       SET sends_per_hour = CASE WHEN 'hour' = ANY (p_keep) THEN a.sends_per_hour ELSE p_hour END,
+           sends_per_day = CASE WHEN 'day' = ANY (p_keep) THEN a.sends_per_day ELSE p_day END,
+           sends_per_month = CASE WHEN 'month' = ANY (p_keep) THEN a.sends_per_month ELSE p_month END,
+           max_domains = CASE WHEN 'domains' = ANY (p_keep) THEN a.max_domains ELSE p_domains END,
+           own_limits = ARRAY(SELECT n FROM unnest('{hour,day,month,domains}'::text[]) AS n
+                               WHERE n = ANY (a.own_limits) OR n <> ALL (p_keep))
+      FROM directory_username AS u
+     WHERE u.username = p_username AND a.account_id = u.account_id;
+    status := CASE WHEN FOUND OR p_group IS NOT NULL THEN 'ok' ELSE 'unknown user' END;
+END
+$$;
