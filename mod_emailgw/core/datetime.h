@@ -8,8 +8,9 @@
 
 /**
  * Unix seconds ("1617235200"), "YYYY-MM-DD HH:MM:SS" and "YYYY-MM-DD" (UTC),
- * ISO 8601 / RFC 3339 ("2026-01-31T08:00:00Z", fraction and offset allowed).
- * Years 1970 to 9999; dates that do not exist are refused.
+ * ISO 8601 / RFC 3339 ("2026-01-31T08:00:00Z"; fraction and offset allowed,
+ * without an offset it is UTC). Years 1970 to 9999; dates that do not exist are
+ * refused. A leap second is the first second of the next day.
  * @return APR_EINVAL
  */
 apr_status_t eg_datetime_parse(apr_time_t *time, const char *text);

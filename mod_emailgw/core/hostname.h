@@ -9,8 +9,9 @@
 /**
  * A host or domain name, Unicode or A-labels, to lower-case A-labels (IDNA2008,
  * UTS 46 non-transitional). At least two labels of letters, digits and inner
- * hyphens, 1 to 63 octets each, 253 in all; the last one not all digits. No
- * trailing dot, no address literal, no localhost.
+ * hyphens, 1 to 63 octets each, 253 in all; the last one no number, be it
+ * decimal or 0x and hexadecimal (inet_aton would take it for an address). No
+ * trailing dot, no address literal, no localhost nor anything below it.
  * @return APR_EINVAL
  */
 apr_status_t eg_hostname_parse(const char **ascii, const char *text, apr_pool_t *pool);

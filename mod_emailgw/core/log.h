@@ -30,8 +30,9 @@ struct eg_log {
 #define EGLOGNO(n) "EG" #n ": "
 
 /**
- * Write one line. Control characters, DEL and bytes that are not UTF-8 come
- * out as \xNN, so that no value can end the line or begin another; a line is
+ * Write one line. Control characters (also C1, U+2028, U+2029 and those that
+ * turn the reading direction) and bytes that are not UTF-8 come out as \xNN, so
+ * that no value can end the line, begin another or disguise itself; a line is
  * cut at 4,000 bytes. A NULL log writes nothing.
  * @param rv  shown by the host when not APR_SUCCESS
  */
