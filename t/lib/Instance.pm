@@ -107,6 +107,7 @@ sub down {
     my ($class, $dir) = @_;
     return if !-e "$dir/state"; # nothing is up: twice down is no error
     my $it = $class->attach($dir);
+    $it->recover_postgres;
     for my $server (qw(sender httpd postgres)) {
         if (!eval { $it->stop($server); 1 }) {
             print STDERR "t/instance: $@";
@@ -185,6 +186,7 @@ sub set_ids {
 sub start {
     my ($it, $server) = @_;
     my $start = "start_$server";
+    $it->kill($server) if !$it->ids($server); # children that outlived a killed parent
     $it->$start;
 }
 
@@ -253,7 +255,7 @@ sub start_on_port {
         my $problem = $@;
         Instance::Process::gone(1, $it->ids($server));
         $it->kill($server);
-        die $problem if $problem !~ /address already in use|could not bind/i;
+        die $problem if $problem !~ /address already in use|could not bind|shared memory block .* still in use/i;
         $fresh ? delete $it->{$port} : sleep 0.5;
     }
     die "$server finds no free port\n";
@@ -292,6 +294,7 @@ sub start_postgres {
         Instance::Process::run(as_user => 1, argv => [ "$bin/initdb", '-D', $data, '-U', 'postgres',
             qw(-A trust -E UTF8 --locale=C.UTF-8 --no-sync --no-instructions) ]);
     }
+    unlink "$data/postmaster.pid"; # of one that was killed: its pid may live on as a zombie
     $it->start_on_port('postgres', sub {
         write_file("$it->{RUN}/conf/postgresql.conf", Instance::Config::postgres($it), 0644);
         my $id = $it->spawn('postgres', out => "$it->{RUN}/logs/postgres.log",
@@ -299,6 +302,13 @@ sub start_postgres {
         $it->set_ids('postgres', $id);
         $it->await('postgres', $id, "$it->{RUN}/logs/postgres.log", sub { postgres_ready($data, $id) });
     });
+}
+
+# One that was killed left shared memory behind, which only its next start removes.
+sub recover_postgres {
+    my ($it) = @_;
+    return if $it->ids('postgres') || !-e "$it->{RUN}/data/postmaster.pid";
+    eval { $it->start('postgres'); 1 } or print STDERR "t/instance: $@";
 }
 
 # The eighth line of postmaster.pid, below the pid in the first, says so.
@@ -359,6 +369,7 @@ sub random_password {
 sub start_httpd {
     my ($it) = @_;
     return if $it->ids('httpd');
+    unlink "$it->{RUN}/run/httpd.pid";
     $it->start_on_port('httpd', sub {
         write_file("$it->{RUN}/conf/httpd.conf", Instance::Config::httpd($it, "$it->{BUILD}/mod_emailgw.so"), 0644);
         my $id = $it->spawn('httpd', as_user => 0,
