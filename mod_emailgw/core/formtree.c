@@ -146,14 +146,17 @@ static apr_status_t put_value(eg_formtree *tree, const char **problem, const cha
         return APR_EINVAL;
     }
     rv = split_name(&keys, tree, problem, name);
-    for (int i = 0; rv == APR_SUCCESS && i < keys->nelts; i++) {
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (int i = 0; i < keys->nelts; i++) {
         key = resolve_key(tree, parent, APR_ARRAY_IDX(keys, i, const char *));
         if (i < keys->nelts - 1) {
             rv = descend(&parent, tree, problem, name, parent, key);
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
         }
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
     }
     there = json_object_get(parent->object, key);
     if (there != NULL) {
