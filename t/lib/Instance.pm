@@ -152,7 +152,7 @@ sub attach {
 sub save {
     my ($it) = @_;
     write_file("$it->{DIR}/state", join('', map { "$_=$it->{$_}\n" } sort keys %$it), 0600);
-    return if !defined $it->{SENDER_KEY};
+    return if !defined $it->{SENDER_KEY} || !defined $it->{HTTPD_PORT};
     my %value = (
         %$it,
         BASE_URL => "http://127.0.0.1:$it->{HTTPD_PORT}",
@@ -294,7 +294,8 @@ sub start_postgres {
         Instance::Process::run(as_user => 1, argv => [ "$bin/initdb", '-D', $data, '-U', 'postgres',
             qw(-A trust -E UTF8 --locale=C.UTF-8 --no-sync --no-instructions) ]);
     }
-    unlink "$data/postmaster.pid"; # of one that was killed: its pid may live on as a zombie
+    # Of one that was killed, whose pid may live on as a zombie.
+    unlink "$data/postmaster.pid", glob "$it->{RUN}/run/.s.PGSQL.*";
     $it->start_on_port('postgres', sub {
         write_file("$it->{RUN}/conf/postgresql.conf", Instance::Config::postgres($it), 0644);
         my $id = $it->spawn('postgres', out => "$it->{RUN}/logs/postgres.log",
