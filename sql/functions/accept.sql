@@ -7,7 +7,8 @@
 --   p_mail_to, p_mail_cc, p_reply_to, p_headers  as shown to all recipients
 --   p_attachments      [{"filename", "type", "disposition", "contentid"}], contents beside it
 -- status is 0 when it is in the queue, else the code of the API reference (see
--- sender_key; 3, 14, 17) or 409 for an idempotency key with another body.
+-- sender_key; 3, 14, 17), 102 for List-Unsubscribe headers of a domain whose
+-- unsubscribe link is on, or 409 for an idempotency key with another body.
 -- detail is what the message needs: the address for 14, the limit for 17.
 -- Refusals come before the first write, and never as an exception: other mails
 -- of the same transaction must not suffer.
@@ -41,6 +42,9 @@ BEGIN
                        WHEN v_key.status <> 0 THEN v_key.status
                        WHEN p_from_domain <> v_key.domain_name
                             AND NOT p_from_domain LIKE '%.' || v_key.domain_name THEN 3
+                       WHEN v_key.unsubscribe_link AND EXISTS (
+                            SELECT FROM jsonb_array_elements(p_headers) AS h
+                             WHERE lower(h ->> 0) LIKE 'list-unsubscribe%') THEN 102
                        ELSE 0 END;
         detail := CASE WHEN status = 3 THEN v_key.domain_name END;
         EXIT decide WHEN status <> 0;
