@@ -44,7 +44,7 @@ typedef enum {
 /** How one attempt ended. */
 typedef struct {
     egs_result result;
-    apr_time_t next_at;  /* for EGS_DEFERRED: when to try again */
+    int retry_seconds;   /* for EGS_DEFERRED: how long to wait, from the database's now */
     double seconds;      /* that the attempt took */
     const char *host;    /* who answered: "outbox", a host name */
     int smtp_code;       /* 0 where there was no dialogue */

@@ -1,0 +1,295 @@
+/*
+ * A stored message as RFC 5322 / MIME bytes (GMime).
+ */
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <gmime/gmime.h>
+#include <string.h>
+
+#include "header.h"
+#include "json.h"
+#include "mime.h"
+#include "transfer.h"
+
+static apr_status_t unref(void *object)
+{
+    g_object_unref(object);
+    return APR_SUCCESS;
+}
+
+/* Hand a GObject's reference over to the pool. Returns it. */
+static void *own(void *object, apr_pool_t *pool)
+{
+    apr_pool_cleanup_register(pool, object, unref, apr_pool_cleanup_null);
+    return object;
+}
+
+static apr_status_t free_options(void *options)
+{
+    g_mime_format_options_free(options);
+    return APR_SUCCESS;
+}
+
+/* -- header fields -- */
+
+/* RFC 5322 section 3.3; "+0000", for "GMT" is obsolete there. */
+static void put_date(egs_text *text, apr_time_t date)
+{
+    apr_time_exp_t utc;
+
+    apr_time_exp_gmt(&utc, date);
+    egs_text_puts(text, apr_psprintf(text->pool, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n",
+                                     apr_day_snames[utc.tm_wday], utc.tm_mday, apr_month_snames[utc.tm_mon],
+                                     utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec));
+}
+
+static void put_mailboxes(egs_text *text, const char *name, const json_t *list)
+{
+    size_t count = json_array_size(list);
+    egs_address *boxes = apr_pcalloc(text->pool, (count + 1) * sizeof *boxes);
+    int used = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *box = json_array_get(list, i);
+
+        boxes[used].email = json_string_value(json_object_get(box, "email"));
+        boxes[used].name = json_string_value(json_object_get(box, "name"));
+        used += boxes[used].email != NULL;
+    }
+    if (used) {
+        egs_header_addresses(text, name, boxes, used);
+    }
+}
+
+/* Names were checked when the mail was accepted; one that would break the header is left out. */
+static void put_custom(egs_text *text, const json_t *headers)
+{
+    size_t count = json_array_size(headers);
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *pair = json_array_get(headers, i);
+        const char *name = json_string_value(json_array_get(pair, 0));
+        const char *value = json_string_value(json_array_get(pair, 1));
+
+        if (name && value && egs_header_name_valid(name)) {
+            egs_header_text(text, name, value);
+        }
+    }
+}
+
+static void put_fields(egs_text *text, const egs_content *content)
+{
+    egs_address from = { content->from_email, content->from_name };
+
+    put_date(text, content->date);
+    egs_header_addresses(text, "From", &from, 1);
+    put_mailboxes(text, "Reply-To", content->reply_to);
+    put_mailboxes(text, "To", content->to);
+    put_mailboxes(text, "Cc", content->cc);
+    egs_header_text(text, "Subject", content->subject ? content->subject : "");
+    egs_text_puts(text, apr_psprintf(text->pool, "Message-ID: <%s@%s>\r\n", content->message_id, content->domain));
+    put_custom(text, content->headers);
+    egs_text_puts(text, "MIME-Version: 1.0\r\n");
+}
+
+/* -- parts -- */
+
+static void set_content(GMimePart *part, eg_bytes bytes, GMimeContentEncoding encoding, apr_pool_t *pool)
+{
+    GMimeStream *stream = own(g_mime_stream_mem_new_with_buffer(bytes.data, bytes.size), pool);
+    GMimeDataWrapper *wrapper =
+        own(g_mime_data_wrapper_new_with_stream(stream, GMIME_CONTENT_ENCODING_DEFAULT), pool);
+
+    g_mime_part_set_content(part, wrapper);
+    g_mime_part_set_content_encoding(part, encoding);
+}
+
+static GMimeObject *text_part(const char *subtype, const char *text, apr_pool_t *pool)
+{
+    static const GMimeContentEncoding encodings[] = {
+        [EGS_7BIT] = GMIME_CONTENT_ENCODING_7BIT,
+        [EGS_QUOTED_PRINTABLE] = GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE,
+        [EGS_BASE64] = GMIME_CONTENT_ENCODING_BASE64,
+    };
+    egs_transfer transfer = egs_transfer_choose(text);
+    GMimePart *part = own(g_mime_part_new_with_type("text", subtype), pool);
+
+    g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "charset", "utf-8");
+    set_content(part, egs_transfer_lines(text, transfer, pool), encodings[transfer], pool);
+    return GMIME_OBJECT(part);
+}
+
+static int is_token(const char *text, apr_size_t length)
+{
+    for (apr_size_t i = 0; i < length; i++) {
+        if (!apr_isalnum(text[i]) && (!text[i] || !strchr("!#$%&'*+-.^_`{|}~", text[i]))) {
+            return 0;
+        }
+    }
+    return length > 0;
+}
+
+/*
+ * The type to declare. Multipart and message types become octets: a part of
+ * such a type would be parsed by readers and may not be base64 (RFC 2046
+ * section 5), so it could not arrive as it was given.
+ */
+static GMimePart *typed_part(const char *type, apr_pool_t *pool)
+{
+    const char *slash = type ? strchr(type, '/') : NULL;
+    apr_size_t length = slash ? (apr_size_t)(slash - type) : 0;
+
+    if (!slash || !is_token(type, length) || !is_token(slash + 1, strlen(slash + 1)) ||
+        !strncasecmp(type, "multipart/", 10) || !strncasecmp(type, "message/", 8)) {
+        return own(g_mime_part_new_with_type("application", "octet-stream"), pool);
+    }
+    return own(g_mime_part_new_with_type(apr_pstrmemdup(pool, type, length), slash + 1), pool);
+}
+
+/* A content id that can stand between angle brackets (RFC 2392 section 2, leniently). */
+static int is_content_id(const char *id)
+{
+    if (!id || !*id || strlen(id) > 255) {
+        return 0;
+    }
+    for (; *id; id++) {
+        if (*id <= ' ' || *id >= 0x7f || strchr("<>()\",;\\", *id)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static GMimeObject *attachment_part(const egs_attachment *attachment, apr_pool_t *pool)
+{
+    GMimePart *part = typed_part(attachment->content_type, pool);
+    int is_inline = attachment->disposition && !strcasecmp(attachment->disposition, "inline");
+
+    /* The disposition goes first: setting a file name would make one. */
+    g_mime_object_set_disposition(GMIME_OBJECT(part), is_inline ? "inline" : "attachment");
+    if (attachment->filename && *attachment->filename) {
+        g_mime_part_set_filename(part, attachment->filename);
+    }
+    if (is_content_id(attachment->content_id)) {
+        g_mime_object_set_content_id(GMIME_OBJECT(part), attachment->content_id);
+    }
+    set_content(part, attachment->content, GMIME_CONTENT_ENCODING_BASE64, pool);
+    return GMIME_OBJECT(part);
+}
+
+/*
+ * A boundary of the message's own id, so that every try gives the same bytes.
+ * The id is made after the client's content and has 74 random bits: no content
+ * can hold it. Nor can "=_" occur in quoted-printable or base64.
+ */
+static GMimeMultipart *multipart(const char *subtype, const char *message_id, apr_pool_t *pool)
+{
+    GMimeMultipart *parts = own(g_mime_multipart_new_with_subtype(subtype), pool);
+
+    g_mime_multipart_set_boundary(parts, apr_psprintf(pool, "=_%s_%s", subtype, message_id));
+    return parts;
+}
+
+/* Shown within the html, by its content id. */
+static int belongs_to_html(const egs_content *content, const egs_attachment *attachment)
+{
+    return content->html && attachment->disposition && !strcasecmp(attachment->disposition, "inline") &&
+           is_content_id(attachment->content_id);
+}
+
+/* The attachments that belong to the html, or the others, behind body; body itself when there are none. */
+static GMimeObject *with_attachments(GMimeObject *body, const char *subtype, const egs_content *content,
+                                     int of_html, apr_pool_t *pool)
+{
+    GMimeMultipart *parts = NULL;
+
+    for (int i = 0; i < content->attachment_count; i++) {
+        const egs_attachment *attachment = &content->attachments[i];
+
+        if (belongs_to_html(content, attachment) != of_html) {
+            continue;
+        }
+        if (!parts) {
+            parts = multipart(subtype, content->message_id, pool);
+            g_mime_multipart_add(parts, body);
+        }
+        g_mime_multipart_add(parts, attachment_part(attachment, pool));
+    }
+    return parts ? GMIME_OBJECT(parts) : body;
+}
+
+static GMimeObject *html_part(const egs_content *content, apr_pool_t *pool)
+{
+    GMimeObject *html = text_part("html", content->html, pool);
+    GMimeObject *part = with_attachments(html, "related", content, 1, pool);
+
+    if (part != html) {
+        /* RFC 2387 section 3.1: the type of the root part */
+        g_mime_object_set_content_type_parameter(part, "type", "text/html");
+    }
+    return part;
+}
+
+static GMimeObject *body_part(const egs_content *content, apr_pool_t *pool)
+{
+    GMimeMultipart *parts;
+
+    if (!content->html) {
+        return text_part("plain", content->plain ? content->plain : "", pool);
+    }
+    if (!content->plain) {
+        return html_part(content, pool);
+    }
+    parts = multipart("alternative", content->message_id, pool);
+    g_mime_multipart_add(parts, text_part("plain", content->plain, pool));
+    g_mime_multipart_add(parts, html_part(content, pool));
+    return GMIME_OBJECT(parts);
+}
+
+/* A copy whose text ends with a line end: the end of the only part is the end of the message. */
+static egs_content with_final_line_end(const egs_content *content, apr_pool_t *pool)
+{
+    egs_content ended = *content;
+    const char **text = content->html ? &ended.html : &ended.plain;
+    apr_size_t length = *text ? strlen(*text) : 0;
+
+    if (!length || (*text)[length - 1] != '\n') {
+        *text = apr_pstrcat(pool, *text ? *text : "", "\n", NULL);
+    }
+    return ended;
+}
+
+/* -- all of it -- */
+
+static apr_status_t write_message(eg_bytes *message, egs_text *fields, GMimeObject *tree, apr_pool_t *pool)
+{
+    GMimeStream *stream = own(g_mime_stream_mem_new(), pool);
+    GMimeFormatOptions *options = g_mime_format_options_new();
+    const GByteArray *bytes;
+
+    apr_pool_cleanup_register(pool, options, free_options, apr_pool_cleanup_null);
+    g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
+    g_mime_format_options_set_param_encoding_method(options, GMIME_PARAM_ENCODING_METHOD_RFC2231);
+    if (g_mime_stream_write(stream, fields->data, fields->length) < 0 ||
+        g_mime_object_write_to_stream(tree, options, stream) < 0) {
+        return APR_EINVAL;
+    }
+    bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+    message->data = bytes->data;
+    message->size = bytes->len;
+    return APR_SUCCESS;
+}
+
+apr_status_t egs_mime_render(eg_bytes *message, const egs_content *content, apr_pool_t *pool)
+{
+    egs_content ended = *content;
+    egs_text fields;
+
+    if (!content->attachment_count && !(content->html && content->plain)) {
+        ended = with_final_line_end(content, pool);
+    }
+    egs_text_init(&fields, 1024, pool);
+    put_fields(&fields, content);
+    return write_message(message, &fields,
+                         with_attachments(body_part(&ended, pool), "mixed", content, 0, pool), pool);
+}
