@@ -327,7 +327,7 @@ apr_status_t egs_options_parse(egs_options *options, const char **problem, const
         const char *why;
 
         number++;
-        text = stop + 1;
+        text = feed != NULL ? feed + 1 : end;
         if (*line == '\0' || *line == '#') {
             continue;
         }

@@ -5,6 +5,10 @@
  * Two files, made by emailgwctl init: "secret" (module and sender) and
  * "sender.key" (sender only). Everything that the database holds of a
  * customer's secret is either a hash of full entropy or sealed by one of them.
+ *
+ * A line of the secret file is a key id, 1 to 255, and 64 hex digits. The first
+ * line seals; all of them open, so that a new line can come before an old one.
+ * sender.key and its public half are one line of 64 hex digits each.
  */
 #ifndef EG_SECRET_H
 #define EG_SECRET_H
@@ -35,7 +39,8 @@ apr_status_t eg_secret_load(eg_secret **secret, const char **problem, const char
 
 /**
  * The sender's key pair (X25519): the private half to path, mode 0600, the
- * public half to path with ".pub" behind it, mode 0644, both in hex.
+ * public half to path with ".pub" behind it, mode 0644, both in hex. A public
+ * half that is missing or of another key is written anew also when path is there.
  * @return APR_EEXIST when path is there
  */
 apr_status_t eg_senderkey_create(const char *path, apr_pool_t *pool);
@@ -68,13 +73,15 @@ apr_status_t eg_seal_to_sender(eg_bytes *sealed, eg_bytes public_key, apr_int64_
 apr_status_t eg_unseal_by_sender(eg_bytes *plain, const eg_senderkey *key, apr_int64_t account_id,
                                  eg_bytes sealed, apr_pool_t *pool);
 
+#define EG_KEY_SENDER "egs"
+#define EG_KEY_ACCOUNT "ega"
+
 /**
  * A new key that carries its account: "egs_<account>_<43 characters>" for a
  * sender domain, "ega_..." for an account; 256 random bits.
  * @param prefix  EG_KEY_SENDER or EG_KEY_ACCOUNT
+ * @return NULL when the system gives no random bytes
  */
-#define EG_KEY_SENDER "egs"
-#define EG_KEY_ACCOUNT "ega"
 const char *eg_apikey_new(const char *prefix, apr_int64_t account_id, apr_pool_t *pool);
 
 /**
@@ -89,13 +96,18 @@ void eg_secret_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_size
 /** Equal, in time that depends on the size only. */
 int eg_secret_equal(const void *a, const void *b, apr_size_t size);
 
-/** A person's password by bcrypt, cost 10 (about 50 ms). */
+#define EG_PASSWORD_MAX 72 /* bytes: bcrypt looks at no more */
+
+/**
+ * A person's password by bcrypt, cost 10 (about 50 ms); apr_password_validate
+ * compares. @return APR_EINVAL when it is empty or longer than EG_PASSWORD_MAX
+ */
 apr_status_t eg_password_hash(const char **hash, const char *password, apr_pool_t *pool);
 
 /** size random bytes. */
 apr_status_t eg_random(void *data, apr_size_t size);
 
-/** size random bytes as base64url without padding. */
+/** size random bytes as base64url without padding; NULL when the system gives none. */
 const char *eg_random_text(apr_size_t size, apr_pool_t *pool);
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef EGS_SQL_H
 #define EGS_SQL_H
 
-/** One file: "0001_accounts.sql" or "accept.sql", and its text. */
+/** One file: its name without ".sql", such as "0001_accounts" or "accept", and its text. */
 typedef struct {
     const char *name;
     const char *text;
