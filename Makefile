@@ -3,9 +3,12 @@
 #   SAN=address,undefined   everything with these sanitizers, in a build folder of its own
 #   T='t/api/*.t'           the part of the tests that `make check` runs
 #   DESTDIR=, SYSCONFDIR=   where `make install` puts things
+#   V=1                     show the commands of the build in full
 
 SAN :=
 T :=
+V :=
+say = $(if $(V),,@printf '%-5s %s\n' $(1) $(2);)
 SYSCONFDIR := /etc
 SBINDIR := /usr/sbin
 
@@ -103,23 +106,23 @@ $(B)/libeg.a: $(call objects,$(CORE_C))
 $(B)/libegm.a: $(call objects,$(MODULE_C))
 $(B)/libegs.a: $(call objects,$(SENDER_C))
 $(ARCHIVES): $(B)/sources
-	rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 $(B)/mod_emailgw.so: $(call objects,$(HTTPD_C) $(MODULE_C)) $(B)/libeg.a
-	$(LINK) -shared -o $@ $(filter %.o,$^) $(B)/libeg.a $(PKG_LIBS)
+	$(call say,LINK,$@) $(LINK) -shared -o $@ $(filter %.o,$^) $(B)/libeg.a $(PKG_LIBS)
 $(B)/emailgw-sender: $(call objects,sender/main.c) $(B)/libegs.a $(B)/libeg.a
-	$(LINK) -pie -o $@ $^ $(PKG_LIBS)
+	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
 $(B)/emailgwctl: $(call objects,$(CTL_C)) $(B)/sql.o $(B)/libegs.a $(B)/libeg.a
-	$(LINK) -pie -o $@ $^ $(PKG_LIBS)
+	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
 
 $(UNITS): $(B)/t/unit/%: $(B)/t/unit/%.o $(ARCHIVES)
-	$(LINK) -pie -o $@ $^ $(PKG_LIBS) $$(pkg-config --libs cmocka)
+	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS) $$(pkg-config --libs cmocka)
 $(REPLAYS): $(B)/t/fuzz/replay_%: $(B)/t/fuzz/fuzz_%.o $(B)/t/fuzz/replay.o $(ARCHIVES)
-	$(LINK) -pie -o $@ $^ $(PKG_LIBS)
+	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
 # clang's own objects: coverage must reach the parsers, not only the harness.
 $(FUZZERS): build/fuzz/%: t/fuzz/%.c $(CORE_C) $(MODULE_C) $(SENDER_C) | deps-dev
 	@mkdir -p $(@D)
-	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -pthread \
+	$(call say,CLANG,$@) clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -pthread \
 	    $(INCLUDE) $(PKG_CFLAGS) $(HTTPD_CFLAGS) -ffunction-sections -Wl,--gc-sections \
 	    -o $@ $(filter %.c,$^) $(PKG_LIBS)
 
@@ -139,9 +142,9 @@ $(B)/sql.c: $(SQL) $(B)/sources
 
 $(B)/%.o: %.c | deps
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<) $(COMPILE) -MMD -MP -c -o $@ $<
 $(B)/%.o: $(B)/%.c | deps
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<) $(COMPILE) -MMD -MP -c -o $@ $<
 
 # Changes when a file comes or goes: so an archive holds no object whose source is gone.
 $(B)/sources: FORCE
