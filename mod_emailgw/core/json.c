@@ -128,7 +128,7 @@ static const char *explain(const json_error_t *error, const char *text, apr_size
 static apr_size_t skip_number(const char *text, apr_size_t length, apr_size_t at, int *whole)
 {
     *whole = 1;
-    for (; at < length && text[at] != '\0' && strchr("0123456789.eE+-", text[at]) != NULL; at++) {
+    for (; at < length && strchr("0123456789.eE+-", text[at]) != NULL; at++) {
         *whole &= text[at] >= '0' && text[at] <= '9';
     }
     return at;
@@ -171,11 +171,17 @@ apr_status_t eg_json_parse(json_t **value, const char **problem, const char *tex
                            apr_pool_t *pool)
 {
     apr_size_t deep = find_too_deep(text, length);
+    const char *nul = length > 0 ? memchr(text, '\0', length) : NULL;
     json_error_t error;
     json_t *loaded;
 
     if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
         *problem = "Invalid JSON: the text begins with a byte order mark";
+        return APR_EINVAL;
+    }
+    if (nul != NULL) { /* jansson overlooks one behind a number */
+        *problem = apr_psprintf(pool, "Invalid JSON: there is a NUL byte: the text must be UTF-8 (%s)",
+                                place(text, (apr_size_t)(nul - text), pool));
         return APR_EINVAL;
     }
     if (deep < length) {
