@@ -53,7 +53,7 @@ LINK = $(CC) $(OPTIMIZE) $(SANITIZE) -pthread -Wl,-z,relro,-z,now -Wl,--as-neede
 all: $(PROGRAMS) ## build the module, the sender and emailgwctl into build/
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install the Debian packages that building and running need
 	@t/deps run
