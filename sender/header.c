@@ -11,7 +11,7 @@
 #define LINE_MAX_PLAIN 78   /* RFC 5322 section 2.1.1: should */
 #define LINE_MAX_ENCODED 76 /* RFC 2047 section 2 */
 #define LINE_MAX_WIRE 998   /* RFC 5322 section 2.1.1: must */
-#define PHRASE_MAX 490         /* bytes; quoted it can be twice as long */
+#define PHRASE_MAX 490      /* bytes; quoted it can be twice as long */
 #define WORD_FRAME 12       /* columns of "=?utf-8?Q?" and "?=" */
 #define WORD_PAYLOAD_MAX 63 /* 75 columns without the frame */
 #define WORD_PAYLOAD_MIN 12 /* one character of four bytes in Q */

@@ -10,8 +10,9 @@
 #define EGS_HEADER_NAME_MAX 900 /* bytes; leaves room for a value in a line of 998 */
 
 typedef struct {
-    const char *email; /* local@domain, checked when it was accepted; a local part in UTF-8 stays (RFC 6532) */
-    const char *name;  /* UTF-8; NULL or empty for none */
+    const char
+        *email;       /* local@domain, checked when it was accepted; a local part in UTF-8 stays (RFC 6532) */
+    const char *name; /* UTF-8; NULL or empty for none */
 } egs_address;
 
 /** Printable ASCII without a colon, 1 to EGS_HEADER_NAME_MAX bytes (RFC 5322 section 2.2). */

@@ -87,7 +87,8 @@ static void put_fields(egs_text *text, const egs_content *content)
     put_mailboxes(text, "To", content->to);
     put_mailboxes(text, "Cc", content->cc);
     egs_header_text(text, "Subject", content->subject ? content->subject : "");
-    egs_text_puts(text, apr_psprintf(text->pool, "Message-ID: <%s@%s>\r\n", content->message_id, content->domain));
+    egs_text_puts(text,
+                  apr_psprintf(text->pool, "Message-ID: <%s@%s>\r\n", content->message_id, content->domain));
     put_custom(text, content->headers);
     egs_text_puts(text, "MIME-Version: 1.0\r\n");
 }
@@ -261,11 +262,10 @@ static egs_content with_final_line_end(const egs_content *content, apr_pool_t *p
 
 /* -- all of it -- */
 
-static apr_status_t write_message(eg_bytes *message, egs_text *fields, GMimeObject *tree, apr_pool_t *pool)
+static apr_status_t write_message(GMimeStream *stream, const egs_text *fields, GMimeObject *tree,
+                                  apr_pool_t *pool)
 {
-    GMimeStream *stream = own(g_mime_stream_mem_new(), pool);
     GMimeFormatOptions *options = g_mime_format_options_new();
-    const GByteArray *bytes;
 
     apr_pool_cleanup_register(pool, options, free_options, apr_pool_cleanup_null);
     g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
@@ -274,22 +274,32 @@ static apr_status_t write_message(eg_bytes *message, egs_text *fields, GMimeObje
         g_mime_object_write_to_stream(tree, options, stream) < 0) {
         return APR_EINVAL;
     }
-    bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-    message->data = bytes->data;
-    message->size = bytes->len;
     return APR_SUCCESS;
 }
 
 apr_status_t egs_mime_render(eg_bytes *message, const egs_content *content, apr_pool_t *pool)
 {
+    GMimeStream *stream = own(g_mime_stream_mem_new(), pool);
     egs_content ended = *content;
+    apr_pool_t *scratch; /* the part tree holds a copy of every part */
     egs_text fields;
+    apr_status_t rv = apr_pool_create(&scratch, pool);
 
-    if (!content->attachment_count && !(content->html && content->plain)) {
-        ended = with_final_line_end(content, pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    egs_text_init(&fields, 1024, pool);
+    if (!content->attachment_count && !(content->html && content->plain)) {
+        ended = with_final_line_end(content, scratch);
+    }
+    egs_text_init(&fields, 1024, scratch);
     put_fields(&fields, content);
-    return write_message(message, &fields,
-                         with_attachments(body_part(&ended, pool), "mixed", content, 0, pool), pool);
+    rv = write_message(stream, &fields,
+                       with_attachments(body_part(&ended, scratch), "mixed", content, 0, scratch), scratch);
+    if (rv == APR_SUCCESS) {
+        const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+
+        *message = (eg_bytes){ bytes->data, bytes->len };
+    }
+    apr_pool_destroy(scratch);
+    return rv;
 }

@@ -7,11 +7,7 @@
 
 #include "db.h"
 
-typedef enum {
-    EGS_7BIT,
-    EGS_QUOTED_PRINTABLE,
-    EGS_BASE64
-} egs_transfer;
+typedef enum { EGS_7BIT, EGS_QUOTED_PRINTABLE, EGS_BASE64 } egs_transfer;
 
 /**
  * 7bit for ASCII in lines of at most 998, else the shorter of the other two;

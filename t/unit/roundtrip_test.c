@@ -18,15 +18,59 @@
 
 /* Used when no corpus is at hand, and beside it. */
 static const char *const strings[] = {
-    "plain", "two words", "a", "J. Smith", "O'Neil, Ann (sales) <x@example.org>", "\"quoted\" \\ back",
-    " leading", "trailing ", "double  space", "tab\there", "=?utf-8?q?x=0d=0aBcc:_e@example.net?=", "=?", "?=",
-    "=?utf-8?B?QQ==?= =?utf-8?B?QQ==?=", "a =? b", "Jürgen Groß", "Zażółć gęślą jaźń", "日本語の件名はここにあります、とても長いので折り返します",
-    "👩‍👩‍👧‍👦 family 🏳️‍🌈", "😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀", "مرحبا بالعالم", "x\u2028Bcc: e@example.net", "\xc2\x85",
-    "\u00a0", "\u202egpj.exe", "\x01\x02\x1f\x7f", "a\vb\fc", "é", "e\u0301", "\ufeffbom", "\ufffd", "\U0010ffff",
-    ".", ".hidden", "From someone", "--", "----=_boundary", "$(touch x)", "'; DROP TABLE x; --", "<script>alert(1)</script>",
-    "Re: [list] Your order #1234 has been shipped and will arrive on Monday, the 7th, between 9 and 12 o'clock",
-    "An-unbroken-word-that-is-longer-than-any-line-should-be-by-the-recommendation-of-78-columns-but-not-by-the-limit",
-    "ends with a colon:", "a:b;c", "@example.com", "a@b", "%00%0d%0a", "100% é", "_under_score_", "a=b", "é=?é?=",
+    "plain",
+    "two words",
+    "a",
+    "J. Smith",
+    "O'Neil, Ann (sales) <x@example.org>",
+    "\"quoted\" \\ back",
+    " leading",
+    "trailing ",
+    "double  space",
+    "tab\there",
+    "=?utf-8?q?x=0d=0aBcc:_e@example.net?=",
+    "=?",
+    "?=",
+    "=?utf-8?B?QQ==?= =?utf-8?B?QQ==?=",
+    "a =? b",
+    "Jürgen Groß",
+    "Zażółć gęślą jaźń",
+    "日本語の件名はここにあります、とても長いので折り返します",
+    "👩‍👩‍👧‍👦 family 🏳️‍🌈",
+    "😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀😀",
+    "مرحبا بالعالم",
+    "x\u2028Bcc: e@example.net",
+    "\xc2\x85",
+    "\u00a0",
+    "\u202egpj.exe",
+    "\x01\x02\x1f\x7f",
+    "a\vb\fc",
+    "é",
+    "e\u0301",
+    "\ufeffbom",
+    "\ufffd",
+    "\U0010ffff",
+    ".",
+    ".hidden",
+    "From someone",
+    "--",
+    "----=_boundary",
+    "$(touch x)",
+    "'; DROP TABLE x; --",
+    "<script>alert(1)</script>",
+    "Re: [list] Your order #1234 has been shipped and will arrive on Monday, the 7th, between 9 and 12 "
+    "o'clock",
+    "An-unbroken-word-that-is-longer-than-any-line-should-be-by-the-recommendation-of-78-columns-but-not-by-"
+    "the-limit",
+    "ends with a colon:",
+    "a:b;c",
+    "@example.com",
+    "a@b",
+    "%00%0d%0a",
+    "100% é",
+    "_under_score_",
+    "a=b",
+    "é=?é?=",
 };
 
 typedef struct {
@@ -60,16 +104,17 @@ static json_t *expected(const egs_content *content, apr_pool_t *pool)
         for (apr_size_t j = 0; j < a->content.size; j++) {
             sprintf(hex + 2 * j, "%02x", ((const unsigned char *)a->content.data)[j]);
         }
-        json_array_append_new(attachments,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s?}", "filename", a->filename, "hex", hex, "type",
-                                        strncmp(a->content_type, "message/", 8) ? a->content_type
-                                                                                : "application/octet-stream",
-                                        "disposition", a->disposition, "contentid", a->content_id));
+        json_array_append_new(
+            attachments,
+            json_pack("{s:s, s:s, s:s, s:s, s:s?}", "filename", a->filename, "hex", hex, "type",
+                      strncmp(a->content_type, "message/", 8) ? a->content_type : "application/octet-stream",
+                      "disposition", a->disposition, "contentid", a->content_id));
     }
-    return json_pack("{s:s, s:[{s:s, s:s}], s:O, s:O, s:O, s:O, s:s*, s:s*, s:o}", "subject", content->subject,
-                     "From", "email", content->from_email, "name", content->from_name, "Reply-To",
-                     content->reply_to, "To", content->to, "Cc", content->cc, "headers", content->headers, "plain",
-                     content->plain, "html", content->html, "attachments", attachments);
+    return json_pack("{s:s, s:[{s:s, s:s}], s:O, s:O, s:O, s:O, s:s*, s:s*, s:o}", "subject",
+                     content->subject, "From", "email", content->from_email, "name", content->from_name,
+                     "Reply-To", content->reply_to, "To", content->to, "Cc", content->cc, "headers",
+                     content->headers, "plain", content->plain, "html", content->html, "attachments",
+                     attachments);
 }
 
 /* What GMime, reading the message again, makes of the two fields that carry the client's text. */
@@ -81,7 +126,8 @@ static void check_by_gmime(eg_bytes message, const egs_content *content, apr_poo
     InternetAddress *from = internet_address_list_get_address(g_mime_message_get_from(mail), 0);
 
     assert_string_equal(g_mime_message_get_subject(mail), content->subject);
-    assert_string_equal(internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(from)), content->from_email);
+    assert_string_equal(internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(from)),
+                        content->from_email);
     if (*content->from_name) {
         /* GMime takes blanks off the ends of a name, encoded or not. */
         assert_string_equal(internet_address_get_name(from),
@@ -136,8 +182,10 @@ static void finish(const mails *m)
 {
     check_by_python(m);
     for (int i = 1; i <= m->count; i++) {
-        assert_int_equal(apr_file_remove(apr_psprintf(m->pool, "%s/%d.eml", m->folder, i), m->pool), APR_SUCCESS);
-        assert_int_equal(apr_file_remove(apr_psprintf(m->pool, "%s/%d.json", m->folder, i), m->pool), APR_SUCCESS);
+        assert_int_equal(apr_file_remove(apr_psprintf(m->pool, "%s/%d.eml", m->folder, i), m->pool),
+                         APR_SUCCESS);
+        assert_int_equal(apr_file_remove(apr_psprintf(m->pool, "%s/%d.json", m->folder, i), m->pool),
+                         APR_SUCCESS);
     }
     assert_int_equal(apr_dir_remove(m->folder, m->pool), APR_SUCCESS);
 }
@@ -147,8 +195,14 @@ static void finish(const mails *m)
 static egs_content basic(void)
 {
     return (egs_content){
-        .account_id = 1, .message_id = id, .domain = "example.com", .from_email = "shop@example.com",
-        .from_name = "Shop", .subject = "Hello", .plain = "Hello\n", .date = apr_time_from_sec(1770000000),
+        .account_id = 1,
+        .message_id = id,
+        .domain = "example.com",
+        .from_email = "shop@example.com",
+        .from_name = "Shop",
+        .subject = "Hello",
+        .plain = "Hello\n",
+        .date = apr_time_from_sec(1770000000),
     };
 }
 
@@ -190,8 +244,9 @@ static const char *filename_of(const char *string, apr_pool_t *pool)
 static void render_string(mails *m, const char *string)
 {
     egs_content content = basic();
-    egs_attachment attachment = { filename_of(string, m->pool), "application/x-test", "attachment", NULL,
-                                  { string, strlen(string) } };
+    egs_attachment attachment = {
+        filename_of(string, m->pool), "application/x-test", "attachment", NULL, { string, strlen(string) }
+    };
 
     content.subject = content.from_name = content.plain = content.html = string;
     content.attachments = &attachment;
@@ -259,9 +314,27 @@ static void lengths_come_back(void **state)
 static void texts_come_back(void **state)
 {
     static const char *const texts[] = {
-        "", "x", "x\n", "a\r\nb\r\n", "a\nb", "a\rb\n", "a\r\r\nb", "\r", "\n\n\n", "trailing \nspace\t\n", "é=\n",
-        ".\n..\n.x\n", "From here\n>From\n", "--=_mixed_0198c2f4\n--\n", "tab\tand = sign é \n", "é \t", "é ", "=E9 é",
-        "日本語\n日本語\n", "\x01\x02", "no end é",
+        "",
+        "x",
+        "x\n",
+        "a\r\nb\r\n",
+        "a\nb",
+        "a\rb\n",
+        "a\r\r\nb",
+        "\r",
+        "\n\n\n",
+        "trailing \nspace\t\n",
+        "é=\n",
+        ".\n..\n.x\n",
+        "From here\n>From\n",
+        "--=_mixed_0198c2f4\n--\n",
+        "tab\tand = sign é \n",
+        "é \t",
+        "é ",
+        "=E9 é",
+        "日本語\n日本語\n",
+        "\x01\x02",
+        "no end é",
     };
     mails m;
 
@@ -324,11 +397,11 @@ static void everything_at_once(void **state)
     content.subject = "Ваш заказ № 42 🎉 is on its way";
     content.plain = "Grüße\r\n\r\n-- \r\nShop 🚀";
     content.html = "<p>Grüße <img src=\"cid:logo@example.com\"></p>\n";
-    content.to = json_pack("[{s:s, s:s}, {s:s, s:s}]", "email", "ann@example.org", "name", "Änn \"A\" Müller", "email",
-                           "bob@example.net", "name", "Bob Q. Public");
+    content.to = json_pack("[{s:s, s:s}, {s:s, s:s}]", "email", "ann@example.org", "name", "Änn \"A\" Müller",
+                           "email", "bob@example.net", "name", "Bob Q. Public");
     content.cc = json_pack("[{s:s, s:s}]", "email", "cc@example.net", "name", "漢字");
-    content.reply_to = json_pack("[{s:s, s:s}, {s:s, s:s}]", "email", "reply@example.com", "name", "", "email",
-                                 "other@example.com", "name", "Reply, Please");
+    content.reply_to = json_pack("[{s:s, s:s}, {s:s, s:s}]", "email", "reply@example.com", "name", "",
+                                 "email", "other@example.com", "name", "Reply, Please");
     content.headers = json_pack("[[s, s], [s, s], [s, s]]", "X-Order", "42", "X-Note", "ümläut",
                                 "List-Unsubscribe", "<https://example.com/u?x=1>, <mailto:u@example.com>");
     content.attachments = attachments;

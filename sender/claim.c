@@ -1,0 +1,68 @@
+/*
+ * Lease due messages in batches, and cut a batch into slices that fit into memory.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "job.h"
+
+#define SLICE_MAX (16 * 1024 * 1024) /* bytes of stored contents */
+
+static int by_message(const void *a, const void *b)
+{
+    const egs_job *left = a, *right = b;
+    int order = (left->account_id > right->account_id) - (left->account_id < right->account_id);
+
+    if (!order) {
+        order = strcmp(left->message_id, right->message_id);
+    }
+    return order ? order : left->recipient_no - right->recipient_no;
+}
+
+static void fill(egs_job *job, const eg_rows *rows, int row)
+{
+    job->account_id = eg_rows_int(rows, row, "account_id");
+    job->message_id = eg_rows_text(rows, row, "message_id");
+    job->recipient_no = (int)eg_rows_int(rows, row, "recipient_no");
+    job->attempt = (int)eg_rows_int(rows, row, "attempt");
+    job->recipient = eg_rows_text(rows, row, "email");
+    job->size = (int)eg_rows_int(rows, row, "size_bytes");
+}
+
+apr_status_t egs_claim(egs_job **jobs, int *count, apr_int64_t *cursor, eg_db *db, const egs_options *options)
+{
+    eg_rows *rows;
+    /* Not repeatable: a claim whose answer is lost would be paid for with a second lease. */
+    apr_status_t rv = eg_db_call(&rows, db, EG_DB_ONCE, "claim_messages",
+                                 EG_DB_ARGS(eg_db_int(options->claim_batch),
+                                            eg_db_int(apr_time_sec(options->lease)), eg_db_int(*cursor)));
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *count = eg_rows_count(rows);
+    *jobs = apr_pcalloc(db->pool, ((apr_size_t)*count + 1) * sizeof **jobs);
+    for (int i = 0; i < *count; i++) {
+        fill(&(*jobs)[i], rows, i);
+        *cursor = (*jobs)[i].account_id;
+    }
+    qsort(*jobs, (size_t)*count, sizeof **jobs, by_message);
+    return APR_SUCCESS;
+}
+
+int egs_slice(const egs_job *jobs, int count)
+{
+    apr_int64_t total = jobs[0].size;
+    int i;
+
+    for (i = 1; i < count; i++) {
+        if (jobs[i].account_id != jobs[i - 1].account_id ||
+            strcmp(jobs[i].message_id, jobs[i - 1].message_id)) {
+            total += jobs[i].size;
+            if (total > SLICE_MAX) {
+                break;
+            }
+        }
+    }
+    return i;
+}

@@ -1,0 +1,189 @@
+/*
+ * What the threads of the sender share: the options in force, and whether to
+ * stop.
+ */
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "control.h"
+
+struct egs_control {
+    apr_thread_mutex_t *mutex; /* for all that follows */
+    apr_thread_cond_t *stopped;
+    egs_settings *settings; /* counted as one user */
+    egs_senderlog *log;
+    const char *pid_file; /* as at the start, or NULL */
+    int stopping;
+    int ready;
+    apr_pool_t *pool;
+};
+
+apr_status_t egs_settings_load(egs_settings **settings, const char **problem, const char *path,
+                               apr_pool_t *pool)
+{
+    apr_pool_t *own;
+    egs_settings *loaded;
+    apr_status_t rv = apr_pool_create_unmanaged_ex(&own, NULL, NULL);
+
+    if (rv != APR_SUCCESS) {
+        *problem = "out of memory";
+        return rv;
+    }
+    loaded = apr_pcalloc(own, sizeof *loaded);
+    loaded->pool = own;
+    loaded->users = 1;
+    rv = egs_options_load(&loaded->options, problem, path, own);
+    if (rv == APR_SUCCESS) {
+        rv = egs_transport_choose(&loaded->transport, problem, loaded->options, own);
+    }
+    if (rv != APR_SUCCESS) {
+        *problem = apr_pstrdup(pool, *problem);
+        apr_pool_destroy(own);
+        return rv;
+    }
+    *settings = loaded;
+    return APR_SUCCESS;
+}
+
+/* The file is there from the first answer of the database to the end. */
+static apr_status_t remove_pid_file(void *baton)
+{
+    const egs_control *control = baton;
+
+    if (control->ready && control->pid_file) {
+        unlink(control->pid_file);
+    }
+    apr_pool_destroy(control->settings->pool);
+    return APR_SUCCESS;
+}
+
+apr_status_t egs_control_new(egs_control **control, egs_settings *settings, egs_senderlog *log,
+                             apr_pool_t *pool)
+{
+    egs_control *made = apr_pcalloc(pool, sizeof *made);
+    apr_status_t rv = apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_cond_create(&made->stopped, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    made->settings = settings;
+    made->log = log;
+    made->pid_file = apr_pstrdup(pool, settings->options->pid_file);
+    made->pool = pool;
+    apr_pool_cleanup_register(pool, made, remove_pid_file, apr_pool_cleanup_null);
+    *control = made;
+    return APR_SUCCESS;
+}
+
+egs_settings *egs_control_take(egs_control *control)
+{
+    egs_settings *settings;
+
+    apr_thread_mutex_lock(control->mutex);
+    settings = control->settings;
+    settings->users++;
+    apr_thread_mutex_unlock(control->mutex);
+    return settings;
+}
+
+void egs_control_give(egs_control *control, egs_settings *settings)
+{
+    int unused;
+
+    apr_thread_mutex_lock(control->mutex);
+    unused = --settings->users == 0;
+    apr_thread_mutex_unlock(control->mutex);
+    if (unused) {
+        apr_pool_destroy(settings->pool);
+    }
+}
+
+void egs_control_replace(egs_control *control, egs_settings *settings)
+{
+    egs_settings *former;
+
+    apr_thread_mutex_lock(control->mutex);
+    former = control->settings;
+    control->settings = settings;
+    apr_thread_mutex_unlock(control->mutex);
+    egs_control_give(control, former);
+}
+
+void egs_control_stop(egs_control *control)
+{
+    apr_thread_mutex_lock(control->mutex);
+    control->stopping = 1;
+    apr_thread_cond_broadcast(control->stopped);
+    apr_thread_mutex_unlock(control->mutex);
+}
+
+int egs_control_stopping(egs_control *control)
+{
+    int stopping;
+
+    apr_thread_mutex_lock(control->mutex);
+    stopping = control->stopping;
+    apr_thread_mutex_unlock(control->mutex);
+    return stopping;
+}
+
+int egs_control_sleep(egs_control *control, apr_interval_time_t interval)
+{
+    int stopping;
+
+    apr_thread_mutex_lock(control->mutex);
+    if (!control->stopping) {
+        apr_thread_cond_timedwait(control->stopped, control->mutex, interval);
+    }
+    stopping = control->stopping;
+    apr_thread_mutex_unlock(control->mutex);
+    return stopping;
+}
+
+/* Whole or not there, for whoever waits for it. */
+static apr_status_t write_pid_file(const char *path, apr_pool_t *pool)
+{
+    const char *temporary = apr_pstrcat(pool, path, ".new", NULL);
+    FILE *file = fopen(temporary, "we");
+    int failed;
+
+    if (!file) {
+        return apr_get_os_error();
+    }
+    failed = fprintf(file, "%ld\n", (long)getpid()) < 0;
+    if (fclose(file) || failed || rename(temporary, path)) {
+        return apr_get_os_error();
+    }
+    return APR_SUCCESS;
+}
+
+void egs_control_ready(egs_control *control, const eg_log *log)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int first;
+
+    apr_thread_mutex_lock(control->mutex);
+    first = !control->ready;
+    control->ready = 1;
+    if (first && control->pid_file) {
+        rv = write_pid_file(control->pid_file, control->pool);
+    }
+    apr_thread_mutex_unlock(control->mutex);
+    if (rv != APR_SUCCESS) {
+        eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0305) "cannot write the pid file %s", control->pid_file);
+    }
+    if (first) {
+        eg_log_at(log, EG_LOG_INFO, APR_SUCCESS, EGLOGNO(0306) "ready: the database answers");
+    }
+}
+
+egs_senderlog *egs_control_log(egs_control *control)
+{
+    return control->log;
+}

@@ -1,0 +1,54 @@
+/*
+ * What the threads of the sender share: the options in force, and whether to
+ * stop. Signals change only this; workers look at it between their batches.
+ */
+#ifndef EGS_CONTROL_H
+#define EGS_CONTROL_H
+
+#include "senderlog.h"
+#include "transport.h"
+
+typedef struct egs_control egs_control;
+
+/** One reading of the configuration; it lives until its last user gives it back. */
+typedef struct {
+    const egs_options *options;
+    const egs_transport *transport;
+    apr_pool_t *pool; /* a root pool of its own */
+    int users;        /* control's business */
+} egs_settings;
+
+/**
+ * Read the file and see whether the sender can work as it says.
+ * @param problem  on failure: a sentence for the operator, in pool
+ * @param pool  the caller's; the settings do not live there
+ */
+apr_status_t egs_settings_load(egs_settings **settings, const char **problem, const char *path,
+                               apr_pool_t *pool);
+
+/** @param settings  handed over */
+apr_status_t egs_control_new(egs_control **control, egs_settings *settings, egs_senderlog *log,
+                             apr_pool_t *pool);
+
+/** The settings in force, to be given back. */
+egs_settings *egs_control_take(egs_control *control);
+void egs_control_give(egs_control *control, egs_settings *settings);
+
+/** Others from now on. @param settings  handed over */
+void egs_control_replace(egs_control *control, egs_settings *settings);
+
+/** End all sleeps; nothing new is begun. */
+void egs_control_stop(egs_control *control);
+
+int egs_control_stopping(egs_control *control);
+
+/** Sleep, unless the sender is to stop. @return is it? */
+int egs_control_sleep(egs_control *control, apr_interval_time_t interval);
+
+/** The database has answered: the first time this writes the pid file. */
+void egs_control_ready(egs_control *control, const eg_log *log);
+
+/** The log file of all threads. */
+egs_senderlog *egs_control_log(egs_control *control);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * Partitions made in time, old ones dropped: now and then, by one sender.
+ */
+#include "housekeeping.h"
+
+#define INTERVAL apr_time_from_sec(60)
+
+static void run_round(eg_db *db, const egs_options *options, const eg_log *log)
+{
+    eg_rows *rows;
+    apr_status_t rv =
+        eg_db_call(&rows, db, EG_DB_REPEATABLE, "housekeeping",
+                   EG_DB_ARGS(eg_db_int(options->message_retention), eg_db_int(options->event_retention)));
+
+    /* A database that is away is the workers' to tell. */
+    if (rv != APR_SUCCESS || !eg_rows_bool(rows, 0, "leader")) {
+        return;
+    }
+    if (eg_rows_int(rows, 0, "made") || eg_rows_int(rows, 0, "dropped") || eg_rows_int(rows, 0, "purged")) {
+        eg_log_at(log, EG_LOG_INFO, APR_SUCCESS,
+                  EGLOGNO(0350) "housekeeping: %d partitions made, %d dropped, %" APR_INT64_T_FMT
+                                " old rows removed",
+                  (int)eg_rows_int(rows, 0, "made"), (int)eg_rows_int(rows, 0, "dropped"),
+                  eg_rows_int(rows, 0, "purged"));
+    }
+}
+
+void egs_housekeeping_run(egs_control *control, const char *dsn)
+{
+    eg_log log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
+    apr_pool_t *pool, *round;
+    eg_db *db;
+
+    if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
+        return;
+    }
+    db = eg_db_dedicated(dsn, &log, pool);
+    do {
+        egs_settings *settings = egs_control_take(control);
+
+        log.level = settings->options->log_level;
+        if (apr_pool_create(&round, pool) == APR_SUCCESS) {
+            run_round(eg_db_with_pool(db, round), settings->options, &log);
+            apr_pool_destroy(round);
+        }
+        egs_control_give(control, settings);
+    } while (!egs_control_sleep(control, INTERVAL));
+    apr_pool_destroy(pool);
+}

@@ -1,0 +1,16 @@
+/*
+ * Partitions made in time, old ones dropped: now and then, by one sender.
+ */
+#ifndef EGS_HOUSEKEEPING_H
+#define EGS_HOUSEKEEPING_H
+
+#include "control.h"
+
+/**
+ * Until the sender is to stop: offer the database a round of housekeeping once
+ * a minute; it sees to it that one sender at a time does it. To be called on a
+ * thread of its own.
+ */
+void egs_housekeeping_run(egs_control *control, const char *dsn);
+
+#endif

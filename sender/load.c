@@ -1,0 +1,136 @@
+/*
+ * The contents of a slice of jobs, out of the database.
+ */
+#include <apr_strings.h>
+#include <string.h>
+
+#include "job.h"
+#include "json.h"
+
+/* The distinct messages of a slice, as the arguments of the two calls want them. */
+typedef struct {
+    const char **account_ids;
+    const char **message_ids;
+    apr_size_t count;
+} wanted;
+
+static wanted list_messages(const egs_job *jobs, int count, apr_pool_t *pool)
+{
+    wanted list = { apr_palloc(pool, (apr_size_t)count * sizeof(char *)),
+                    apr_palloc(pool, (apr_size_t)count * sizeof(char *)), 0 };
+
+    for (int i = 0; i < count; i++) {
+        if (i && jobs[i].account_id == jobs[i - 1].account_id &&
+            !strcmp(jobs[i].message_id, jobs[i - 1].message_id)) {
+            continue;
+        }
+        list.account_ids[list.count] = apr_psprintf(pool, "%" APR_INT64_T_FMT, jobs[i].account_id);
+        list.message_ids[list.count] = jobs[i].message_id;
+        list.count++;
+    }
+    return list;
+}
+
+static apr_status_t call(eg_rows **rows, eg_db *db, const char *function, const wanted *list)
+{
+    return eg_db_call(
+        rows, db, EG_DB_REPEATABLE, function,
+        EG_DB_ARGS(eg_db_texts(list->account_ids, list->count), eg_db_texts(list->message_ids, list->count)));
+}
+
+/* A jsonb column; NULL for SQL NULL, and for what no accept would have stored. */
+static json_t *json_column(const eg_rows *rows, int row, const char *column, apr_pool_t *pool)
+{
+    const char *text = eg_rows_text(rows, row, column), *problem;
+    json_t *value = NULL;
+
+    if (text && eg_json_parse(&value, &problem, text, strlen(text), pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    return value;
+}
+
+static egs_content *read_content(const eg_rows *rows, int row, apr_pool_t *pool)
+{
+    egs_content *content = apr_pcalloc(pool, sizeof *content);
+
+    content->account_id = eg_rows_int(rows, row, "account_id");
+    content->message_id = eg_rows_text(rows, row, "message_id");
+    content->domain = eg_rows_text(rows, row, "domain");
+    content->from_email = eg_rows_text(rows, row, "from_email");
+    content->from_name = eg_rows_text(rows, row, "from_name");
+    content->subject = eg_rows_text(rows, row, "subject");
+    content->to = json_column(rows, row, "mail_to", pool);
+    content->cc = json_column(rows, row, "mail_cc", pool);
+    content->reply_to = json_column(rows, row, "reply_to", pool);
+    content->headers = json_column(rows, row, "headers", pool);
+    content->html = eg_rows_text(rows, row, "html");
+    content->plain = eg_rows_text(rows, row, "plain");
+    content->date = eg_rows_int(rows, row, "first_attempt_us");
+    return content;
+}
+
+static void read_attachment(egs_attachment *attachment, const eg_rows *rows, int row, apr_pool_t *pool)
+{
+    attachment->filename = apr_pstrdup(pool, eg_rows_text(rows, row, "filename"));
+    attachment->content_type = apr_pstrdup(pool, eg_rows_text(rows, row, "content_type"));
+    attachment->disposition = apr_pstrdup(pool, eg_rows_text(rows, row, "disposition"));
+    attachment->content_id = apr_pstrdup(pool, eg_rows_text(rows, row, "content_id"));
+    attachment->content = eg_rows_bytes(rows, row, "content", pool);
+}
+
+static int is_of(const egs_content *content, apr_int64_t account_id, const char *message_id)
+{
+    return content && content->account_id == account_id && !strcmp(content->message_id, message_id);
+}
+
+/* Rows come in order of message, so those of one content are a run. */
+static void take_attachments(egs_content *content, const eg_rows *rows, apr_pool_t *pool)
+{
+    int first = 0, end, count = eg_rows_count(rows);
+
+    while (first < count &&
+           !is_of(content, eg_rows_int(rows, first, "account_id"), eg_rows_text(rows, first, "message_id"))) {
+        first++;
+    }
+    for (end = first; end < count && is_of(content, eg_rows_int(rows, end, "account_id"),
+                                           eg_rows_text(rows, end, "message_id"));) {
+        end++;
+    }
+    content->attachment_count = end - first;
+    content->attachments = apr_palloc(pool, (apr_size_t)(end - first + 1) * sizeof *content->attachments);
+    for (int i = first; i < end; i++) {
+        read_attachment(&content->attachments[i - first], rows, i, pool);
+    }
+}
+
+static void hand_out(egs_job *jobs, int count, egs_content *content)
+{
+    for (int i = 0; i < count; i++) {
+        if (is_of(content, jobs[i].account_id, jobs[i].message_id)) {
+            jobs[i].content = content;
+        }
+    }
+}
+
+apr_status_t egs_load(egs_job *jobs, int count, eg_db *db)
+{
+    wanted list = list_messages(jobs, count, db->pool);
+    eg_rows *contents, *attachments;
+    apr_status_t rv = call(&contents, db, "get_contents", &list);
+
+    if (rv == APR_SUCCESS) {
+        rv = call(&attachments, db, "get_attachments", &list);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (int i = 0; i < eg_rows_count(contents); i++) {
+        egs_content *content = read_content(contents, i, db->pool);
+
+        take_attachments(content, attachments, db->pool);
+        hand_out(jobs, count, content);
+    }
+    eg_rows_free(attachments); /* twice the size of what they hold */
+    return APR_SUCCESS;
+}

@@ -1,0 +1,31 @@
+/*
+ * Ways for a rendered message to leave.
+ */
+#include <apr_strings.h>
+#include <string.h>
+
+#include "transport.h"
+
+static const egs_transport *const transports[] = { &egs_transport_outbox };
+
+apr_status_t egs_transport_choose(const egs_transport **transport, const char **problem,
+                                  const egs_options *options, apr_pool_t *pool)
+{
+    apr_size_t length = strcspn(options->transport, ":");
+
+    for (apr_size_t i = 0; i < sizeof transports / sizeof *transports; i++) {
+        if (strlen(transports[i]->name) == length &&
+            !strncmp(transports[i]->name, options->transport, length)) {
+            apr_status_t rv = transports[i]->check(problem, options, pool);
+
+            if (rv == APR_SUCCESS) {
+                *transport = transports[i];
+            }
+            return rv;
+        }
+    }
+    *problem =
+        apr_psprintf(pool, "transport = %s: this version delivers to an outbox only (transport = outbox)",
+                     options->transport);
+    return APR_EINVAL;
+}
