@@ -121,7 +121,7 @@ typedef struct {
     int formats[ARGS_MAX];
 } statement;
 
-static void bind(statement *s, const eg_dbarg *arg, int i, apr_pool_t *pool)
+static void bind_value(statement *s, const eg_dbarg *arg, int i, apr_pool_t *pool)
 {
     s->lengths[i] = 0;
     s->formats[i] = 0;
@@ -157,7 +157,7 @@ static void prepare(statement *s, const char *function, const eg_dbarg *args, ap
     out += sprintf(out, STATEMENT "%s(", function);
     for (int i = 0; i < s->count; i++) {
         out += sprintf(out, i > 0 ? ", $%d" : "$%d", i + 1);
-        bind(s, &args[i], i, pool);
+        bind_value(s, &args[i], i, pool);
     }
     strcpy(out, ")");
 }

@@ -1,0 +1,221 @@
+#include "config.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+
+#include "mod_emailgw.h"
+
+#define UNSET (-1)
+
+egm_server_config *egm_config_of_server(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &emailgw_module);
+}
+
+const egm_dir_config *egm_config_of_request(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &emailgw_module);
+}
+
+void *egm_config_make_server(apr_pool_t *pool, server_rec *s)
+{
+    egm_server_config *config = apr_pcalloc(pool, sizeof *config);
+
+    (void)s;
+    config->engine = UNSET;
+    return config;
+}
+
+void *egm_config_merge_server(apr_pool_t *pool, void *base, void *add)
+{
+    const egm_server_config *outer = base, *inner = add;
+    egm_server_config *config = apr_pmemdup(pool, inner, sizeof *config);
+
+    if (inner->engine == UNSET) {
+        config->engine = outer->engine;
+    }
+    if (inner->secret_file == NULL) {
+        config->secret_file = outer->secret_file;
+    }
+    if (inner->sender_key_file == NULL) {
+        config->sender_key_file = outer->sender_key_file;
+    }
+    config->to_max = inner->to_max ? inner->to_max : outer->to_max;
+    config->cc_max = inner->cc_max ? inner->cc_max : outer->cc_max;
+    config->bcc_max = inner->bcc_max ? inner->bcc_max : outer->bcc_max;
+    config->reply_to_max = inner->reply_to_max ? inner->reply_to_max : outer->reply_to_max;
+    config->body_max = inner->body_max ? inner->body_max : outer->body_max;
+    return config;
+}
+
+void *egm_config_make_dir(apr_pool_t *pool, char *dir)
+{
+    egm_dir_config *config = apr_palloc(pool, sizeof *config);
+
+    (void)dir;
+    config->on = UNSET;
+    config->compat_status = UNSET;
+    return config;
+}
+
+void *egm_config_merge_dir(apr_pool_t *pool, void *base, void *add)
+{
+    const egm_dir_config *outer = base, *inner = add;
+    egm_dir_config *config = apr_palloc(pool, sizeof *config);
+
+    config->on = inner->on != UNSET ? inner->on : outer->on;
+    config->compat_status = inner->compat_status != UNSET ? inner->compat_status : outer->compat_status;
+    return config;
+}
+
+/* ---- setters, one a kind -------------------------------------------------------------------- */
+
+static const char *set_engine(cmd_parms *cmd, void *dir, int flag)
+{
+    (void)dir;
+    egm_config_of_server(cmd->server)->engine = flag;
+    return NULL;
+}
+
+static const char *set_file(cmd_parms *cmd, void *dir, const char *value)
+{
+    apr_size_t offset = (apr_size_t)cmd->info;
+    const char *path = ap_server_root_relative(cmd->pool, value);
+
+    (void)dir;
+    if (path == NULL) {
+        return apr_psprintf(cmd->pool, "%s: '%s' is not a path", cmd->cmd->name, value);
+    }
+    *(const char **)((char *)egm_config_of_server(cmd->server) + offset) = path;
+    return NULL;
+}
+
+/** A whole number with its bounds. */
+typedef struct {
+    apr_size_t offset; /* of an int in egm_server_config */
+    int min, max;
+} int_slot;
+
+static const char *set_int(cmd_parms *cmd, void *dir, const char *value)
+{
+    const int_slot *slot = cmd->info;
+    char *end;
+    apr_int64_t number = apr_strtoi64(value, &end, 10);
+
+    (void)dir;
+    if (*value == '\0' || *end != '\0' || number < slot->min || number > slot->max) {
+        return apr_psprintf(cmd->pool, "%s takes a whole number from %d to %d, not '%s'", cmd->cmd->name, slot->min,
+                            slot->max, value);
+    }
+    *(int *)((char *)egm_config_of_server(cmd->server) + slot->offset) = (int)number;
+    return NULL;
+}
+
+#define BODY_MAX_MIN 65536
+
+static const char *set_body_max(cmd_parms *cmd, void *dir, const char *value)
+{
+    char *end;
+    apr_int64_t bytes = apr_strtoi64(value, &end, 10);
+
+    (void)dir;
+    if (*value == '\0' || *end != '\0' || bytes < BODY_MAX_MIN || bytes > EG_BODY_MAX_LIMIT) {
+        return apr_psprintf(cmd->pool, "%s takes a number of bytes from %d to %d, not '%s'", cmd->cmd->name,
+                            BODY_MAX_MIN, EG_BODY_MAX_LIMIT, value);
+    }
+    egm_config_of_server(cmd->server)->body_max = bytes;
+    return NULL;
+}
+
+/* ---- the table; conf/emailgw.conf says the same at length ------------------------------------ */
+
+static const int_slot to_max = { APR_OFFSETOF(egm_server_config, to_max), 1, EG_RECIPIENTS_MAX_LIMIT };
+static const int_slot cc_max = { APR_OFFSETOF(egm_server_config, cc_max), 1, EG_RECIPIENTS_MAX_LIMIT };
+static const int_slot bcc_max = { APR_OFFSETOF(egm_server_config, bcc_max), 1, EG_RECIPIENTS_MAX_LIMIT };
+static const int_slot reply_to_max = { APR_OFFSETOF(egm_server_config, reply_to_max), 1, EG_RECIPIENTS_MAX_LIMIT };
+
+#define ANYWHERE (RSRC_CONF | ACCESS_CONF | OR_FILEINFO)
+
+const command_rec egm_directives[] = {
+    AP_INIT_FLAG("EmailGatewayEngine", set_engine, NULL, RSRC_CONF,
+                 "On or Off: may the gateway be switched on in this virtual host at all, default Off"),
+    AP_INIT_FLAG("EmailGateway", ap_set_flag_slot, (void *)APR_OFFSETOF(egm_dir_config, on), ANYWHERE,
+                 "On or Off: answer the gateway's paths here, where EmailGatewayEngine allows it, default Off"),
+    AP_INIT_FLAG("EmailGatewayCompatStatus", ap_set_flag_slot, (void *)APR_OFFSETOF(egm_dir_config, compat_status),
+                 ANYWHERE,
+                 "On or Off: answer refusals of /api/v1 with status 200 for clients that break on others, default Off"),
+    AP_INIT_TAKE1("EmailGatewaySecretFile", set_file, (void *)APR_OFFSETOF(egm_server_config, secret_file), RSRC_CONF,
+                  "path of the secret file that emailgwctl init made; required with EmailGatewayEngine On"),
+    AP_INIT_TAKE1("EmailGatewaySenderKeyFile", set_file, (void *)APR_OFFSETOF(egm_server_config, sender_key_file),
+                  RSRC_CONF, "path of the sender key's public half (sender.key.pub), for new DKIM keys"),
+    AP_INIT_TAKE1("EmailGatewayMaxTo", set_int, (void *)&to_max, RSRC_CONF,
+                  "addresses in To of one mail, 1 to 1000, default 50"),
+    AP_INIT_TAKE1("EmailGatewayMaxCC", set_int, (void *)&cc_max, RSRC_CONF,
+                  "addresses in CC of one mail, 1 to 1000, default 50"),
+    AP_INIT_TAKE1("EmailGatewayMaxBCC", set_int, (void *)&bcc_max, RSRC_CONF,
+                  "addresses in BCC of one mail, 1 to 1000, default 50"),
+    AP_INIT_TAKE1("EmailGatewayMaxReplyTo", set_int, (void *)&reply_to_max, RSRC_CONF,
+                  "addresses in ReplyTo of one mail, 1 to 1000, default 10"),
+    AP_INIT_TAKE1("EmailGatewayMaxBody", set_body_max, NULL, RSRC_CONF,
+                  "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
+    { NULL }
+};
+
+/* ---- start-up -------------------------------------------------------------------------------- */
+
+static int or_default(int value, int otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+static void fill_limits(egm_server_config *config)
+{
+    config->limits = (eg_limits){
+        .to_max = or_default(config->to_max, EG_TO_MAX_DEFAULT),
+        .cc_max = or_default(config->cc_max, EG_CC_MAX_DEFAULT),
+        .bcc_max = or_default(config->bcc_max, EG_BCC_MAX_DEFAULT),
+        .reply_to_max = or_default(config->reply_to_max, EG_REPLY_TO_MAX_DEFAULT),
+        .body_max = config->body_max != 0 ? config->body_max : EG_BODY_MAX_DEFAULT,
+    };
+}
+
+static int check_server(apr_pool_t *pool, server_rec *s)
+{
+    egm_server_config *config = egm_config_of_server(s);
+    const char *problem;
+
+    fill_limits(config);
+    if (config->engine != 1) {
+        return OK;
+    }
+    if (config->secret_file == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
+                     EGLOGNO(0001) "EmailGatewayEngine is On without an EmailGatewaySecretFile: make one with "
+                                   "emailgwctl init and name it");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (eg_secret_load(&config->secret, &problem, config->secret_file, pool) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, EGLOGNO(0002) "EmailGatewaySecretFile: %s", problem);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+int egm_config_check(apr_pool_t *pool, server_rec *main_server)
+{
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        int status = check_server(pool, s);
+
+        if (status != OK) {
+            return status;
+        }
+        if (egm_config_of_server(s)->engine == 1 && ap_find_linked_module("mod_dbd.c") == NULL) {
+            ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
+                         EGLOGNO(0003) "EmailGatewayEngine is On without mod_dbd: load it and set DBDriver pgsql and "
+                                       "DBDParams");
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}

@@ -1,0 +1,87 @@
+#include "errors.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+void eg_errors_init(eg_errors *errors, apr_pool_t *pool)
+{
+    errors->list = apr_array_make(pool, 4, sizeof(eg_error));
+    errors->pool = pool;
+}
+
+static void add(eg_errors *errors, int code, const char *message)
+{
+    const eg_error *known = (const eg_error *)errors->list->elts;
+
+    for (int i = 0; i < errors->list->nelts; i++) {
+        if (known[i].code == code && strcmp(known[i].message, message) == 0) {
+            return;
+        }
+    }
+    APR_ARRAY_PUSH(errors->list, eg_error) = (eg_error){ code, message };
+}
+
+void eg_errors_add(eg_errors *errors, int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(errors, code, apr_pvsprintf(errors->pool, format, args));
+    va_end(args);
+}
+
+void eg_errors_only(eg_errors *errors, int code, const char *format, ...)
+{
+    va_list args;
+
+    apr_array_clear(errors->list);
+    va_start(args, format);
+    add(errors, code, apr_pvsprintf(errors->pool, format, args));
+    va_end(args);
+}
+
+int eg_errors_any(const eg_errors *errors)
+{
+    return errors->list->nelts > 0;
+}
+
+int eg_errors_first(const eg_errors *errors)
+{
+    const eg_error *list = (const eg_error *)errors->list->elts;
+    int first = 0;
+
+    for (int i = 0; i < errors->list->nelts; i++) {
+        if (first == 0 || list[i].code < first) {
+            first = list[i].code;
+        }
+    }
+    return first;
+}
+
+/* The reference lists its codes in ascending order; errors of one code keep theirs. */
+json_t *eg_errors_json(eg_errors *errors)
+{
+    const eg_error *list = (const eg_error *)errors->list->elts;
+    json_t *array = json_array();
+    int code = 0;
+
+    for (int left = errors->list->nelts; left > 0;) {
+        int next = 0;
+
+        for (int i = 0; i < errors->list->nelts; i++) {
+            if (list[i].code > code && (next == 0 || list[i].code < next)) {
+                next = list[i].code;
+            }
+        }
+        for (int i = 0; i < errors->list->nelts; i++) {
+            if (list[i].code == next) {
+                json_array_append_new(array, json_pack("{s:i, s:s}", "Code", next, "Message", list[i].message));
+                left--;
+            }
+        }
+        code = next;
+    }
+    return json_pack("{s:o}", "Errors", array);
+}

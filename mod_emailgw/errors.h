@@ -1,0 +1,86 @@
+/*
+ * What is wrong with a call: numbered errors, all that apply, in the order of
+ * the API reference.
+ */
+#ifndef EG_ERRORS_H
+#define EG_ERRORS_H
+
+#include <apr_tables.h>
+#include <jansson.h>
+
+#include "eg.h"
+
+/* Codes of POST /api/v1/email and the other /api/v1 calls, as the reference numbers them. */
+enum {
+    EG_E_MISSING_KEY = 1,
+    EG_E_DOMAIN_GONE = 2,
+    EG_E_FROM = 3,
+    EG_E_START_FROM = 4,     /* GET /api/v1/events */
+    EG_E_RETRIEVE_COUNT = 5, /* GET /api/v1/events */
+    EG_E_SUBJECT = 8,
+    EG_E_CONTENT_TYPE = 9,
+    EG_E_HTML = 10,
+    EG_E_PLAIN = 11,
+    EG_E_ACCOUNT = 12,
+    EG_E_KEY = 13,
+    EG_E_SUPPRESSED = 14,
+    EG_E_TEMPLATE = 15,
+    EG_E_LIST = 16,
+    EG_E_LIMIT = 17,
+    EG_E_TO_INCOMPLETE = 18,
+    EG_E_TO_ADDRESS = 19,
+    EG_E_NO_RECIPIENT = 20,
+    EG_E_CC_INCOMPLETE = 21,
+    EG_E_CC_ADDRESS = 22,
+    EG_E_FROM_ADDRESS = 23,
+    EG_E_BCC_NO_ARRAY = 24,
+    EG_E_BCC_INCOMPLETE = 25,
+    EG_E_BCC_ADDRESS = 26,
+    EG_E_BCC_COUNT = 27,
+    EG_E_REPLY_TO_NO_ARRAY = 28,
+    EG_E_REPLY_TO_INCOMPLETE = 29,
+    EG_E_REPLY_TO_ADDRESS = 30,
+    EG_E_REPLY_TO_COUNT = 31,
+    EG_E_DOMAIN_INACTIVE = 32,
+    EG_E_ACCOUNT_UNVERIFIED = 34,
+    /* Ours, for what the reference asks for but gives no number. */
+    EG_E_ATTACHMENT = 101,
+    EG_E_HEADER = 102,
+    EG_E_SEND_AT = 103,
+    EG_E_TAG = 104,
+    EG_E_TRACKING = 105,
+    EG_E_CONTEXT = 106,
+    EG_E_TOO_LARGE = 107,
+    EG_E_START_DATE = 108,
+    EG_E_END_DATE = 109,
+    EG_E_EVENT = 110,
+    EG_E_IDEMPOTENCY_KEY = 111
+};
+
+typedef struct {
+    int code;
+    const char *message; /* a sentence for a person */
+} eg_error;
+
+typedef struct {
+    apr_array_header_t *list; /* of eg_error */
+    apr_pool_t *pool;
+} eg_errors;
+
+void eg_errors_init(eg_errors *errors, apr_pool_t *pool);
+
+/** Note an error; a second one of the same code and message is dropped. */
+void eg_errors_add(eg_errors *errors, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/** Forget what was noted and keep this one alone: a failure to authenticate stops everything. */
+void eg_errors_only(eg_errors *errors, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+int eg_errors_any(const eg_errors *errors);
+
+/** The code that the HTTP status goes by: the first in the reference's order; 0 without errors. */
+int eg_errors_first(const eg_errors *errors);
+
+/** {"Errors": [{"Code", "Message"}]} in the reference's order; the caller owns it. */
+json_t *eg_errors_json(eg_errors *errors);
+
+#endif

@@ -1,0 +1,215 @@
+#include "mail.h"
+
+#include <string.h>
+
+#include <apr_cstr.h>
+#include <apr_strings.h>
+
+#include "datetime.h"
+#include "json.h"
+#include "utf8.h"
+
+json_t *eg_mail_structure(const eg_call *call, const char *name)
+{
+    json_t *value = eg_call_arg(call, name), *parsed;
+    const char *text = json_string_value(value), *problem;
+
+    if (call->from_form && text != NULL && (*text == '{' || *text == '[')
+        && eg_json_parse(&parsed, &problem, text, json_string_length(value), call->pool) == APR_SUCCESS) {
+        return parsed;
+    }
+    return value;
+}
+
+int eg_mail_is_line(const char *text)
+{
+    return strpbrk(text, "\r\n") == NULL; /* JSON and forms refuse NUL */
+}
+
+/* A parameter of text; an empty one counts as missing. NULL, with the error noted, where it is no text. */
+static const char *required_text(eg_call *call, const char *name, int code)
+{
+    json_t *value = eg_call_arg(call, name);
+
+    if (value == NULL || (json_is_string(value) && json_string_length(value) == 0)) {
+        eg_errors_add(&call->errors, code, "Missing %s", name);
+        return NULL;
+    }
+    if (!json_is_string(value)) {
+        eg_errors_add(&call->errors, code, "Invalid %s: it must be a string", name);
+        return NULL;
+    }
+    return json_string_value(value);
+}
+
+static void parse_subject(eg_mail *mail, eg_call *call)
+{
+    const char *subject = required_text(call, "Subject", EG_E_SUBJECT);
+
+    mail->subject = subject;
+    if (subject == NULL) {
+        return;
+    }
+    if (strlen(subject) > EG_SUBJECT_MAX) {
+        eg_errors_add(&call->errors, EG_E_SUBJECT, "Invalid Subject: it has more than %d bytes", EG_SUBJECT_MAX);
+    }
+    else if (!eg_mail_is_line(subject)) {
+        eg_errors_add(&call->errors, EG_E_SUBJECT, "Invalid Subject: it must not contain CR or LF");
+    }
+}
+
+static void parse_contents(eg_mail *mail, eg_call *call)
+{
+    const char *type = required_text(call, "ContentType", EG_E_CONTENT_TYPE);
+    int html, plain;
+
+    if (type == NULL) {
+        return;
+    }
+    html = apr_cstr_casecmp(type, "html") == 0;
+    plain = apr_cstr_casecmp(type, "plain") == 0;
+    if (!html && !plain && apr_cstr_casecmp(type, "multipart") != 0) {
+        eg_errors_add(&call->errors, EG_E_CONTENT_TYPE,
+                      "Invalid ContentType '%s': it must be html, plain or multipart",
+                      eg_utf8_excerpt(type, strlen(type), call->pool));
+        return;
+    }
+    if (!plain) {
+        mail->html = required_text(call, "HtmlContent", EG_E_HTML);
+    }
+    if (!html || eg_call_arg(call, "PlainContent") != NULL) {
+        const char *text = json_string_value(eg_call_arg(call, "PlainContent"));
+
+        mail->plain = html && text != NULL && *text == '\0' ? NULL
+                                                            : required_text(call, "PlainContent", EG_E_PLAIN);
+    }
+    mail->size += (mail->html ? strlen(mail->html) : 0) + (mail->plain ? strlen(mail->plain) : 0);
+}
+
+static void parse_template(eg_mail *mail, eg_call *call)
+{
+    mail->template_given = eg_call_arg(call, "TemplateID") != NULL;
+    mail->list_given = eg_call_arg(call, "TargetListID") != NULL;
+    if (!mail->template_given) {
+        parse_subject(mail, call);
+        parse_contents(mail, call);
+    }
+}
+
+static void add_tag(eg_mail *mail, eg_call *call, const json_t *value)
+{
+    const char *tag = json_string_value(value);
+
+    if (tag == NULL || *tag == '\0' || strlen(tag) > EG_TAG_MAX || !eg_mail_is_line(tag)) {
+        eg_errors_add(&call->errors, EG_E_TAG,
+                      "Invalid Tags: each must be a string of 1 to %d bytes without CR or LF", EG_TAG_MAX);
+        return;
+    }
+    for (int i = 0; i < mail->tags->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(mail->tags, i, const char *), tag) == 0) {
+            return;
+        }
+    }
+    if (mail->tags->nelts == EG_TAG_COUNT_MAX) {
+        eg_errors_add(&call->errors, EG_E_TAG, "Invalid Tags: there are more than %d", EG_TAG_COUNT_MAX);
+        return;
+    }
+    APR_ARRAY_PUSH(mail->tags, const char *) = tag;
+}
+
+static void parse_tags(eg_mail *mail, eg_call *call)
+{
+    json_t *tags = eg_mail_structure(call, "Tags"), *tag;
+    size_t i;
+
+    mail->tags = apr_array_make(call->pool, 4, sizeof(const char *));
+    if (!json_is_array(tags)) {
+        if (tags != NULL) {
+            add_tag(mail, call, tags);
+        }
+        return;
+    }
+    json_array_foreach(tags, i, tag) {
+        if (i > 10 * EG_TAG_COUNT_MAX) {
+            break; /* far too many: said already */
+        }
+        add_tag(mail, call, tag);
+    }
+}
+
+static const char *parse_flag(eg_call *call, const char *name)
+{
+    json_t *value = eg_call_arg(call, name);
+    int flag;
+
+    if (value == NULL || (json_is_string(value) && json_string_length(value) == 0)) {
+        return NULL;
+    }
+    if (eg_json_bool(&flag, value) != APR_SUCCESS) {
+        eg_errors_add(&call->errors, EG_E_TRACKING, "Invalid %s: it must be true or false", name);
+        return NULL;
+    }
+    return flag ? "t" : "f";
+}
+
+static apr_int64_t parse_id(eg_call *call, const char *name)
+{
+    json_t *value = eg_call_arg(call, name);
+    apr_int64_t id = 0;
+
+    if (value != NULL && !(json_is_string(value) && json_string_length(value) == 0)
+        && eg_json_int(&id, value, 1, EG_ID_MAX) != APR_SUCCESS) {
+        eg_errors_add(&call->errors, EG_E_CONTEXT, "Invalid %s: it must be a whole number from 1 to 2^53-1", name);
+    }
+    return id;
+}
+
+static void parse_send_at(eg_mail *mail, eg_call *call)
+{
+    json_t *value = eg_call_arg(call, "SendAt");
+    apr_int64_t seconds;
+    apr_time_t at;
+
+    if (value == NULL || (json_is_string(value) && json_string_length(value) == 0)) {
+        return;
+    }
+    if (json_is_integer(value)
+            ? eg_json_int(&seconds, value, 0, APR_INT64_C(253402300799)) != APR_SUCCESS
+            : !json_is_string(value) || eg_datetime_parse(&at, json_string_value(value)) != APR_SUCCESS) {
+        eg_errors_add(&call->errors, EG_E_SEND_AT,
+                      "Invalid SendAt: it must be Unix seconds or an ISO 8601 time such as 2026-01-31T08:00:00Z");
+        return;
+    }
+    if (json_is_integer(value)) {
+        at = apr_time_from_sec(seconds);
+    }
+    if (at > call->now + apr_time_from_sec((apr_int64_t)EG_SEND_AT_MAX_DAYS * 86400)) {
+        eg_errors_add(&call->errors, EG_E_SEND_AT, "Invalid SendAt: it is more than %d days ahead",
+                      EG_SEND_AT_MAX_DAYS);
+        return;
+    }
+    mail->send_at = at > call->now ? at : 0;
+}
+
+void eg_mail_parse(eg_mail *mail, eg_call *call)
+{
+    memset(mail, 0, sizeof *mail);
+    parse_template(mail, call);
+    eg_mail_parse_addresses(mail, call);
+    eg_mail_parse_headers(mail, call);
+    eg_mail_parse_attachments(mail, call);
+    parse_tags(mail, call);
+    parse_send_at(mail, call);
+    mail->track_links = parse_flag(call, "TrackLinks");
+    mail->track_opens = parse_flag(call, "TrackOpens");
+    mail->list_id = parse_id(call, "ListID");
+    mail->subscriber_id = parse_id(call, "SubscriberID");
+    mail->journey_id = parse_id(call, "JourneyID");
+    mail->action_id = parse_id(call, "ActionID");
+    if (mail->size > EG_MAIL_BYTES_MAX) {
+        eg_errors_add(&call->errors, EG_E_TOO_LARGE,
+                      "The mail is too large: contents and attachments have %" APR_SIZE_T_FMT
+                      " bytes, %d are allowed",
+                      mail->size, EG_MAIL_BYTES_MAX);
+    }
+}

@@ -1,0 +1,58 @@
+/*
+ * The arguments of POST /api/v1/email -> a checked mail. Knows neither httpd
+ * nor the database; what only the database can tell is checked by accept().
+ */
+#ifndef EG_MAIL_H
+#define EG_MAIL_H
+
+#include "command.h"
+#include "mailbox.h"
+
+typedef struct {
+    eg_mailbox box;
+    const char *name; /* may be empty */
+} eg_mail_address;
+
+typedef struct {
+    const char *filename; /* without folders, controls and direction marks; never empty */
+    const char *type;     /* type/subtype, lower case, perhaps with a charset */
+    const char *disposition;
+    const char *content_id; /* without angle brackets, or NULL */
+    eg_bytes content;
+} eg_mail_attachment;
+
+typedef struct {
+    eg_mail_address from;
+    apr_array_header_t *to, *cc, *bcc, *reply_to; /* of eg_mail_address */
+    const char *subject;
+    const char *html, *plain;            /* NULL: not of this content type */
+    json_t *headers;                     /* [[name, value]] in the order given */
+    apr_array_header_t *tags;            /* of const char *, each once */
+    const char *track_links, *track_opens; /* "t", "f", or NULL: as the domain says */
+    apr_time_t send_at;                  /* 0: now */
+    apr_int64_t list_id, subscriber_id, journey_id, action_id; /* 0: as the key says */
+    apr_array_header_t *attachments;     /* of eg_mail_attachment */
+    int template_given, list_given;      /* TemplateID, TargetListID */
+    apr_size_t size;                     /* bytes of contents and attachments */
+} eg_mail;
+
+/** Check call->args into mail; every error that applies is added to call->errors. */
+void eg_mail_parse(eg_mail *mail, eg_call *call);
+
+/** @name Parts of it, each in a file of its own */
+/** @{ */
+void eg_mail_parse_addresses(eg_mail *mail, eg_call *call);
+void eg_mail_parse_headers(eg_mail *mail, eg_call *call);
+void eg_mail_parse_attachments(eg_mail *mail, eg_call *call);
+/** @} */
+
+/**
+ * A parameter that is an object or array; of a form it may also come as JSON
+ * text. Other values are returned as they are, NULL when absent.
+ */
+json_t *eg_mail_structure(const eg_call *call, const char *name);
+
+/** No CR, LF or NUL: fit for a header field. */
+int eg_mail_is_line(const char *text);
+
+#endif

@@ -1,0 +1,191 @@
+/* Attachments: base64 content, a file name without folders, a type without tricks. */
+#include <string.h>
+
+#include <apr_cstr.h>
+#include <apr_strings.h>
+
+#include "base64.h"
+#include "json.h"
+#include "mail.h"
+#include "utf8.h"
+
+#define CONTENT_ID_MAX 200 /* bytes */
+#define TYPE_MAX 127       /* bytes of a type or subtype (RFC 6838 section 4.2) */
+
+/* An attachment's text member; NULL when absent, "" for what is no string. */
+static const char *member(const json_t *attachment, const char *name)
+{
+    json_t *value = eg_json_get(attachment, name);
+
+    if (value == NULL || json_is_null(value)) {
+        return NULL;
+    }
+    return json_is_string(value) ? json_string_value(value) : "";
+}
+
+/*
+ * What remains of a name behind its folders, without controls, line
+ * separators and marks that turn the reading direction, cut to what a file
+ * system takes.
+ */
+static const char *clean_filename(const char *name, apr_pool_t *pool)
+{
+    apr_size_t length, size = 0, step;
+    apr_uint32_t code;
+    char *clean;
+
+    for (const char *slash = strpbrk(name, "/\\"); slash != NULL; slash = strpbrk(name, "/\\")) {
+        name = slash + 1;
+    }
+    length = strlen(name);
+    clean = apr_palloc(pool, length + 1);
+    for (apr_size_t at = 0; at < length; at += step) {
+        step = eg_utf8_next(&code, name + at, length - at);
+        if (step == 0 || size + step > EG_FILENAME_MAX) {
+            break;
+        }
+        if (!eg_utf8_is_control(code)) {
+            memcpy(clean + size, name + at, step);
+            size += step;
+        }
+    }
+    clean[size] = '\0';
+    return size == 0 || strcmp(clean, ".") == 0 || strcmp(clean, "..") == 0 ? "attachment" : clean;
+}
+
+/* RFC 2045 section 5.1. @return behind the token */
+static const char *skip_token(const char *text)
+{
+    while (*text > ' ' && *text < 0x7f && strchr("()<>@,;:\\\"/[]?=", *text) == NULL) {
+        text++;
+    }
+    return text;
+}
+
+/* type "/" subtype [";" charset "=" token], lower case; NULL for anything else. */
+static const char *clean_type(const char *text, apr_pool_t *pool)
+{
+    const char *slash = skip_token(text), *end, *token;
+
+    if (slash == text || slash - text > TYPE_MAX || *slash != '/') {
+        return NULL;
+    }
+    end = skip_token(slash + 1);
+    if (end == slash + 1 || end - slash > TYPE_MAX) {
+        return NULL;
+    }
+    if (*end != '\0') {
+        const char *parameter = end + strspn(end, "; \t");
+
+        token = parameter + strlen("charset=");
+        if (*end != ';' || apr_cstr_casecmpn(parameter, "charset=", strlen("charset=")) != 0
+            || skip_token(token) == token || *skip_token(token) != '\0') {
+            return NULL;
+        }
+    }
+    return apr_pstrdup(pool, text);
+}
+
+static int is_content_id(const char *id)
+{
+    apr_size_t length = strlen(id);
+
+    for (apr_size_t i = 0; i < length; i++) {
+        if (id[i] <= ' ' || id[i] >= 0x7f || strchr("<>()\"\\,;:", id[i]) != NULL) {
+            return 0;
+        }
+    }
+    return length > 0 && length <= CONTENT_ID_MAX;
+}
+
+/* Without the angle brackets that some clients put round it. */
+static const char *bare_content_id(const char *id, apr_pool_t *pool)
+{
+    apr_size_t length = strlen(id);
+
+    return length > 1 && id[0] == '<' && id[length - 1] == '>' ? apr_pstrmemdup(pool, id + 1, length - 2) : id;
+}
+
+static int content_id_known(const eg_mail *mail, const char *id)
+{
+    for (int i = 0; i < mail->attachments->nelts; i++) {
+        const char *known = APR_ARRAY_IDX(mail->attachments, i, eg_mail_attachment).content_id;
+
+        if (known != NULL && strcmp(known, id) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What is wrong with an attachment, NULL for nothing. */
+static const char *parse_attachment(eg_mail_attachment *attachment, const eg_mail *mail, const json_t *value,
+                                    apr_pool_t *pool)
+{
+    const char *type = member(value, "type"), *disposition = member(value, "disposition");
+    const char *id = member(value, "contentid"), *content = member(value, "content");
+
+    if (content == NULL) {
+        return "'content' is missing";
+    }
+    if (eg_json_twice(value) != NULL) {
+        return "a member is given twice";
+    }
+    if (eg_base64_decode(&attachment->content, content, strlen(content), pool) != APR_SUCCESS) {
+        return "'content' is not valid base64";
+    }
+    attachment->type = clean_type(type != NULL && *type ? type : "application/octet-stream", pool);
+    if (attachment->type == NULL) {
+        return "'type' must be a media type such as application/pdf, with no parameter but charset";
+    }
+    attachment->content_id = id != NULL && *id ? bare_content_id(id, pool) : NULL;
+    if (attachment->content_id != NULL && !is_content_id(attachment->content_id)) {
+        return "'contentid' must be printable ASCII without space, quotes, commas and brackets";
+    }
+    if (attachment->content_id != NULL && content_id_known(mail, attachment->content_id)) {
+        return "'contentid' is used by an earlier attachment";
+    }
+    if (disposition == NULL || *disposition == '\0') {
+        disposition = attachment->content_id != NULL ? "inline" : "attachment";
+    }
+    attachment->disposition = apr_cstr_casecmp(disposition, "inline") == 0 ? "inline" : "attachment";
+    return apr_cstr_casecmp(disposition, attachment->disposition) == 0
+               ? NULL
+               : "'disposition' must be attachment or inline";
+}
+
+void eg_mail_parse_attachments(eg_mail *mail, eg_call *call)
+{
+    json_t *list = eg_mail_structure(call, "Attachments"), *value;
+    size_t i;
+
+    mail->attachments = apr_array_make(call->pool, 1, sizeof(eg_mail_attachment));
+    if (list == NULL) {
+        return;
+    }
+    if (!json_is_array(list)) {
+        eg_errors_add(&call->errors, EG_E_ATTACHMENT, "Invalid Attachments: it must be an array of objects");
+        return;
+    }
+    if (json_array_size(list) > EG_ATTACHMENT_COUNT_MAX) {
+        eg_errors_add(&call->errors, EG_E_ATTACHMENT, "Invalid Attachments: there are more than %d",
+                      EG_ATTACHMENT_COUNT_MAX);
+        return;
+    }
+    json_array_foreach(list, i, value) {
+        const char *name = member(value, "filename"), *problem;
+        eg_mail_attachment attachment;
+
+        name = name != NULL ? name : "";
+        problem = json_is_object(value) ? parse_attachment(&attachment, mail, value, call->pool)
+                                        : "it must be an object";
+        if (problem != NULL) {
+            eg_errors_add(&call->errors, EG_E_ATTACHMENT, "Invalid attachment %d ('%s'): %s", (int)i + 1,
+                          eg_utf8_excerpt(name, strlen(name), call->pool), problem);
+            continue;
+        }
+        attachment.filename = clean_filename(name, call->pool);
+        mail->size += attachment.content.size;
+        APR_ARRAY_PUSH(mail->attachments, eg_mail_attachment) = attachment;
+    }
+}

@@ -1,0 +1,96 @@
+/* Headers: custom fields, except those that the gateway writes itself. */
+#include <string.h>
+
+#include <apr_cstr.h>
+
+#include "json.h"
+#include "mail.h"
+#include "utf8.h"
+
+#define FIELD_NAME_MAX 76 /* bytes: room for a value on the first line */
+
+/* A trailing * stands for any rest. List-Unsubscribe depends on the domain: accept() decides. */
+static const char *const owned[] = { "From",         "To",           "Cc",       "Bcc",      "Reply-To",
+                                     "Subject",      "Date",         "Message-ID", "Return-Path",
+                                     "DKIM-Signature", "Received",   "Content-*", "MIME-Version", "Sender",
+                                     "Feedback-ID" };
+
+static int is_owned(const char *name)
+{
+    for (apr_size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
+        const char *star = strchr(owned[i], '*');
+
+        if (star != NULL ? apr_cstr_casecmpn(name, owned[i], (apr_size_t)(star - owned[i])) == 0
+                         : apr_cstr_casecmp(name, owned[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* RFC 5322 section 2.2: printable ASCII but the colon. */
+static int is_field_name(const char *name)
+{
+    apr_size_t length = strlen(name);
+
+    for (apr_size_t i = 0; i < length; i++) {
+        if (name[i] <= ' ' || name[i] >= 0x7f || name[i] == ':') {
+            return 0;
+        }
+    }
+    return length > 0 && length <= FIELD_NAME_MAX;
+}
+
+static void add_header(eg_mail *mail, eg_call *call, const char *name, const json_t *value)
+{
+    const char *shown = eg_utf8_excerpt(name, strlen(name), call->pool);
+
+    if (!is_field_name(name)) {
+        eg_errors_add(&call->errors, EG_E_HEADER,
+                      "Invalid header name '%s' in Headers: 1 to %d printable ASCII characters without space or colon",
+                      shown, FIELD_NAME_MAX);
+    }
+    else if (is_owned(name)) {
+        eg_errors_add(&call->errors, EG_E_HEADER, "Header '%s' cannot be set in Headers: the gateway writes it",
+                      shown);
+    }
+    else if (!json_is_string(value) || !eg_mail_is_line(json_string_value(value))) {
+        eg_errors_add(&call->errors, EG_E_HEADER,
+                      "Invalid value of header '%s' in Headers: it must be a string without CR, LF or NUL", shown);
+    }
+    else {
+        json_array_append_new(mail->headers, json_pack("[s, O]", name, value));
+    }
+}
+
+void eg_mail_parse_headers(eg_mail *mail, eg_call *call)
+{
+    json_t *headers = eg_mail_structure(call, "Headers"), *value;
+    const char *name, *twice = eg_json_twice(headers);
+    apr_size_t bytes = 0;
+
+    mail->headers = eg_json_own(json_array(), call->pool);
+    if (headers == NULL || (json_is_array(headers) && json_array_size(headers) == 0)) {
+        return;
+    }
+    if (!json_is_object(headers)) {
+        eg_errors_add(&call->errors, EG_E_HEADER, "Invalid Headers: it must be an object of names and values");
+        return;
+    }
+    if (json_object_size(headers) > EG_HEADER_COUNT_MAX) {
+        eg_errors_add(&call->errors, EG_E_HEADER, "Invalid Headers: there are more than %d", EG_HEADER_COUNT_MAX);
+        return;
+    }
+    if (twice != NULL) {
+        eg_errors_add(&call->errors, EG_E_HEADER, "Header '%s' is given twice in Headers",
+                      eg_utf8_excerpt(twice, strlen(twice), call->pool));
+    }
+    json_object_foreach(headers, name, value) {
+        bytes += strlen(name) + json_string_length(value);
+        add_header(mail, call, name, value);
+    }
+    if (bytes > EG_HEADERS_MAX) {
+        eg_errors_add(&call->errors, EG_E_HEADER, "Invalid Headers: they have more than %d bytes together",
+                      EG_HEADERS_MAX);
+    }
+}

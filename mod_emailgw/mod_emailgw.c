@@ -1,0 +1,164 @@
+/*
+ * The module record and its hooks: all that httpd calls, nothing else.
+ *
+ * A path is ours where EmailGatewayEngine allows the gateway and EmailGateway
+ * switches it on. It is claimed three times, since other modules claim it too:
+ * before mod_mime and mod_negotiation look for a file, after mod_rewrite and
+ * mod_proxy have had their say, and ahead of mod_proxy's handler.
+ */
+#include "mod_emailgw.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "auth.h"
+#include "config.h"
+#include "request.h"
+#include "response.h"
+#include "store.h"
+
+#define HANDLER "emailgw"
+
+/* ---- log lines of the core go to httpd's error log -------------------------------------------- */
+
+static void write_log(const eg_log *log, eg_log_level level, apr_status_t rv, const char *line)
+{
+    static const int levels[] = { APLOG_ERR, APLOG_WARNING, APLOG_INFO, APLOG_DEBUG };
+
+    ap_log_rerror(APLOG_MARK, levels[level], rv, (request_rec *)log->baton, "%s", line);
+}
+
+static const eg_log *log_of_request(request_rec *r)
+{
+    eg_log *log = apr_palloc(r->pool, sizeof *log);
+
+    *log = (eg_log){ .write = write_log, .level = EG_LOG_DEBUG, .baton = r };
+    return log;
+}
+
+/* ---- is a request ours? ------------------------------------------------------------------------ */
+
+/* The path as the client asked for it: later hooks see what rewrites made of it. */
+static int remember_uri(request_rec *r)
+{
+    if (r->main == NULL && r->prev == NULL) {
+        ap_set_module_config(r->request_config, &emailgw_module, apr_pstrdup(r->pool, r->uri));
+    }
+    return DECLINED;
+}
+
+static const eg_command *command_of(request_rec *r)
+{
+    const char *uri = ap_get_module_config(r->request_config, &emailgw_module);
+
+    return uri != NULL ? eg_command_find(uri) : NULL;
+}
+
+static int is_on(request_rec *r)
+{
+    return egm_config_of_server(r->server)->engine == 1 && egm_config_of_request(r)->on == 1;
+}
+
+static int claim(request_rec *r)
+{
+    if (!is_on(r) || command_of(r) == NULL) {
+        return DECLINED;
+    }
+    r->handler = HANDLER;
+    return OK;
+}
+
+static int claim_again(request_rec *r)
+{
+    claim(r);
+    return DECLINED;
+}
+
+/* ---- the handler -------------------------------------------------------------------------------- */
+
+/* HEAD is a GET without its body (RFC 9110 section 9.3.2). */
+static int takes_method(const eg_command *command, const char *method)
+{
+    return strcmp(method, command->method) == 0
+           || (strcmp(method, "HEAD") == 0 && strcmp(command->method, "GET") == 0);
+}
+
+static int refuse_method(request_rec *r, const eg_command *command)
+{
+    const char *allowed = strcmp(command->method, "GET") == 0 ? "GET, HEAD" : command->method;
+
+    apr_table_setn(r->err_headers_out, "Allow", allowed);
+    return egm_response_fail(r, HTTP_METHOD_NOT_ALLOWED, "%s takes the method %s only", command->path, allowed);
+}
+
+/* read -> authenticate -> run -> answer */
+static int run_command(request_rec *r, const eg_command *command)
+{
+    const eg_log *log = log_of_request(r);
+    eg_call call = {
+        .pool = r->pool,
+        .log = log,
+        .db = egm_store_of_request(r, log),
+        .limits = &egm_config_of_server(r->server)->limits,
+        .now = r->request_time,
+    };
+    apr_status_t rv = APR_SUCCESS;
+    int status;
+
+    if (!egm_request_read(&call, &status, r, call.limits)) {
+        return status;
+    }
+    eg_errors_init(&call.errors, r->pool);
+    if (eg_auth_sender_key(&call)) {
+        rv = command->run(&call);
+    }
+    return rv == APR_SUCCESS ? egm_response_send(r, &call) : egm_response_broken(r, rv);
+}
+
+static int handle(request_rec *r)
+{
+    const eg_command *command = command_of(r);
+
+    /* Any tenant can write SetHandler: only the permission and the path count. */
+    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !is_on(r) || command == NULL) {
+        return DECLINED;
+    }
+    if (!takes_method(command, r->method)) {
+        return refuse_method(r, command);
+    }
+    return run_command(r, command);
+}
+
+/* ---- registration -------------------------------------------------------------------------------- */
+
+static int check_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *temp_pool, server_rec *s)
+{
+    (void)log_pool;
+    (void)temp_pool;
+    egm_store_register();
+    return egm_config_check(pool, s);
+}
+
+static void register_hooks(apr_pool_t *pool)
+{
+    static const char *const after_rewrites[] = { "mod_rewrite.c", "mod_proxy.c", NULL };
+    static const char *const before_dir[] = { "mod_dir.c", NULL };
+    static const char *const before_proxy[] = { "mod_proxy.c", NULL };
+
+    (void)pool;
+    ap_hook_post_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_translate_name(remember_uri, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_type_checker(claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(claim_again, after_rewrites, before_dir, APR_HOOK_MIDDLE);
+    ap_hook_handler(handle, NULL, before_proxy, APR_HOOK_FIRST);
+}
+
+module AP_MODULE_DECLARE_DATA emailgw_module = {
+    STANDARD20_MODULE_STUFF,  egm_config_make_dir,    egm_config_merge_dir,
+    egm_config_make_server,   egm_config_merge_server, egm_directives,
+    register_hooks,           AP_MODULE_FLAG_NONE
+};

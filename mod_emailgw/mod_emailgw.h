@@ -1,0 +1,14 @@
+/*
+ * The module's name and log, for the files that talk to httpd.
+ */
+#ifndef MOD_EMAILGW_H
+#define MOD_EMAILGW_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_log.h>
+
+extern module AP_MODULE_DECLARE_DATA emailgw_module;
+APLOG_USE_MODULE(emailgw);
+
+#endif

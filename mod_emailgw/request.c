@@ -1,0 +1,249 @@
+#include "request.h"
+
+#include <string.h>
+
+#include <apr_cstr.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "form.h"
+#include "json.h"
+#include "mod_emailgw.h"
+#include "response.h"
+#include "utf8.h"
+
+#define BODY_START 8192 /* bytes that a body of unknown length begins with */
+
+typedef struct {
+    char *data;
+    apr_size_t length, size;
+} buffer;
+
+/* Double the room until there are more bytes; the old block goes back with the pool. */
+static void reserve(buffer *body, apr_size_t more, apr_pool_t *pool)
+{
+    apr_size_t size = body->size;
+    char *data;
+
+    if (body->length + more <= size) {
+        return;
+    }
+    while (size < body->length + more) {
+        size *= 2;
+    }
+    data = apr_palloc(pool, size);
+    memcpy(data, body->data, body->length);
+    body->data = data;
+    body->size = size;
+}
+
+static int too_large(request_rec *r, apr_int64_t max)
+{
+    r->connection->keepalive = AP_CONN_CLOSE; /* the rest of the body is not read */
+    return egm_response_fail(r, HTTP_REQUEST_ENTITY_TOO_LARGE,
+                             "The request is too large: at most %" APR_INT64_T_FMT " bytes are allowed", max);
+}
+
+/* Append one brigade. @return 0 when it went over max */
+static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_t max, int *end, apr_pool_t *pool)
+{
+    for (apr_bucket *b = APR_BRIGADE_FIRST(brigade); b != APR_BRIGADE_SENTINEL(brigade); b = APR_BUCKET_NEXT(b)) {
+        const char *data;
+        apr_size_t length;
+        apr_status_t rv;
+
+        if (APR_BUCKET_IS_EOS(b)) {
+            *end = 1;
+            break;
+        }
+        if (APR_BUCKET_IS_METADATA(b)) {
+            continue;
+        }
+        rv = apr_bucket_read(b, &data, &length, APR_BLOCK_READ);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (body->length + length > (apr_size_t)max) {
+            return APR_ENOSPC;
+        }
+        reserve(body, length, pool);
+        memcpy(body->data + body->length, data, length);
+        body->length += length;
+    }
+    return APR_SUCCESS;
+}
+
+/*
+ * The whole body. Both caps are checked before httpd's own filter sees too much:
+ * it would answer in HTML, and only its status could be returned then.
+ */
+static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
+{
+    const char *length_text = apr_table_get(r->headers_in, "Content-Length");
+    int chunked = apr_table_get(r->headers_in, "Transfer-Encoding") != NULL, end = 0;
+    apr_off_t core_max = ap_get_limit_req_body(r), length = 0;
+    apr_bucket_brigade *brigade;
+
+    if (core_max > 0 && core_max < max) {
+        max = core_max;
+    }
+    if (!chunked && length_text != NULL) {
+        if (!ap_parse_strict_length(&length, length_text)) {
+            *status = egm_response_fail(r, HTTP_BAD_REQUEST, "Invalid Content-Length");
+            return 0;
+        }
+        if (length > max) {
+            *status = too_large(r, max);
+            return 0;
+        }
+    }
+    body->length = 0;
+    body->size = length > 0 ? (apr_size_t)length + 1 : BODY_START;
+    body->data = apr_palloc(r->pool, body->size);
+    brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    while (!end) {
+        apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, 65536);
+
+        if (rv == APR_SUCCESS) {
+            rv = append(body, brigade, max, &end, r->pool);
+        }
+        apr_brigade_cleanup(brigade);
+        if (rv == APR_ENOSPC) {
+            *status = too_large(r, max);
+            return 0;
+        }
+        if (rv == AP_FILTER_ERROR) {
+            *status = AP_FILTER_ERROR; /* a filter has answered */
+            return 0;
+        }
+        if (rv != APR_SUCCESS) {
+            r->connection->keepalive = AP_CONN_CLOSE;
+            *status = APR_STATUS_IS_TIMEUP(rv)
+                          ? egm_response_fail(r, HTTP_REQUEST_TIME_OUT, "The request's body did not come in time")
+                          : egm_response_fail(r, HTTP_BAD_REQUEST, "The request's body could not be read");
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* The first byte that is no white space, or NUL. */
+static char first_byte(const buffer *body)
+{
+    for (apr_size_t i = 0; i < body->length; i++) {
+        if (strchr(" \t\r\n", body->data[i]) == NULL || body->data[i] == '\0') {
+            return body->data[i];
+        }
+    }
+    return '\0';
+}
+
+static int is_type(const char *content_type, const char *wanted)
+{
+    apr_size_t length = strlen(wanted);
+
+    return apr_cstr_casecmpn(content_type, wanted, length) == 0 && strchr("; \t", content_type[length]) != NULL;
+}
+
+/*
+ * The body by its label; what is labelled as a form but begins with { is JSON,
+ * since curl -d labels all bodies so.
+ */
+static apr_status_t parse_body(eg_call *call, const char **problem, request_rec *r, const buffer *body)
+{
+    const char *type = apr_table_get(r->headers_in, "Content-Type");
+    json_t *object = call->args;
+    char first = first_byte(body);
+    apr_status_t rv;
+
+    type = type != NULL ? type : "";
+    if (first == '\0' && body->length == 0) {
+        return APR_SUCCESS;
+    }
+    if (is_type(type, "multipart/form-data")) {
+        call->from_form = 1;
+        return eg_form_multipart(object, problem, type, body->data, body->length, call->pool);
+    }
+    if (is_type(type, "application/x-www-form-urlencoded") && first != '{') {
+        call->from_form = 1;
+        return eg_form_urlencoded(object, problem, body->data, body->length, call->pool);
+    }
+    rv = eg_json_parse(&object, problem, body->data, body->length, call->pool);
+    if (rv == APR_SUCCESS && !json_is_object(object)) {
+        *problem = "The request's body must be a JSON object";
+        rv = APR_EINVAL;
+    }
+    call->args = object;
+    return rv;
+}
+
+/* Query parameters, where the body has none of that name. */
+static apr_status_t add_query(eg_call *call, const char **problem, request_rec *r)
+{
+    json_t *query = eg_json_own(json_object(), call->pool), *value;
+    const char *name, *twice;
+    apr_status_t rv;
+
+    if (r->args == NULL) {
+        return APR_SUCCESS;
+    }
+    rv = eg_form_urlencoded(query, problem, r->args, strlen(r->args), call->pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    twice = eg_json_twice(query);
+    if (twice != NULL) {
+        *problem = apr_psprintf(call->pool, "The parameter '%s' is given twice in the query string",
+                                eg_utf8_excerpt(twice, strlen(twice), call->pool));
+        return APR_EINVAL;
+    }
+    call->from_form |= json_object_size(call->args) == 0;
+    json_object_foreach(query, name, value) {
+        if (eg_json_get(call->args, name) == NULL) {
+            json_object_set(call->args, name, value);
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static const char *bearer(request_rec *r)
+{
+    const char *value = apr_table_get(r->headers_in, "Authorization");
+
+    if (value == NULL || apr_cstr_casecmpn(value, "Bearer", 6) != 0 || (value[6] != ' ' && value[6] != '\t')) {
+        return NULL;
+    }
+    value += 6;
+    value += strspn(value, " \t");
+    return value;
+}
+
+int egm_request_read(eg_call *call, int *status, request_rec *r, const eg_limits *limits)
+{
+    const char *problem = NULL, *twice;
+    buffer body;
+    apr_status_t rv;
+
+    if (!read_body(&body, status, r, limits->body_max)) {
+        return 0;
+    }
+    call->args = eg_json_own(json_object(), r->pool);
+    rv = parse_body(call, &problem, r, &body);
+    if (rv == APR_SUCCESS && (twice = eg_json_twice(call->args)) != NULL) {
+        problem = apr_psprintf(r->pool, "The parameter '%s' is given twice",
+                               eg_utf8_excerpt(twice, strlen(twice), r->pool));
+        rv = APR_EINVAL;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = add_query(call, &problem, r);
+    }
+    if (rv != APR_SUCCESS) {
+        *status = egm_response_fail(r, HTTP_BAD_REQUEST, "%s", problem);
+        return 0;
+    }
+    call->bearer = bearer(r);
+    call->idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key");
+    return 1;
+}

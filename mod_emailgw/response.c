@@ -1,0 +1,95 @@
+#include "response.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "config.h"
+#include "json.h"
+
+#define RETRY_AFTER "5" /* seconds after which a client may ask again while the database is away */
+
+static int send_json(request_rec *r, int status, json_t *body)
+{
+    const char *text = eg_json_text(eg_json_own(body, r->pool), r->pool);
+    apr_size_t length = strlen(text);
+
+    r->status = status;
+    r->status_line = NULL;
+    ap_set_content_type(r, "application/json");
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    ap_set_content_length(r, (apr_off_t)length);
+    if (!r->header_only) {
+        ap_rwrite(text, (int)length, r);
+    }
+    return OK;
+}
+
+static int status_of(int code)
+{
+    switch (code) {
+    case EG_E_MISSING_KEY:
+    case EG_E_KEY:
+        return HTTP_UNAUTHORIZED;
+    case EG_E_DOMAIN_GONE:
+    case EG_E_ACCOUNT:
+    case EG_E_DOMAIN_INACTIVE:
+    case EG_E_ACCOUNT_UNVERIFIED:
+        return HTTP_FORBIDDEN;
+    case EG_E_LIMIT:
+        return HTTP_TOO_MANY_REQUESTS;
+    case HTTP_CONFLICT:
+        return HTTP_CONFLICT;
+    default:
+        return HTTP_UNPROCESSABLE_ENTITY;
+    }
+}
+
+int egm_response_send(request_rec *r, eg_call *call)
+{
+    int status = HTTP_OK;
+
+    if (!eg_errors_any(&call->errors)) {
+        if (call->replayed) {
+            apr_table_setn(r->headers_out, "Idempotent-Replayed", "true");
+        }
+        return send_json(r, HTTP_OK, json_incref(call->reply));
+    }
+    if (egm_config_of_request(r)->compat_status != 1) {
+        status = status_of(eg_errors_first(&call->errors));
+    }
+    if (status == HTTP_UNAUTHORIZED) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer");
+    }
+    return send_json(r, status, eg_errors_json(&call->errors));
+}
+
+int egm_response_fail(request_rec *r, int status, const char *format, ...)
+{
+    eg_errors errors;
+    va_list args;
+
+    eg_errors_init(&errors, r->pool);
+    va_start(args, format);
+    eg_errors_add(&errors, status, "%s", apr_pvsprintf(r->pool, format, args));
+    va_end(args);
+    return send_json(r, status, eg_errors_json(&errors));
+}
+
+int egm_response_broken(request_rec *r, apr_status_t rv)
+{
+    if (rv == EG_DB_UNREACHABLE || rv == EG_DB_UNKNOWN || rv == EG_DB_MISSING) {
+        apr_table_setn(r->headers_out, "Retry-After", RETRY_AFTER);
+        return egm_response_fail(r, HTTP_SERVICE_UNAVAILABLE,
+                                 rv == EG_DB_UNKNOWN
+                                     ? "The service is temporarily unavailable. Whether this request was carried out is "
+                                       "not known: repeat it with the same Idempotency-Key"
+                                 : rv == EG_DB_MISSING
+                                     ? "The service is not set up completely: its database schema is missing"
+                                     : "The service is temporarily unavailable. Nothing was carried out: try again");
+    }
+    return egm_response_fail(r, HTTP_INTERNAL_SERVER_ERROR,
+                             "Internal error. The server's error log has the details");
+}

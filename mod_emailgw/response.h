@@ -1,0 +1,21 @@
+/*
+ * Replies: JSON with its HTTP status, errors included, also those that httpd
+ * would have answered in HTML.
+ */
+#ifndef EGM_RESPONSE_H
+#define EGM_RESPONSE_H
+
+#include <httpd.h>
+
+#include "command.h"
+
+/** Answer a call that ran: its reply, or its errors with the status of the first. */
+int egm_response_send(request_rec *r, eg_call *call);
+
+/** Answer what never reached a handler. @param status  400, 405, 413, 500 ... */
+int egm_response_fail(request_rec *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/** Answer a failure of ours: 503 when the database is away, else 500. @param rv see eg_command.run */
+int egm_response_broken(request_rec *r, apr_status_t rv);
+
+#endif
