@@ -25,7 +25,8 @@ CTL_C := $(wildcard sender/ctl.c sender/ctl/*.c)
 UNIT_C := $(wildcard t/unit/*_test.c)
 FUZZ_C := $(wildcard t/fuzz/fuzz_*.c)
 SOURCES := $(CORE_C) $(HTTPD_C) $(MODULE_C) $(SENDER_C) $(wildcard sender/main.c) $(CTL_C)
-SQL := $(sort $(wildcard sql/migrations/*.sql)) $(sort $(wildcard sql/functions/*.sql)) sql/roles.sql
+SQL := $(sort $(wildcard sql/migrations/*.sql)) $(sort $(wildcard sql/functions/*.sql)) \
+    sql/roles.sql sql/privileges.sql
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
 ARCHIVES := $(B)/libegs.a $(B)/libegm.a $(B)/libeg.a
@@ -130,14 +131,16 @@ $(FUZZERS): build/fuzz/%: t/fuzz/%.c $(CORE_C) $(MODULE_C) $(SENDER_C) | deps-de
 quote = sed 's/[\\"]/\\&/g; s/^/        "/; s/$$/\\n"/'
 $(B)/sql.c: $(SQL) $(B)/sources
 	@mkdir -p $(@D)
-	@{ echo '#include "ctl/sql.h"'; \
+	@{ echo '#include <stddef.h>'; echo; echo '#include "ctl/sql.h"'; \
 	for kind in migrations functions; do \
 	    echo; echo "const egs_sql_file egs_sql_$$kind[] = {"; \
 	    for file in $(filter %.sql,$^); do case $$file in sql/$$kind/*) \
 	        echo "    { \"$$(basename $$file .sql)\","; $(quote) $$file; echo '    },' ;; esac; done; \
 	    echo '    { NULL, NULL }'; echo '};'; \
 	done; \
-	echo; echo 'const char egs_sql_roles[] ='; $(quote) sql/roles.sql; echo '        "";'; } >$@.new
+	for name in roles privileges; do \
+	    echo; echo "const char egs_sql_$$name[] ="; $(quote) sql/$$name.sql; echo '        "";'; \
+	done; } >$@.new
 	@mv $@.new $@
 
 $(B)/%.o: %.c | deps
