@@ -76,8 +76,8 @@ check-units: deps-test $(UNITS) $(REPLAYS) ## unit tests and fuzz corpora alone:
 	@EG_BUILD=$(B) EG_SAN=$(SAN) t/lib/check $(UNIT_C) $(FUZZ_C)
 
 lint: deps-dev deps-test $(B)/sql.c ## warnings as errors, cppcheck
-	@set -e; for file in $(SOURCES) $(UNIT_C) $(FUZZ_C) $(B)/sql.c; do \
-	    $(COMPILE) -Werror -fsyntax-only $$file; done
+	@failed=; for file in $(SOURCES) $(UNIT_C) $(FUZZ_C) $(B)/sql.c; do \
+	    $(COMPILE) -Werror -fsyntax-only $$file || failed=yes; done; [ -z "$$failed" ]
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=nullPointerRedundantCheck --error-exitcode=1 $(INCLUDE) $(SOURCES)
 

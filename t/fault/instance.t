@@ -1,0 +1,85 @@
+# t/instance itself: two at once, servers stopped, killed and started again, and
+# nothing left behind, also not after all was killed.
+use EmailGW;
+use Cwd ();
+use File::Path ();
+use File::Temp ();
+
+my $base = File::Temp::tempdir('/tmp/emailgw-test.XXXXXX');
+my @dirs = map { "$base/$_" } qw(a b);
+END {
+    my $status = $?;
+    system("$EmailGW::ROOT/t/instance", 'down', $_) for @dirs;
+    File::Path::remove_tree($base);
+    $? = $status;
+}
+
+sub env {
+    my ($dir) = @_;
+    open my $file, '<', "$dir/env" or return {};
+    return { map { /^(\w+)='?(.*?)'?$/ ? ($1, $2) : () } <$file> };
+}
+
+sub instance {
+    return system("$EmailGW::ROOT/t/instance", @_) == 0;
+}
+
+# Processes that have one of these paths among their arguments.
+sub processes {
+    my @paths = @_;
+    my @found;
+    for my $file (glob '/proc/[0-9]*/cmdline') {
+        open my $cmdline, '<', $file or next;
+        my $text = do { local $/; <$cmdline> } // '';
+        push @found, $text =~ tr/\0/ /r if grep { index($text, $_) >= 0 } @paths;
+    }
+    return @found;
+}
+
+sub answers {
+    my ($env) = @_;
+    my $gw = bless { env => $env }, 'EmailGW';
+    return $gw->call('GET', '/api/v1/events', { key => $env->{SENDER_KEY} })->{status} == 200;
+}
+
+my @pids = map {
+    my $dir = $_;
+    my $pid = fork() // die "fork: $!\n";
+    exec "$EmailGW::ROOT/t/instance", 'up', $dir, "SENDERS=" . ($dir eq $dirs[0] ? 1 : 2) if $pid == 0;
+    $pid;
+} @dirs;
+for my $pid (@pids) {
+    waitpid $pid, 0;
+    is($?, 0, 'up, while another comes up');
+}
+my @env = map { env($_) } @dirs;
+isnt($env[0]{BASE_URL}, $env[1]{BASE_URL}, 'each has its address');
+ok(answers($_), "$_->{BASE_URL} answers") for @env;
+is(scalar(split ' ', $env[1]{SENDER_PID}), 2, 'SENDERS=2 runs two');
+ok(!instance('up', $dirs[0]), 'not twice in one directory');
+
+for my $server (qw(postgres httpd sender)) {
+    my $name = uc "${server}_PID";
+    for my $end (qw(stop kill)) {
+        ok(instance($end, $dirs[0], $server), "$end $server");
+        is(env($dirs[0])->{$name}, '', 'no pid then');
+        ok(instance('start', $dirs[0], $server), "start $server");
+        ok(kill(0, split ' ', env($dirs[0])->{$name}), 'a pid again');
+    }
+}
+ok(answers(env($dirs[0])), 'answers again');
+ok(kill(9, env($dirs[0])->{HTTPD_PID}), 'the parent of httpd is killed behind its back');
+ok(instance('start', $dirs[0], 'httpd') && answers(env($dirs[0])), 'httpd starts over its orphans');
+
+my @paths = map { Cwd::abs_path("$_/run") =~ s{/run\z}{}r } @dirs;
+ok(scalar processes(@paths) > 0, 'servers run under the paths that are looked for');
+$env[1] = env($dirs[1]);
+kill 9, map { split ' ', $env[1]{$_} } qw(POSTGRES_PID HTTPD_PID SENDER_PID);
+for my $dir (@dirs) {
+    ok(instance('down', $dir), 'down');
+    ok(instance('down', $dir), 'down again');
+    ok(!-e $dir, 'its directory is gone');
+}
+is_deeply([ processes(@paths) ], [], 'no process is left');
+is_deeply([ grep { -e } @paths ], [], 'no directory is left');
+done_testing;
