@@ -1,0 +1,82 @@
+/* eg_mail_parse: whatever it takes is fit for a header, an envelope and a statement. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_general.h>
+
+#include "json.h"
+#include "mail.h"
+#include "utf8.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static void must_be_lines(const apr_array_header_t *list)
+{
+    for (int i = 0; i < list->nelts; i++) {
+        const eg_mail_address *address = &APR_ARRAY_IDX(list, i, eg_mail_address);
+
+        must(eg_mail_is_line(address->name));
+        must(eg_mail_is_line(address->box.address) && strlen(address->box.address) <= EG_MAILBOX_MAX);
+        must(strchr(address->box.domain, '.') != NULL);
+    }
+}
+
+static void check(const eg_mail *mail)
+{
+    const char *text;
+    size_t i;
+    json_t *header;
+
+    must_be_lines(mail->to);
+    must_be_lines(mail->cc);
+    must_be_lines(mail->bcc);
+    must_be_lines(mail->reply_to);
+    must(mail->template_given || eg_mail_is_line(mail->subject));
+    json_array_foreach(mail->headers, i, header) {
+        text = json_string_value(json_array_get(header, 0));
+        must(eg_mail_is_line(text) && strpbrk(text, ": ") == NULL);
+        must(eg_mail_is_line(json_string_value(json_array_get(header, 1))));
+    }
+    for (int n = 0; n < mail->attachments->nelts; n++) {
+        const eg_mail_attachment *attachment = &APR_ARRAY_IDX(mail->attachments, n, eg_mail_attachment);
+
+        must(eg_mail_is_line(attachment->filename) && strpbrk(attachment->filename, "/\\") == NULL);
+        must(eg_mail_is_line(attachment->type));
+        must(attachment->content_id == NULL || strpbrk(attachment->content_id, "<> \r\n") == NULL);
+        must(eg_utf8_valid(attachment->filename, strlen(attachment->filename)));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const eg_limits limits = { 50, 50, 50, 10, EG_BODY_MAX_DEFAULT };
+    eg_call call = { .limits = &limits, .now = apr_time_from_sec(1800000000) };
+    const char *problem;
+    apr_pool_t *pool;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    call.pool = pool;
+    call.from_form = size % 2;
+    eg_errors_init(&call.errors, pool);
+    if (eg_json_parse(&call.args, &problem, (const char *)data, size, pool) == APR_SUCCESS
+        && json_is_object(call.args)) {
+        eg_mail mail;
+
+        eg_mail_parse(&mail, &call);
+        if (!eg_errors_any(&call.errors)) {
+            check(&mail);
+        }
+        json_decref(eg_errors_json(&call.errors));
+    }
+    apr_pool_destroy(pool);
+    return 0;
+}
