@@ -47,11 +47,9 @@ apr_status_t egs_record(const egs_job *jobs, int count, eg_db *db)
         return rv;
     }
     if (eg_rows_int(rows, 0, "fenced")) {
-        eg_log_at(
-            db->log, EG_LOG_INFO, APR_SUCCESS,
-            EGLOGNO(
-                0330) "%d of %d outcomes not recorded: another attempt has the lease, or they were before",
-            (int)eg_rows_int(rows, 0, "fenced"), count);
+        eg_log_at(db->log, EG_LOG_INFO, APR_SUCCESS,
+                  EGLOGNO(0330) "%d of %d outcomes left out: too late, or recorded before",
+                  (int)eg_rows_int(rows, 0, "fenced"), count);
     }
     return APR_SUCCESS;
 }
