@@ -75,10 +75,9 @@ check: deps-test all $(UNITS) $(REPLAYS) ## all tests, or those of T='t/api/*.t'
 check-units: deps-test $(UNITS) $(REPLAYS) ## unit tests and fuzz corpora alone: no servers
 	@EG_BUILD=$(B) EG_SAN=$(SAN) t/lib/check $(UNIT_C) $(FUZZ_C)
 
-lint: deps-dev deps-test $(B)/sql.c ## warnings as errors, cppcheck
-	@failed=; for file in $(SOURCES) $(UNIT_C) $(FUZZ_C) $(B)/sql.c; do \
-	    $(COMPILE) -Werror -fsyntax-only $$file || failed=yes; done; [ -z "$$failed" ]
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+lint: deps-dev deps-test ## warnings as errors, cppcheck
+	@$(MAKE) --no-print-directory --keep-going B=build/lint CFLAGS='-Werror $(CFLAGS)' objects
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	    --suppress=uninitvar '-DAPR_STRINGIFY(x)="x"' $(INCLUDE) $(SOURCES)
 
 format: deps-dev ## lay the C sources out by .clang-format
@@ -102,6 +101,8 @@ install: all ## install the three and example configurations (DESTDIR is honoure
 clean: ## remove build/, stopping what `make run` started
 	@t/instance down build/run
 	rm -rf build
+
+objects: $(call objects,$(SOURCES) $(UNIT_C) $(FUZZ_C)) $(B)/sql.o
 
 $(B)/libeg.a: $(call objects,$(CORE_C))
 $(B)/libegm.a: $(call objects,$(MODULE_C))
@@ -155,7 +156,8 @@ $(B)/sources: FORCE
 	@echo '$(SOURCES) $(SQL)' | cmp -s - $@ || echo '$(SOURCES) $(SQL)' >$@
 
 FORCE:
-.PHONY: all help deps deps-test deps-dev run stop check check-units lint format fuzz log-ids install clean FORCE
+.PHONY: all help deps deps-test deps-dev run stop check check-units lint objects format fuzz log-ids install \
+    clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_C) $(FUZZ_C) t/fuzz/replay.c) $(B)/sql.d
