@@ -7,8 +7,9 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "utf8.h"
+
 #define FILE_MAX (256 * 1024) /* bytes: far more than every option said a hundred times */
-#define SHOWN_MAX 60          /* bytes of a wrong value that are repeated in the message */
 
 typedef enum {
     TEXT,      /* anything that is not empty */
@@ -219,19 +220,6 @@ static const char *all_keys(apr_pool_t *pool)
     return list;
 }
 
-/* A value as it is repeated in a message: short, one line, printable. */
-static const char *shown(const char *value, apr_pool_t *pool)
-{
-    char *copy = apr_pstrndup(pool, value, SHOWN_MAX);
-
-    for (char *at = copy; *at != '\0'; at++) {
-        if (!apr_isprint(*at)) {
-            *at = '?';
-        }
-    }
-    return strlen(value) > SHOWN_MAX ? apr_pstrcat(pool, copy, "...", NULL) : copy;
-}
-
 /* "value" with \" and \\, and behind it nothing but a comment. */
 static apr_status_t unquote(const char **value, const char *text, apr_pool_t *pool)
 {
@@ -282,7 +270,8 @@ static apr_status_t parse_line(egs_options *options, const char **problem, char 
     const option *row;
 
     if (equals == NULL) {
-        *problem = apr_psprintf(pool, "\"%s\" is no line of the form name = value", shown(line, pool));
+        *problem = apr_psprintf(pool, "\"%s\" is no line of the form name = value",
+                                eg_utf8_excerpt(line, strlen(line), pool));
         return APR_EINVAL;
     }
     *equals = '\0';
@@ -290,8 +279,8 @@ static apr_status_t parse_line(egs_options *options, const char **problem, char 
     value = trim(equals + 1);
     row = find_option(key);
     if (row == NULL) {
-        *problem =
-            apr_psprintf(pool, "unknown option \"%s\"; known are %s", shown(key, pool), all_keys(pool));
+        *problem = apr_psprintf(pool, "unknown option \"%s\"; known are %s",
+                                eg_utf8_excerpt(key, strlen(key), pool), all_keys(pool));
         return APR_EINVAL;
     }
     if (*value == '"' && unquote(&value, value, pool) != APR_SUCCESS) {
@@ -304,7 +293,7 @@ static apr_status_t parse_line(egs_options *options, const char **problem, char 
     }
     if (set(options, row, value) != APR_SUCCESS) {
         *problem = apr_psprintf(pool, "%s (%s): \"%s\" given, allowed is %s", key, row->help,
-                                shown(value, pool), row->allowed);
+                                eg_utf8_excerpt(value, strlen(value), pool), row->allowed);
         return APR_EINVAL;
     }
     return APR_SUCCESS;

@@ -1,0 +1,90 @@
+/* What commands share: their options' values, calls to the database, names given on the command line. */
+#include <string.h>
+
+#include "ctl.h"
+#include "hostname.h"
+
+const char *egs_ctl_value(const egs_ctl *ctl, const char *name)
+{
+    for (int i = 0; ctl->command->options != NULL && ctl->command->options[i].name != NULL; i++) {
+        if (strcmp(ctl->command->options[i].name, name) == 0) {
+            return ctl->values[i];
+        }
+    }
+    return NULL;
+}
+
+/* db.c has said what happened; here is what to do about it. */
+static int tell_failure(const egs_ctl *ctl, apr_status_t rv)
+{
+    switch (rv) {
+    case EG_DB_UNREACHABLE:
+        return egs_ctl_refuse(ctl, "the database cannot be reached: see admin_database and database in the "
+                                   "configuration, or try again");
+    case EG_DB_UNKNOWN:
+        return egs_ctl_refuse(ctl, "the connection was lost in the middle: look whether it was done before "
+                                   "trying again");
+    case EG_DB_MISSING:
+        return egs_ctl_refuse(ctl, "the database lacks what this needs, or its role may not use it: "
+                                   "run emailgwctl migrate, and see admin_database in the configuration");
+    default:
+        return egs_ctl_refuse(ctl, "the database refused");
+    }
+}
+
+int egs_ctl_call(eg_rows **rows, egs_ctl *ctl, eg_db_repeat repeat, const char *function,
+                 const eg_dbarg *args, apr_size_t count)
+{
+    apr_status_t rv = eg_db_call(rows, ctl->db, repeat, function, args, count);
+
+    return rv == APR_SUCCESS ? 0 : tell_failure(ctl, rv);
+}
+
+int egs_ctl_act(eg_rows **rows, egs_ctl *ctl, const char *function, const eg_dbarg *args, apr_size_t count)
+{
+    int failed = egs_ctl_call(rows, ctl, EG_DB_ONCE, function, args, count);
+    const char *status;
+
+    if (failed) {
+        return failed;
+    }
+    status = eg_rows_count(*rows) > 0 ? eg_rows_text(*rows, 0, "status") : "nothing was found";
+    return strcmp(status, "ok") == 0 ? 0 : egs_ctl_refuse(ctl, "%s", status);
+}
+
+int egs_ctl_account(apr_int64_t *account_id, egs_ctl *ctl)
+{
+    const char *user = egs_ctl_value(ctl, "user");
+    eg_rows *rows;
+    int failed;
+
+    *account_id = 0;
+    if (user == NULL) {
+        return 0;
+    }
+    failed = egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "ctl_user_find", EG_DB_ARGS(eg_db_text(user)));
+    if (failed) {
+        return failed;
+    }
+    if (eg_rows_count(rows) == 0) {
+        return egs_ctl_refuse(ctl, "unknown user \"%s\"; emailgwctl user list shows all", user);
+    }
+    *account_id = eg_rows_int(rows, 0, "account_id");
+    return 0;
+}
+
+eg_dbarg egs_ctl_id(apr_int64_t account_id)
+{
+    return account_id == 0 ? eg_db_text(NULL) : eg_db_int(account_id);
+}
+
+int egs_ctl_domain(const char **ascii, egs_ctl *ctl, const char *text)
+{
+    if (eg_hostname_parse(ascii, text, ctl->pool) != APR_SUCCESS) {
+        return egs_ctl_refuse(ctl,
+                              "\"%s\" is no domain name: two labels or more of letters, digits and inner "
+                              "hyphens are needed, as in example.com",
+                              text);
+    }
+    return 0;
+}

@@ -1,0 +1,53 @@
+/* emailgwctl queue list: what is still to be sent. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl.h"
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX 100000
+
+static const egs_ctl_column columns[] = {
+    { "account_id", EGS_COLUMN_NUMBER },   { "username", EGS_COLUMN_TEXT }, { "message_id", EGS_COLUMN_TEXT },
+    { "recipient_no", EGS_COLUMN_NUMBER }, { "email", EGS_COLUMN_TEXT },    { "domain", EGS_COLUMN_TEXT },
+    { "attempt", EGS_COLUMN_NUMBER },      { "state", EGS_COLUMN_TEXT },    { "queued_at", EGS_COLUMN_TIME },
+    { "next_at", EGS_COLUMN_TIME },        { NULL, EGS_COLUMN_TEXT },
+};
+
+static const egs_ctl_option options[] = {
+    { "user", "NAME", "of this user only", 0 },
+    { "limit", "N", "at most so many lines, default 100", 0 },
+    { NULL, NULL, NULL, 0 },
+};
+
+static int run(egs_ctl *ctl)
+{
+    const char *text = egs_ctl_value(ctl, "limit");
+    long limit = LIMIT_DEFAULT;
+    apr_int64_t account_id;
+    eg_rows *rows;
+    int failed;
+
+    if (text != NULL) {
+        limit = strspn(text, "0123456789") == strlen(text) && strlen(text) < 8 ? atol(text) : 0;
+        if (limit < 1 || limit > LIMIT_MAX) {
+            return egs_ctl_misuse(ctl, "--limit: \"%s\" given, allowed is 1 to %d", text, LIMIT_MAX);
+        }
+    }
+    failed = egs_ctl_account(&account_id, ctl);
+    if (!failed) {
+        failed = egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "ctl_queue_list",
+                              EG_DB_ARGS(egs_ctl_id(account_id), eg_db_int(limit)));
+    }
+    if (!failed) {
+        egs_ctl_list(ctl, rows, columns, "nothing is queued");
+    }
+    return failed;
+}
+
+const egs_ctl_command egs_ctl_queue_list = {
+    .name = "queue list",
+    .options = options,
+    .help = "mails still to be sent, by when they come due",
+    .run = run,
+};

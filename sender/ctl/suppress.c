@@ -1,0 +1,137 @@
+/* emailgwctl suppress add, remove, list: addresses that get nothing. */
+#include <string.h>
+
+#include "ctl.h"
+#include "mailbox.h"
+
+#define REASON_MAX 255 /* bytes */
+
+static const egs_ctl_column columns[] = {
+    { "email", EGS_COLUMN_TEXT },      { "domain", EGS_COLUMN_TEXT }, { "reason", EGS_COLUMN_TEXT },
+    { "created_at", EGS_COLUMN_TIME }, { NULL, EGS_COLUMN_TEXT },
+};
+
+/* --user and --domain; domain is NULL for the whole account. */
+static int find_scope(apr_int64_t *account_id, const char **domain, egs_ctl *ctl)
+{
+    const char *text = egs_ctl_value(ctl, "domain");
+    int failed = 0;
+
+    *domain = NULL;
+    if (text != NULL) {
+        failed = egs_ctl_domain(domain, ctl, text);
+    }
+    return failed ? failed : egs_ctl_account(account_id, ctl);
+}
+
+static int find_address(const char **address, egs_ctl *ctl)
+{
+    eg_mailbox box;
+
+    *address = NULL;
+    if (eg_mailbox_parse(&box, ctl->operand, ctl->pool) != APR_SUCCESS) {
+        return egs_ctl_refuse(ctl, "\"%s\" is no address: local@domain is needed, without name or brackets",
+                              ctl->operand);
+    }
+    *address = box.address;
+    return 0;
+}
+
+static int tell(egs_ctl *ctl, const char *address, const char *domain, const char *result)
+{
+    egs_ctl_show(ctl, json_pack("{s:s, s:s?, s:s}", "email", address, "domain", domain, "result", result));
+    return 0;
+}
+
+static int add(egs_ctl *ctl)
+{
+    const char *reason = egs_ctl_value(ctl, "reason"), *domain, *address;
+    apr_int64_t account_id;
+    eg_rows *rows;
+    int failed;
+
+    reason = reason != NULL ? reason : "manual";
+    if (*reason == '\0' || strlen(reason) > REASON_MAX) {
+        return egs_ctl_misuse(ctl, "--reason: 1 to %d bytes are allowed", REASON_MAX);
+    }
+    failed = find_address(&address, ctl);
+    if (!failed) {
+        failed = find_scope(&account_id, &domain, ctl);
+    }
+    if (!failed) {
+        failed = egs_ctl_act(
+            &rows, ctl, "ctl_suppress_add",
+            EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address), eg_db_text(reason)));
+    }
+    return failed ? failed : tell(ctl, address, domain, "suppressed");
+}
+
+static int delist(egs_ctl *ctl)
+{
+    const char *domain, *address;
+    apr_int64_t account_id;
+    eg_rows *rows;
+    int failed = find_address(&address, ctl);
+
+    if (!failed) {
+        failed = find_scope(&account_id, &domain, ctl);
+    }
+    if (!failed) {
+        failed = egs_ctl_act(&rows, ctl, "ctl_suppress_remove",
+                             EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address)));
+    }
+    return failed ? failed : tell(ctl, address, domain, "removed");
+}
+
+static int list(egs_ctl *ctl)
+{
+    const char *domain;
+    apr_int64_t account_id;
+    eg_rows *rows;
+    int failed = find_scope(&account_id, &domain, ctl);
+
+    if (!failed) {
+        failed = egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "ctl_suppress_list",
+                              EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain)));
+    }
+    if (!failed) {
+        egs_ctl_list(ctl, rows, columns, "nothing is suppressed");
+    }
+    return failed;
+}
+
+static const egs_ctl_option add_options[] = {
+    { "user", "NAME", "whose list", 1 },
+    { "domain", "DOMAIN", "for this sender domain only; default: all of the user's", 0 },
+    { "reason", "TEXT", "why, default \"manual\"", 0 },
+    { NULL, NULL, NULL, 0 },
+};
+
+static const egs_ctl_option scope_options[] = {
+    { "user", "NAME", "whose list", 1 },
+    { "domain", "DOMAIN", "the entries for this sender domain", 0 },
+    { NULL, NULL, NULL, 0 },
+};
+
+const egs_ctl_command egs_ctl_suppress_add = {
+    .name = "suppress add",
+    .operand = "ADDRESS",
+    .options = add_options,
+    .help = "an address gets nothing more",
+    .run = add,
+};
+
+const egs_ctl_command egs_ctl_suppress_remove = {
+    .name = "suppress remove",
+    .operand = "ADDRESS",
+    .options = scope_options,
+    .help = "an address gets mails again",
+    .run = delist,
+};
+
+const egs_ctl_command egs_ctl_suppress_list = {
+    .name = "suppress list",
+    .options = scope_options,
+    .help = "addresses that get nothing",
+    .run = list,
+};
