@@ -63,9 +63,9 @@ static int take_date(scanner *in, apr_int64_t *seconds)
 {
     int year, month, day;
 
-    if (!take_digits(in, 4, &year) || !take_any(in, "-") || !take_digits(in, 2, &month) || !take_any(in, "-")
-        || !take_digits(in, 2, &day) || year < 1 || month < 1 || month > 12 || day < 1
-        || day > days_in(year, month)) {
+    if (!take_digits(in, 4, &year) || !take_any(in, "-") || !take_digits(in, 2, &month) ||
+        !take_any(in, "-") || !take_digits(in, 2, &day) || year < 1 || month < 1 || month > 12 || day < 1 ||
+        day > days_in(year, month)) {
         return 0;
     }
     *seconds = days_since_1970(year, month, day) * DAY_SECONDS;
@@ -113,20 +113,24 @@ static int take_offset(scanner *in, int *east)
     return hours <= 23 && minutes <= 59;
 }
 
-/* What follows a date: the time of day, added to both parts. ISO 8601 lets seconds be absent, the SQL form not. */
+/*
+ * What follows a date: the time of day, added to both parts. ISO 8601 lets
+ * seconds be absent, the form with a space does not.
+ */
 static int take_time(scanner *in, apr_int64_t *seconds, apr_int64_t *microseconds)
 {
     int iso = *in->at != ' ', hour, minute, second = 0, east;
 
-    if (!take_any(in, "Tt ") || !take_digits(in, 2, &hour) || !take_any(in, ":") || !take_digits(in, 2, &minute)
-        || hour > 23 || minute > 59) {
+    if (!take_any(in, "Tt ") || !take_digits(in, 2, &hour) || !take_any(in, ":") ||
+        !take_digits(in, 2, &minute) || hour > 23 || minute > 59) {
         return 0;
     }
     if (take_any(in, ":")) {
         if (!take_digits(in, 2, &second) || second > 60 || !take_fraction(in, microseconds)) {
             return 0;
         }
-    } else if (!iso) {
+    }
+    else if (!iso) {
         return 0;
     }
     if (!take_offset(in, &east)) {
@@ -160,7 +164,8 @@ apr_status_t eg_datetime_parse(apr_time_t *time, const char *text)
         if (!take_unix_seconds(&in, &seconds)) {
             return APR_EINVAL;
         }
-    } else if (!take_date(&in, &seconds) || (*in.at != '\0' && !take_time(&in, &seconds, &microseconds))) {
+    }
+    else if (!take_date(&in, &seconds) || (*in.at != '\0' && !take_time(&in, &seconds, &microseconds))) {
         return APR_EINVAL;
     }
     if (*in.at != '\0' || seconds < 0 || seconds > SECONDS_MAX) {
@@ -180,7 +185,8 @@ const char *eg_datetime_format(char buffer[EG_DATETIME_SIZE], apr_time_t time)
                           at.tm_mon + 1, at.tm_mday, at.tm_hour, at.tm_min, at.tm_sec);
     if (at.tm_usec != 0) {
         apr_snprintf(buffer + length, EG_DATETIME_SIZE - (apr_size_t)length, ".%06dZ", at.tm_usec);
-    } else {
+    }
+    else {
         apr_snprintf(buffer + length, EG_DATETIME_SIZE - (apr_size_t)length, "Z");
     }
     return buffer;

@@ -23,8 +23,8 @@ static const struct {
 eg_eventtype eg_eventtype_parse(const char *name)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (apr_cstr_casecmp(name, types[i].name) == 0
-            || (types[i].synonym != NULL && apr_cstr_casecmp(name, types[i].synonym) == 0)) {
+        if (apr_cstr_casecmp(name, types[i].name) == 0 ||
+            (types[i].synonym != NULL && apr_cstr_casecmp(name, types[i].synonym) == 0)) {
             return types[i].type;
         }
     }

@@ -8,12 +8,12 @@
 
 /* Stored as smallint in emailgw.event: never renumber. */
 typedef enum {
-    EG_EVENT_SEND = 1,     /* accepted into the queue */
-    EG_EVENT_DELIVERY,     /* the other side took it */
-    EG_EVENT_DEFERRED,     /* will be tried again */
-    EG_EVENT_BOUNCE,       /* permanent, also expiry */
-    EG_EVENT_SUPPRESSED,   /* on the suppression list when its turn came */
-    EG_EVENT_CANCELLED,    /* taken out of the queue */
+    EG_EVENT_SEND = 1,   /* accepted into the queue */
+    EG_EVENT_DELIVERY,   /* the other side took it */
+    EG_EVENT_DEFERRED,   /* will be tried again */
+    EG_EVENT_BOUNCE,     /* permanent, also expiry */
+    EG_EVENT_SUPPRESSED, /* on the suppression list when its turn came */
+    EG_EVENT_CANCELLED,  /* taken out of the queue */
     EG_EVENT_OPEN,
     EG_EVENT_CLICK,
     EG_EVENT_UNSUBSCRIBE,

@@ -70,7 +70,8 @@ static apr_status_t read_field(eg_formtree *tree, const char **problem, const ch
         wrong = read_half(&value, &value_size, equals + 1, length - name_length - 1, pool);
     }
     if (wrong != NULL) {
-        *problem = apr_psprintf(pool, "The form field \"%s\" %s", eg_utf8_excerpt(text, name_length, pool), wrong);
+        *problem =
+            apr_psprintf(pool, "The form field \"%s\" %s", eg_utf8_excerpt(text, name_length, pool), wrong);
         return APR_EINVAL;
     }
     return eg_formtree_put(tree, problem, name, json_stringn_nocheck(value, value_size));

@@ -102,7 +102,8 @@ static apr_status_t split_name(apr_array_header_t **keys, eg_formtree *tree, con
         APR_ARRAY_PUSH(*keys, const char *) = apr_pstrmemdup(tree->pool, at + 1, length);
         at += length + 2;
     }
-    return *at == '\0' ? APR_SUCCESS : complain(tree, problem, name, "has text behind or between its brackets");
+    return *at == '\0' ? APR_SUCCESS
+                       : complain(tree, problem, name, "has text behind or between its brackets");
 }
 
 static container *find_container(const eg_formtree *tree, json_t *value)
@@ -118,11 +119,13 @@ static apr_status_t descend(container **child, eg_formtree *tree, const char **p
 
     if (value != NULL) {
         *child = find_container(tree, value);
-        return *child != NULL ? APR_SUCCESS
-                              : complain(tree, problem, name, "is given both with and without further brackets");
+        return *child != NULL
+                   ? APR_SUCCESS
+                   : complain(tree, problem, name, "is given both with and without further brackets");
     }
     if (apr_hash_count(tree->containers) > EG_FORM_FIELDS_MAX) {
-        *problem = apr_psprintf(tree->pool, "The form nests more than %d objects and arrays", EG_FORM_FIELDS_MAX);
+        *problem =
+            apr_psprintf(tree->pool, "The form nests more than %d objects and arrays", EG_FORM_FIELDS_MAX);
         return APR_EINVAL;
     }
     value = json_object();
@@ -161,8 +164,9 @@ static apr_status_t put_value(eg_formtree *tree, const char **problem, const cha
     there = json_object_get(parent->object, key);
     if (there != NULL) {
         return complain(tree, problem, name,
-                        find_container(tree, there) != NULL ? "is given both with and without further brackets"
-                                                            : "is given twice");
+                        find_container(tree, there) != NULL
+                            ? "is given both with and without further brackets"
+                            : "is given twice");
     }
     return json_object_set(parent->object, key, value) == 0 ? APR_SUCCESS : APR_ENOMEM;
 }
@@ -185,7 +189,7 @@ static int compare_elements(const void *a, const void *b)
     return ((const element *)a)->index - ((const element *)b)->index;
 }
 
-/* A new array of an object's members in the order of their numbers, or NULL when other names are among them. */
+/* A new array of an object's members in the order of their numbers; NULL when other names are among them. */
 static json_t *to_array(json_t *object, apr_pool_t *pool)
 {
     element *elements = apr_palloc(pool, json_object_size(object) * sizeof *elements);
@@ -193,7 +197,8 @@ static json_t *to_array(json_t *object, apr_pool_t *pool)
     const char *key;
     json_t *value, *array;
 
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         elements[count].index = read_index(key);
         elements[count].value = value;
         if (elements[count++].index < 0) {
@@ -215,7 +220,8 @@ static json_t *to_array(json_t *object, apr_pool_t *pool)
  */
 static void fold(const eg_formtree *tree, json_t *object)
 {
-    for (void *member = json_object_iter(object); member != NULL; member = json_object_iter_next(object, member)) {
+    for (void *member = json_object_iter(object); member != NULL;
+         member = json_object_iter_next(object, member)) {
         json_t *value = json_object_iter_value(member), *array;
 
         if (find_container(tree, value) == NULL) {
@@ -234,7 +240,8 @@ apr_status_t eg_formtree_finish(json_t *object, const char **problem, eg_formtre
     const char *name;
     json_t *value;
 
-    json_object_foreach(tree->root->object, name, value) {
+    json_object_foreach(tree->root->object, name, value)
+    {
         if (json_object_get(object, name) != NULL) {
             return complain(tree, problem, name, "is given twice");
         }

@@ -9,8 +9,8 @@
 #include <idn2.h>
 #include <libpsl.h>
 
-#define LABEL_MAX 63                      /* octets (RFC 1035 section 2.3.4) */
-#define TEXT_MAX (4 * EG_DOMAIN_MAX)      /* bytes of UTF-8 worth looking at: four a character */
+#define LABEL_MAX 63                 /* octets (RFC 1035 section 2.3.4) */
+#define TEXT_MAX (4 * EG_DOMAIN_MAX) /* bytes of UTF-8 worth looking at: four a character */
 #define IDN_FLAGS (IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL)
 
 static apr_status_t release(void *text)
@@ -120,7 +120,8 @@ int eg_hostname_within(const char *name, const char *domain)
     if (name_length < domain_length || strcmp(name + name_length - domain_length, domain) != 0) {
         return 0;
     }
-    return name_length == domain_length || (domain_length > 0 && name[name_length - domain_length - 1] == '.');
+    return name_length == domain_length ||
+           (domain_length > 0 && name[name_length - domain_length - 1] == '.');
 }
 
 int eg_hostname_is_public_suffix(const char *ascii)

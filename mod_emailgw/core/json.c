@@ -54,7 +54,8 @@ static const char *place(const char *text, apr_size_t offset, apr_pool_t *pool)
         if (text[i] == '\n') {
             line++;
             column = 1;
-        } else if (((unsigned char)text[i] & 0xC0) != 0x80) {
+        }
+        else if (((unsigned char)text[i] & 0xC0) != 0x80) {
             column++;
         }
     }
@@ -109,8 +110,8 @@ static const char *explain(const json_error_t *error, const char *text, apr_size
                             quoted_before(text, offset, pool), where);
     case json_error_null_character:
     case json_error_null_byte_in_key:
-        return apr_psprintf(pool, "A JSON string contains the character NUL (\\u0000), which is not allowed (%s)",
-                            where);
+        return apr_psprintf(
+            pool, "A JSON string contains the character NUL (\\u0000), which is not allowed (%s)", where);
     case json_error_invalid_utf8:
         return apr_psprintf(pool, "The JSON text is not valid UTF-8 (%s)", where);
     case json_error_numeric_overflow:
@@ -139,7 +140,8 @@ static apr_size_t skip_number(const char *text, apr_size_t length, apr_size_t at
  * is read as a real number: an id of 2^70 is valid JSON, and the parameter's own
  * check refuses it.
  */
-static const char *widen_integers(apr_size_t *wide_length, const char *text, apr_size_t length, apr_pool_t *pool)
+static const char *widen_integers(apr_size_t *wide_length, const char *text, apr_size_t length,
+                                  apr_pool_t *pool)
 {
     /* At most one insertion of two bytes for each LONG_INTEGER bytes. */
     char *wide = apr_palloc(pool, length + 2 * (length / LONG_INTEGER) + 1);
@@ -151,9 +153,11 @@ static const char *widen_integers(apr_size_t *wide_length, const char *text, apr
 
         if (text[at] == '"') {
             at = skip_string(text, length, at + 1);
-        } else if (text[at] >= '0' && text[at] <= '9') {
+        }
+        else if (text[at] >= '0' && text[at] <= '9') {
             at = skip_number(text, length, at, &whole);
-        } else {
+        }
+        else {
             at++;
         }
         memcpy(wide + used, text + begin, at - begin);
@@ -185,8 +189,8 @@ apr_status_t eg_json_parse(json_t **value, const char **problem, const char *tex
         return APR_EINVAL;
     }
     if (deep < length) {
-        *problem = apr_psprintf(pool, "The JSON text is nested more than %d levels deep (%s)", EG_JSON_DEPTH_MAX,
-                                place(text, deep, pool));
+        *problem = apr_psprintf(pool, "The JSON text is nested more than %d levels deep (%s)",
+                                EG_JSON_DEPTH_MAX, place(text, deep, pool));
         return APR_EINVAL;
     }
     loaded = json_loadb(text, length, LOAD_FLAGS, &error);
@@ -278,8 +282,8 @@ static apr_status_t read_decimal(apr_int64_t *number, const char *text, size_t l
         int digit = text[i] - '0';
 
         /* Summed up below zero, where there is room for the smallest number. */
-        if (digit < 0 || digit > 9 || __builtin_mul_overflow(sum, 10, &sum)
-            || __builtin_sub_overflow(sum, digit, &sum)) {
+        if (digit < 0 || digit > 9 || __builtin_mul_overflow(sum, 10, &sum) ||
+            __builtin_sub_overflow(sum, digit, &sum)) {
             return APR_EINVAL;
         }
     }
@@ -296,8 +300,9 @@ apr_status_t eg_json_int(apr_int64_t *number, const json_t *value, apr_int64_t m
 
     if (json_is_integer(value)) {
         read = json_integer_value(value);
-    } else if (!json_is_string(value)
-               || read_decimal(&read, json_string_value(value), json_string_length(value)) != APR_SUCCESS) {
+    }
+    else if (!json_is_string(value) ||
+             read_decimal(&read, json_string_value(value), json_string_length(value)) != APR_SUCCESS) {
         return APR_EINVAL;
     }
     if (read < min || read > max) {
@@ -325,8 +330,8 @@ apr_status_t eg_json_bool(int *flag, const json_t *value)
     }
     if (json_is_string(value)) {
         for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-            if (json_string_length(value) == strlen(words[i].word)
-                && apr_cstr_casecmp(json_string_value(value), words[i].word) == 0) {
+            if (json_string_length(value) == strlen(words[i].word) &&
+                apr_cstr_casecmp(json_string_value(value), words[i].word) == 0) {
                 *flag = words[i].flag;
                 return APR_SUCCESS;
             }

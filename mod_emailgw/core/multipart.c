@@ -11,8 +11,8 @@
 #include "formtree.h"
 #include "utf8.h"
 
-#define BOUNDARY_MAX 70         /* characters (RFC 2046 section 5.1.1) */
-#define PART_HEADER_MAX 8192    /* bytes of one part's header */
+#define BOUNDARY_MAX 70      /* characters (RFC 2046 section 5.1.1) */
+#define PART_HEADER_MAX 8192 /* bytes of one part's header */
 #define FILE_TYPE_DEFAULT "application/octet-stream"
 
 /* A piece of the body. */
@@ -52,7 +52,8 @@ static const char *unquote(const char **at, apr_pool_t *pool)
         /* Only these two are escaped in practice; others are the backslashes of a Windows path. */
         if (from[0] == '\\' && (from[1] == '"' || from[1] == '\\')) {
             from++;
-        } else if (strncmp(from, "%22", 3) == 0) {
+        }
+        else if (strncmp(from, "%22", 3) == 0) {
             from += 2; /* how browsers write a quote */
             *to++ = '"';
             continue;
@@ -118,8 +119,9 @@ static int is_boundary(const char *text)
 {
     apr_size_t length = strlen(text);
 
-    return length > 0 && length <= BOUNDARY_MAX && text[length - 1] != ' '
-           && strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'()+_,-./:=? ") == length;
+    return length > 0 && length <= BOUNDARY_MAX && text[length - 1] != ' ' &&
+           strspn(text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'()+_,-./:=? ") ==
+               length;
 }
 
 static apr_status_t find_boundary(const char **boundary, const char **problem, const char *content_type,
@@ -167,7 +169,8 @@ static const char *decode_extended(const char *text, apr_pool_t *pool)
             }
             *to = (char)strtol(digits, NULL, 16);
             from += 2;
-        } else {
+        }
+        else {
             *to = *from;
             if (*from == '\0') {
                 return out;
@@ -210,7 +213,8 @@ static apr_status_t read_disposition(part *read, const char **problem, const cha
     if (extended != NULL) {
         plain = decode_extended(extended, pool);
         if (plain == NULL || !eg_utf8_valid(plain, strlen(plain))) {
-            return complain(problem, "A part of the form has a filename* that is not in UTF-8 and percent-encoding");
+            return complain(problem,
+                            "A part of the form has a filename* that is not in UTF-8 and percent-encoding");
         }
     }
     read->filename = plain;
@@ -233,8 +237,8 @@ static apr_status_t read_header_line(part *read, const char **problem, char *lin
     if (apr_cstr_casecmp(line, "Content-Type") == 0) {
         read->type = value;
     }
-    if (apr_cstr_casecmp(line, "Content-Transfer-Encoding") == 0 && !begins_with(&rest, value, "7bit")
-        && !begins_with(&rest, value, "8bit") && !begins_with(&rest, value, "binary")) {
+    if (apr_cstr_casecmp(line, "Content-Transfer-Encoding") == 0 && !begins_with(&rest, value, "7bit") &&
+        !begins_with(&rest, value, "8bit") && !begins_with(&rest, value, "binary")) {
         return complain(problem, "A part of the form is encoded: RFC 7578 wants it as it is (binary)");
     }
     return APR_SUCCESS;
@@ -269,7 +273,8 @@ static apr_status_t read_header(part *read, const char **problem, span *body, ap
             return complain(problem, "A part of the form has a header that does not end, or is too long");
         }
         if (length > 0 && !is_clean(body->at, length)) {
-            return complain(problem, "A part of the form has control characters or invalid UTF-8 in its header");
+            return complain(problem,
+                            "A part of the form has control characters or invalid UTF-8 in its header");
         }
         if (length > 0) {
             rv = read_header_line(read, problem, apr_pstrmemdup(pool, body->at, length), pool);

@@ -60,12 +60,12 @@ int eg_utf8_valid(const char *text, apr_size_t length)
 
 int eg_utf8_is_control(apr_uint32_t code)
 {
-    return code < 0x20 || (code >= 0x7F && code <= 0x9F)
-           || code == 0x061C                        /* Arabic letter mark */
-           || code == 0x200E || code == 0x200F      /* left-to-right and right-to-left mark */
-           || code == 0x2028 || code == 0x2029      /* line and paragraph separator */
-           || (code >= 0x202A && code <= 0x202E)    /* embeddings and overrides */
-           || (code >= 0x2066 && code <= 0x2069);   /* isolates */
+    return code < 0x20 || (code >= 0x7F && code <= 0x9F) /* C0; DEL and C1 */
+           || code == 0x061C                             /* Arabic letter mark */
+           || code == 0x200E || code == 0x200F           /* left-to-right and right-to-left mark */
+           || code == 0x2028 || code == 0x2029           /* line and paragraph separator */
+           || (code >= 0x202A && code <= 0x202E)         /* embeddings and overrides */
+           || (code >= 0x2066 && code <= 0x2069);        /* isolates */
 }
 
 apr_size_t eg_utf8_escape(char *out, apr_size_t size, const char *text, apr_size_t length)
@@ -85,7 +85,8 @@ apr_size_t eg_utf8_escape(char *out, apr_size_t size, const char *text, apr_size
         if (plain) {
             memcpy(out + used, text + at, bytes);
             used += bytes;
-        } else {
+        }
+        else {
             for (apr_size_t i = 0; i < bytes; i++) {
                 unsigned char byte = (unsigned char)text[at + i];
 

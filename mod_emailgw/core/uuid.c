@@ -31,7 +31,8 @@ apr_status_t eg_uuid_new(char text[EG_UUID_SIZE], apr_time_t now)
     for (int i = 0; i < EG_UUID_SIZE - 1; i++) {
         if (is_hyphen(i)) {
             text[i] = '-';
-        } else {
+        }
+        else {
             text[i] = hex[nibble % 2 == 0 ? id[nibble / 2] >> 4 : id[nibble / 2] & 15];
             nibble++;
         }

@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(time >= 0 && time < APR_INT64_C(253402300800) * APR_USEC_PER_SEC);
         must(eg_datetime_parse(&again, eg_datetime_format(buffer, time)) == APR_SUCCESS && again == time);
         must(strlen(buffer) < sizeof buffer && strchr("Z", buffer[strlen(buffer) - 1]) != NULL);
-    } else {
+    }
+    else {
         must(time == -1);
     }
     apr_pool_destroy(pool);

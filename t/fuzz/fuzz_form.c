@@ -35,17 +35,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (line_end != NULL && size > 10 && memcmp(text, "multipart/", 10) == 0) {
         apr_size_t head = (apr_size_t)(line_end - text);
 
-        rv = eg_form_multipart(object, &problem, apr_pstrmemdup(pool, text, head), line_end + 1, size - head - 1,
-                               pool);
-    } else {
+        rv = eg_form_multipart(object, &problem, apr_pstrmemdup(pool, text, head), line_end + 1,
+                               size - head - 1, pool);
+    }
+    else {
         rv = eg_form_urlencoded(object, &problem, text, size, pool);
     }
     if (rv == APR_SUCCESS) {
         /* What a form makes is what a JSON body could have made. */
         written = eg_json_text(object, pool);
-        must(written != NULL && eg_json_parse(&again, &problem, written, strlen(written), pool) == APR_SUCCESS);
+        must(written != NULL &&
+             eg_json_parse(&again, &problem, written, strlen(written), pool) == APR_SUCCESS);
         must(json_equal(object, again));
-    } else {
+    }
+    else {
         must(problem != NULL && strlen(problem) < 512 && json_object_size(object) == 0);
         must(eg_utf8_valid(problem, strlen(problem)));
     }

@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(eg_hostname_parse(&again, ascii, pool) == APR_SUCCESS && strcmp(ascii, again) == 0);
         must(eg_hostname_within(ascii, ascii));
         eg_hostname_is_public_suffix(ascii);
-    } else {
+    }
+    else {
         must(ascii == NULL);
     }
     apr_pool_destroy(pool);

@@ -1,4 +1,7 @@
-/* eg_json_parse: what it takes can be written and read again; what it refuses is explained in printable text. */
+/*
+ * eg_json_parse: what it takes can be written and read again; what it refuses
+ * is explained in printable text.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         eg_json_get(value, "subject");
         eg_json_int(&number, value, 0, EG_ID_MAX);
         eg_json_bool(&flag, value);
-    } else {
+    }
+    else {
         must(value == NULL && problem != NULL && strlen(problem) < 512);
         for (const char *c = problem; *c != '\0'; c++) {
             must((unsigned char)*c >= ' ' && *c != 0x7F);

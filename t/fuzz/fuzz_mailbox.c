@@ -31,8 +31,8 @@ static void check(const eg_mailbox *box, apr_pool_t *pool)
     }
     must(strspn(box->domain, "abcdefghijklmnopqrstuvwxyz0123456789-.") == strlen(box->domain));
     must(eg_mailbox_parse(&again, box->address, pool) == APR_SUCCESS);
-    must(strcmp(again.address, box->address) == 0 && strcmp(again.local, box->local) == 0
-         && strcmp(again.domain, box->domain) == 0 && again.utf8_local == box->utf8_local);
+    must(strcmp(again.address, box->address) == 0 && strcmp(again.local, box->local) == 0 &&
+         strcmp(again.domain, box->domain) == 0 && again.utf8_local == box->utf8_local);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

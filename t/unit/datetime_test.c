@@ -119,9 +119,11 @@ static void parses_or_refuses(void **state)
         apr_time_t time = 4711;
         apr_status_t rv = eg_datetime_parse(&time, cases[i].text);
 
-        print_message("# %s\n", cases[i].text[0] != '\0' && strchr(cases[i].text, '\n') == NULL ? cases[i].text : "-");
+        print_message("# %s\n",
+                      cases[i].text[0] != '\0' && strchr(cases[i].text, '\n') == NULL ? cases[i].text : "-");
         assert_int_equal(rv, cases[i].seconds == REFUSED ? APR_EINVAL : APR_SUCCESS);
-        assert_true(time == (rv == APR_SUCCESS ? cases[i].seconds * APR_USEC_PER_SEC + cases[i].microseconds : 4711));
+        assert_true(time ==
+                    (rv == APR_SUCCESS ? cases[i].seconds * APR_USEC_PER_SEC + cases[i].microseconds : 4711));
     }
 }
 

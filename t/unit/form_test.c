@@ -21,7 +21,8 @@ static const struct {
     { "escapes", "a=%C3%a9%2B+%26%3D%25", "{\"a\":\"\xC3\xA9+ &=%\"}" },
     { "escaped name", "a%5Bb%5D=1", "{\"a\":{\"b\":\"1\"}}" },
     { "line ends are data", "a=x%0D%0ABcc:%20evil@example.net", "{\"a\":\"x\\r\\nBcc: evil@example.net\"}" },
-    { "object", "From[email]=a@b.example&From[name]=Ann", "{\"From\":{\"email\":\"a@b.example\",\"name\":\"Ann\"}}" },
+    { "object", "From[email]=a@b.example&From[name]=Ann",
+      "{\"From\":{\"email\":\"a@b.example\",\"name\":\"Ann\"}}" },
     { "objects in an array", "To[0][email]=a&To[0][name]=b&To[1][email]=c",
       "{\"To\":[{\"email\":\"a\",\"name\":\"b\"},{\"email\":\"c\"}]}" },
     { "array", "Tags[]=x&Tags[]=y", "{\"Tags\":[\"x\",\"y\"]}" },
@@ -38,9 +39,12 @@ static const struct {
     { "number as a field's name", "0=x&1=y", "{\"0\":\"x\",\"1\":\"y\"}" },
     { "proto is a name", "__proto__[x]=1", "{\"__proto__\":{\"x\":\"1\"}}" },
     { "space in brackets", "a[ ]=1", "{\"a\":{\" \":\"1\"}}" },
-    { "31 brackets", "a[b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b]=1",
-      "{\"a\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":"
-      "{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":"
+    { "31 brackets",
+      "a[b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b]=1",
+      "{\"a\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{"
+      "\"b\":{\"b\":"
+      "{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{\"b\":{"
+      "\"b\":{\"b\":"
       "\"1\"}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}}" },
     { "32 brackets",
       "a[b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b][b]=1",
@@ -76,7 +80,8 @@ static const struct {
 };
 
 /* Compares with JSON, or with a part of the sentence where it is none. */
-static void expect(apr_status_t rv, const json_t *object, const char *problem, const char *result, apr_pool_t *pool)
+static void expect(apr_status_t rv, const json_t *object, const char *problem, const char *result,
+                   apr_pool_t *pool)
 {
     if (*result == '{') {
         if (rv != APR_SUCCESS) {
@@ -97,7 +102,8 @@ static void reads_urlencoded(void **state)
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         json_t *object = eg_json_own(json_object(), *state);
         const char *problem = NULL;
-        apr_status_t rv = eg_form_urlencoded(object, &problem, fields[i].text, strlen(fields[i].text), *state);
+        apr_status_t rv =
+            eg_form_urlencoded(object, &problem, fields[i].text, strlen(fields[i].text), *state);
 
         print_message("# %s\n", fields[i].what);
         expect(rv, object, problem, fields[i].result, *state);
@@ -116,7 +122,8 @@ static void adds_to_what_is_there(void **state)
 }
 
 /* count fields made by a format that takes their number. */
-static apr_status_t read_many(json_t *object, const char **problem, const char *format, int count, apr_pool_t *pool)
+static apr_status_t read_many(json_t *object, const char **problem, const char *format, int count,
+                              apr_pool_t *pool)
 {
     char *text = apr_palloc(pool, (apr_size_t)count * 128 + 1), *at = text;
 
@@ -139,7 +146,8 @@ static void limits_the_number_of_fields(void **state)
     assert_int_equal(json_array_size(json_object_get(object, "c")), 10000);
     assert_int_equal(read_many(object, &problem, "d[]=1&", 10000, *state), APR_SUCCESS);
     assert_int_equal(json_array_size(json_object_get(object, "d")), 10000);
-    assert_int_equal(read_many(object, &problem, "e[%d][b][c][d][e][f][g][h][i][j]=1&", 2000, *state), APR_EINVAL);
+    assert_int_equal(read_many(object, &problem, "e[%d][b][c][d][e][f][g][h][i][j]=1&", 2000, *state),
+                     APR_EINVAL);
     assert_non_null(strstr(problem, "nests more than 10000"));
     assert_null(json_object_get(object, "e"));
 }
@@ -155,54 +163,74 @@ static const struct {
     { "no field", TYPE, END, "{}" },
     { "nothing behind the last boundary", TYPE, "--b\r\n" NAMED("a") "\r\nx\r\n--b--", "{\"a\":\"x\"}" },
     { "empty value", TYPE, "--b\r\n" NAMED("a") "\r\n\r\n" END, "{\"a\":\"\"}" },
-    { "line ends in the value", TYPE, "--b\r\n" NAMED("a") "\r\n\r\nx\r\n\r\n\r\n" END, "{\"a\":\"\\r\\nx\\r\\n\\r\\n\"}" },
-    { "brackets", TYPE, "--b\r\n" NAMED("To[0][email]") "\r\na@b.example\r\n--b\r\n" NAMED("To[0][name]") "\r\n\r\n" END,
+    { "line ends in the value", TYPE, "--b\r\n" NAMED("a") "\r\n\r\nx\r\n\r\n\r\n" END,
+      "{\"a\":\"\\r\\nx\\r\\n\\r\\n\"}" },
+    { "brackets", TYPE,
+      "--b\r\n" NAMED("To[0][email]") "\r\na@b.example\r\n--b\r\n" NAMED("To[0][name]") "\r\n\r\n" END,
       "{\"To\":[{\"email\":\"a@b.example\",\"name\":\"\"}]}" },
-    { "preamble and epilogue", TYPE, "text\r\n--bx is not it\n\r\n--b\r\n" NAMED("a") "\r\nx\r\n" END "--b\r\nmore",
+    { "preamble and epilogue", TYPE,
+      "text\r\n--bx is not it\n\r\n--b\r\n" NAMED("a") "\r\nx\r\n" END "--b\r\nmore",
       "has a boundary that is not alone on its line" },
-    { "harmless preamble and epilogue", TYPE, "text\r\n--b\r\n" NAMED("a") "\r\nx\r\n" END "--b\r\nmore", "{\"a\":\"x\"}" },
+    { "harmless preamble and epilogue", TYPE, "text\r\n--b\r\n" NAMED("a") "\r\nx\r\n" END "--b\r\nmore",
+      "{\"a\":\"x\"}" },
     { "boundary with blanks behind", TYPE, "--b \t\r\n" NAMED("a") "\r\nx\r\n--b--  \r\n", "{\"a\":\"x\"}" },
-    { "hyphens that are no boundary", TYPE, "--b\r\n" NAMED("a") "\r\n--b\n--\r\n-b\r\n" END, "{\"a\":\"--b\\n--\\r\\n-b\"}" },
+    { "hyphens that are no boundary", TYPE, "--b\r\n" NAMED("a") "\r\n--b\n--\r\n-b\r\n" END,
+      "{\"a\":\"--b\\n--\\r\\n-b\"}" },
     { "quoted boundary", "Multipart/Form-Data; charset=utf-8; Boundary=\"b c:d\"",
       "--b c:d\r\n" NAMED("a") "\r\nx\r\n--b c:d--", "{\"a\":\"x\"}" },
     { "file", TYPE,
-      "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.txt\"\r\nContent-Type: text/plain\r\n\r\n\xFF\r\n\r\n" END,
+      "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.txt\"\r\nContent-Type: "
+      "text/plain\r\n\r\n\xFF\r\n\r\n" END,
       "{\"f\":{\"filename\":\"a.txt\",\"type\":\"text/plain\",\"content\":\"/w0K\"}}" },
-    { "file without a type", TYPE, "--b\r\nContent-Disposition: form-data; name=f; filename=a.txt\r\n\r\nx\r\n" END,
+    { "file without a type", TYPE,
+      "--b\r\nContent-Disposition: form-data; name=f; filename=a.txt\r\n\r\nx\r\n" END,
       "{\"f\":{\"filename\":\"a.txt\",\"type\":\"application/octet-stream\",\"content\":\"eA==\"}}" },
     { "empty file", TYPE, "--b\r\nContent-Disposition: form-data; name=f; filename=a.txt\r\n\r\n\r\n" END,
       "{\"f\":{\"filename\":\"a.txt\",\"type\":\"application/octet-stream\",\"content\":\"\"}}" },
-    { "no file chosen", TYPE, "--b\r\nContent-Disposition: form-data; name=f; filename=\"\"\r\n\r\n\r\n" END, "{}" },
+    { "no file chosen", TYPE, "--b\r\nContent-Disposition: form-data; name=f; filename=\"\"\r\n\r\n\r\n" END,
+      "{}" },
     { "files in an array", TYPE,
       "--b\r\nContent-Disposition: form-data; name=\"f[]\"; filename=1\r\n\r\nx\r\n"
       "--b\r\nContent-Disposition: form-data; name=\"f[]\"; filename=2\r\n\r\ny\r\n" END,
       "{\"f\":[{\"filename\":\"1\",\"type\":\"application/octet-stream\",\"content\":\"eA==\"},"
       "{\"filename\":\"2\",\"type\":\"application/octet-stream\",\"content\":\"eQ==\"}]}" },
     { "escapes in a filename", TYPE,
-      "--b\r\nContent-Disposition: form-data; name=f; filename=\"a\\\"; name=\\\"b.exe\\\\ %22q%22 C:\\dir\"\r\n\r\nx\r\n" END,
-      "{\"f\":{\"filename\":\"a\\\"; name=\\\"b.exe\\\\ \\\"q\\\" C:\\\\dir\",\"type\":\"application/octet-stream\","
+      "--b\r\nContent-Disposition: form-data; name=f; filename=\"a\\\"; name=\\\"b.exe\\\\ %22q%22 "
+      "C:\\dir\"\r\n\r\nx\r\n" END,
+      "{\"f\":{\"filename\":\"a\\\"; name=\\\"b.exe\\\\ \\\"q\\\" "
+      "C:\\\\dir\",\"type\":\"application/octet-stream\","
       "\"content\":\"eA==\"}}" },
     { "filename in UTF-8", TYPE,
       "--b\r\nContent-Disposition: form-data; name=f; filename=\"na\xC3\xAFve.txt\"\r\n\r\nx\r\n" END,
-      "{\"f\":{\"filename\":\"na\xC3\xAFve.txt\",\"type\":\"application/octet-stream\",\"content\":\"eA==\"}}" },
+      "{\"f\":{\"filename\":\"na\xC3\xAFve.txt\",\"type\":\"application/"
+      "octet-stream\",\"content\":\"eA==\"}}" },
     { "filename*", TYPE,
-      "--b\r\nContent-Disposition: form-data; name=f; filename=\"x\"; filename*=utf-8'en'na%C3%AFve.txt\r\n\r\nx\r\n" END,
-      "{\"f\":{\"filename\":\"na\xC3\xAFve.txt\",\"type\":\"application/octet-stream\",\"content\":\"eA==\"}}" },
+      "--b\r\nContent-Disposition: form-data; name=f; filename=\"x\"; "
+      "filename*=utf-8'en'na%C3%AFve.txt\r\n\r\nx\r\n" END,
+      "{\"f\":{\"filename\":\"na\xC3\xAFve.txt\",\"type\":\"application/"
+      "octet-stream\",\"content\":\"eA==\"}}" },
     { "header names in any case, others ignored", TYPE,
-      "--b\r\nX-A: b\r\ncontent-DISPOSITION:form-data;name=a\r\nContent-Transfer-Encoding: 8BIT\r\n\r\nx\r\n" END,
+      "--b\r\nX-A: b\r\ncontent-DISPOSITION:form-data;name=a\r\nContent-Transfer-Encoding: "
+      "8BIT\r\n\r\nx\r\n" END,
       "{\"a\":\"x\"}" },
     { "a file is no container", TYPE,
-      "--b\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\nx\r\n--b\r\n" NAMED("f[type]") "\r\ny\r\n" END,
+      "--b\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\nx\r\n--b\r\n" NAMED(
+          "f[type]") "\r\ny\r\n" END,
       "is given both with and without" },
-    { "name twice", TYPE, "--b\r\n" NAMED("a") "\r\nx\r\n--b\r\n" NAMED("a") "\r\ny\r\n" END, "is given twice" },
+    { "name twice", TYPE, "--b\r\n" NAMED("a") "\r\nx\r\n--b\r\n" NAMED("a") "\r\ny\r\n" END,
+      "is given twice" },
     { "another type", "text/plain; boundary=b", END, "not multipart/form-data" },
     { "a longer type", "multipart/form-datax; boundary=b", END, "not multipart/form-data" },
     { "no boundary", "multipart/form-data", END, "gives no valid boundary" },
     { "empty boundary", "multipart/form-data; boundary=\"\"", END, "gives no valid boundary" },
-    { "boundary of 71", "multipart/form-data; boundary="
-      "01234567890123456789012345678901234567890123456789012345678901234567890", END, "gives no valid boundary" },
-    { "boundary with a line end", "multipart/form-data; boundary=\"a\r\nb\"", END, "gives no valid boundary" },
-    { "boundary with a space at its end", "multipart/form-data; boundary=\"b \"", END, "gives no valid boundary" },
+    { "boundary of 71",
+      "multipart/form-data; boundary="
+      "01234567890123456789012345678901234567890123456789012345678901234567890",
+      END, "gives no valid boundary" },
+    { "boundary with a line end", "multipart/form-data; boundary=\"a\r\nb\"", END,
+      "gives no valid boundary" },
+    { "boundary with a space at its end", "multipart/form-data; boundary=\"b \"", END,
+      "gives no valid boundary" },
     { "boundary twice", "multipart/form-data; boundary=b; boundary=c", END, "more than one boundary" },
     { "boundary not closed", "multipart/form-data; boundary=\"b", END, "are malformed" },
     { "empty body", TYPE, "", "without its closing boundary" },
@@ -210,33 +238,52 @@ static const struct {
     { "boundary in mid-line", TYPE, "x--b--\r\n", "without its closing boundary" },
     { "no last boundary", TYPE, "--b\r\n" NAMED("a") "\r\nx\r\n", "without its closing boundary" },
     { "one hyphen missing", TYPE, "--b\r\n" NAMED("a") "\r\nx\r\n--b-", "not alone on its line" },
-    { "line feeds only", TYPE, "--b\nContent-Disposition: form-data; name=a\n\nx\n--b--\n", "not alone on its line" },
-    { "boundary in a longer line", TYPE, "--b\r\n" NAMED("a") "\r\nx\r\n--by\r\n" END, "not alone on its line" },
+    { "line feeds only", TYPE, "--b\nContent-Disposition: form-data; name=a\n\nx\n--b--\n",
+      "not alone on its line" },
+    { "boundary in a longer line", TYPE, "--b\r\n" NAMED("a") "\r\nx\r\n--by\r\n" END,
+      "not alone on its line" },
     { "header does not end", TYPE, "--b\r\n" NAMED("a"), "header that does not end" },
     { "no header", TYPE, "--b\r\n\r\nx\r\n" END, "has no Content-Disposition" },
-    { "other headers only", TYPE, "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n" END, "has no Content-Disposition" },
-    { "no form-data", TYPE, "--b\r\nContent-Disposition: attachment; name=a\r\n\r\nx\r\n" END, "that is not one form-data" },
-    { "two Content-Dispositions", TYPE, "--b\r\n" NAMED("a") NAMED("b") "\r\nx\r\n" END, "that is not one form-data" },
+    { "other headers only", TYPE, "--b\r\nContent-Type: text/plain\r\n\r\nx\r\n" END,
+      "has no Content-Disposition" },
+    { "no form-data", TYPE, "--b\r\nContent-Disposition: attachment; name=a\r\n\r\nx\r\n" END,
+      "that is not one form-data" },
+    { "two Content-Dispositions", TYPE, "--b\r\n" NAMED("a") NAMED("b") "\r\nx\r\n" END,
+      "that is not one form-data" },
     { "no name", TYPE, "--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n" END, "has no name in its" },
-    { "name in one part twice", TYPE, "--b\r\nContent-Disposition: form-data; name=a; Name=b\r\n\r\nx\r\n" END, "twice" },
-    { "filename twice", TYPE, "--b\r\nContent-Disposition: form-data; name=a; filename=b; filename=c\r\n\r\nx\r\n" END, "twice" },
-    { "parameter without a value", TYPE, "--b\r\nContent-Disposition: form-data; name\r\n\r\nx\r\n" END, "malformed" },
-    { "name not closed", TYPE, "--b\r\nContent-Disposition: form-data; name=\"a\r\n\r\nx\r\n" END, "malformed" },
-    { "text behind a quoted name", TYPE, "--b\r\nContent-Disposition: form-data; name=\"a\"b\r\n\r\nx\r\n" END, "malformed" },
+    { "name in one part twice", TYPE,
+      "--b\r\nContent-Disposition: form-data; name=a; Name=b\r\n\r\nx\r\n" END, "twice" },
+    { "filename twice", TYPE,
+      "--b\r\nContent-Disposition: form-data; name=a; filename=b; filename=c\r\n\r\nx\r\n" END, "twice" },
+    { "parameter without a value", TYPE, "--b\r\nContent-Disposition: form-data; name\r\n\r\nx\r\n" END,
+      "malformed" },
+    { "name not closed", TYPE, "--b\r\nContent-Disposition: form-data; name=\"a\r\n\r\nx\r\n" END,
+      "malformed" },
+    { "text behind a quoted name", TYPE,
+      "--b\r\nContent-Disposition: form-data; name=\"a\"b\r\n\r\nx\r\n" END, "malformed" },
     { "header without a colon", TYPE, "--b\r\nContent-Disposition\r\n\r\nx\r\n" END, "not \"Name: value\"" },
-    { "folded header", TYPE, "--b\r\nContent-Disposition: form-data; name=a;\r\n filename=b\r\n\r\nx\r\n" END, "not \"Name: value\"" },
-    { "line feed in a header", TYPE, "--b\r\nContent-Disposition: form-data; name=\"a\nb\"\r\n\r\nx\r\n" END, "control characters" },
-    { "Latin-1 in a header", TYPE, "--b\r\nContent-Disposition: form-data; name=\"\xE9\"\r\n\r\nx\r\n" END, "invalid UTF-8 in its header" },
-    { "Latin-1 in a value", TYPE, "--b\r\n" NAMED("a") "\r\n\xE9\r\n" END, "contains NUL or is not valid UTF-8" },
-    { "base64", TYPE, "--b\r\n" NAMED("a") "Content-Transfer-Encoding: base64\r\n\r\neA==\r\n" END, "is encoded" },
+    { "folded header", TYPE, "--b\r\nContent-Disposition: form-data; name=a;\r\n filename=b\r\n\r\nx\r\n" END,
+      "not \"Name: value\"" },
+    { "line feed in a header", TYPE, "--b\r\nContent-Disposition: form-data; name=\"a\nb\"\r\n\r\nx\r\n" END,
+      "control characters" },
+    { "Latin-1 in a header", TYPE, "--b\r\nContent-Disposition: form-data; name=\"\xE9\"\r\n\r\nx\r\n" END,
+      "invalid UTF-8 in its header" },
+    { "Latin-1 in a value", TYPE, "--b\r\n" NAMED("a") "\r\n\xE9\r\n" END,
+      "contains NUL or is not valid UTF-8" },
+    { "base64", TYPE, "--b\r\n" NAMED("a") "Content-Transfer-Encoding: base64\r\n\r\neA==\r\n" END,
+      "is encoded" },
     { "filename* in Latin-1", TYPE,
-      "--b\r\nContent-Disposition: form-data; name=f; filename*=iso-8859-1''%E9\r\n\r\nx\r\n" END, "filename* that is not" },
+      "--b\r\nContent-Disposition: form-data; name=f; filename*=iso-8859-1''%E9\r\n\r\nx\r\n" END,
+      "filename* that is not" },
     { "filename* with a broken escape", TYPE,
-      "--b\r\nContent-Disposition: form-data; name=f; filename*=UTF-8''a%4\r\n\r\nx\r\n" END, "filename* that is not" },
+      "--b\r\nContent-Disposition: form-data; name=f; filename*=UTF-8''a%4\r\n\r\nx\r\n" END,
+      "filename* that is not" },
     { "filename* with NUL", TYPE,
-      "--b\r\nContent-Disposition: form-data; name=f; filename*=UTF-8''a%00b\r\n\r\nx\r\n" END, "filename* that is not" },
+      "--b\r\nContent-Disposition: form-data; name=f; filename*=UTF-8''a%00b\r\n\r\nx\r\n" END,
+      "filename* that is not" },
     { "filename* with invalid UTF-8", TYPE,
-      "--b\r\nContent-Disposition: form-data; name=f; filename*=UTF-8''%FF\r\n\r\nx\r\n" END, "filename* that is not" },
+      "--b\r\nContent-Disposition: form-data; name=f; filename*=UTF-8''%FF\r\n\r\nx\r\n" END,
+      "filename* that is not" },
 };
 
 static void reads_multipart(void **state)
@@ -244,7 +291,8 @@ static void reads_multipart(void **state)
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         json_t *object = eg_json_own(json_object(), *state);
         const char *problem = NULL;
-        apr_status_t rv = eg_form_multipart(object, &problem, parts[i].type, parts[i].body, strlen(parts[i].body), *state);
+        apr_status_t rv =
+            eg_form_multipart(object, &problem, parts[i].type, parts[i].body, strlen(parts[i].body), *state);
 
         print_message("# %s\n", parts[i].what);
         expect(rv, object, problem, parts[i].result, *state);
@@ -258,9 +306,11 @@ static void refuses_nul_in_parts(void **state)
     json_t *object = eg_json_own(json_object(), *state);
     const char *problem;
 
-    assert_int_equal(eg_form_multipart(object, &problem, TYPE, in_value, sizeof in_value - 1, *state), APR_EINVAL);
+    assert_int_equal(eg_form_multipart(object, &problem, TYPE, in_value, sizeof in_value - 1, *state),
+                     APR_EINVAL);
     assert_non_null(strstr(problem, "contains NUL"));
-    assert_int_equal(eg_form_multipart(object, &problem, TYPE, in_header, sizeof in_header - 1, *state), APR_EINVAL);
+    assert_int_equal(eg_form_multipart(object, &problem, TYPE, in_header, sizeof in_header - 1, *state),
+                     APR_EINVAL);
     assert_non_null(strstr(problem, "control characters"));
 }
 
@@ -275,7 +325,8 @@ static void refuses_a_long_header(void **state)
         at += sprintf(at, "X-A: abc\r\n");
     }
     at += sprintf(at, "\r\nx\r\n" END);
-    assert_int_equal(eg_form_multipart(object, &problem, TYPE, body, (apr_size_t)(at - body), *state), APR_EINVAL);
+    assert_int_equal(eg_form_multipart(object, &problem, TYPE, body, (apr_size_t)(at - body), *state),
+                     APR_EINVAL);
     assert_non_null(strstr(problem, "too long"));
 }
 
@@ -293,18 +344,15 @@ static void takes_a_large_file(void **state)
     }
     memcpy(body + head + size, "\r\n--b--", 7);
     assert_int_equal(eg_form_multipart(object, &problem, TYPE, body, head + size + 7, *state), APR_SUCCESS);
-    assert_int_equal(json_string_length(json_object_get(json_object_get(object, "f"), "content")), (size + 2) / 3 * 4);
+    assert_int_equal(json_string_length(json_object_get(json_object_get(object, "f"), "content")),
+                     (size + 2) / 3 * 4);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(reads_urlencoded),
-        EG_TEST(adds_to_what_is_there),
-        EG_TEST(limits_the_number_of_fields),
-        EG_TEST(reads_multipart),
-        EG_TEST(refuses_nul_in_parts),
-        EG_TEST(refuses_a_long_header),
+        EG_TEST(reads_urlencoded),   EG_TEST(adds_to_what_is_there), EG_TEST(limits_the_number_of_fields),
+        EG_TEST(reads_multipart),    EG_TEST(refuses_nul_in_parts),  EG_TEST(refuses_a_long_header),
         EG_TEST(takes_a_large_file),
     };
 

@@ -19,16 +19,32 @@ static const struct {
     { "hyphens at 3 and 4", "r3---sn.example.com", "r3---sn.example.com" },
     { "label of 63", A63 ".example", A63 ".example" },
     { "253 octets", A49 "." A49 "." A49 "." A49 "." A49 ".aaa", A49 "." A49 "." A49 "." A49 "." A49 ".aaa" },
-    { "Unicode", "b\xC3\xBC" "cher.example", "xn--bcher-kva.example" },
-    { "Unicode, upper case", "B\xC3\x9C" "CHER.example", "xn--bcher-kva.example" },
-    { "Unicode, decomposed", "bu\xCC\x88" "cher.example", "xn--bcher-kva.example" },
-    { "sharp s stays", "stra\xC3\x9F" "e.example", "xn--strae-oqa.example" },
+    { "Unicode",
+      "b\xC3\xBC"
+      "cher.example",
+      "xn--bcher-kva.example" },
+    { "Unicode, upper case",
+      "B\xC3\x9C"
+      "CHER.example",
+      "xn--bcher-kva.example" },
+    { "Unicode, decomposed",
+      "bu\xCC\x88"
+      "cher.example",
+      "xn--bcher-kva.example" },
+    { "sharp s stays",
+      "stra\xC3\x9F"
+      "e.example",
+      "xn--strae-oqa.example" },
     { "final sigma stays", "\xCE\xB2\xCF\x8C\xCE\xBB\xCE\xBF\xCF\x82.example", "xn--nxasmm1c.example" },
     { "A-label", "xn--bcher-kva.example", "xn--bcher-kva.example" },
     { "A-label, upper case", "XN--BCHER-KVA.EXAMPLE", "xn--bcher-kva.example" },
     { "A-label as top level", "a.xn--jxalpdlp", "a.xn--jxalpdlp" },
-    { "Unicode beside an A-label", "b\xC3\xBC" "cher.xn--bcher-kva.example", "xn--bcher-kva.xn--bcher-kva.example" },
-    { "ideographic full stop", "\xE4\xBE\x8B\xE3\x81\x88\xE3\x80\x82\xE3\x83\x86\xE3\x82\xB9\xE3\x83\x88", "xn--r8jz45g.xn--zckzah" },
+    { "Unicode beside an A-label",
+      "b\xC3\xBC"
+      "cher.xn--bcher-kva.example",
+      "xn--bcher-kva.xn--bcher-kva.example" },
+    { "ideographic full stop", "\xE4\xBE\x8B\xE3\x81\x88\xE3\x80\x82\xE3\x83\x86\xE3\x82\xB9\xE3\x83\x88",
+      "xn--r8jz45g.xn--zckzah" },
     { "full-width letters", "\xEF\xBD\x81.example", "a.example" },
     { "Hebrew", "\xD7\x99\xD7\xA9.example", "xn--eeb6a.example" },
     { "empty", "", NULL },
@@ -66,15 +82,36 @@ static const struct {
     { "quote", "a'b.example", NULL },
     { "comment", "example.com(x)", NULL },
     { "slash from a Unicode character", "\xE2\x84\x80.example", NULL },
-    { "right-to-left override", "a\xE2\x80\xAE" "b.example", NULL },
-    { "U+2028", "a\xE2\x80\xA8" "b.example", NULL },
-    { "U+0085", "a\xC2\x85" "b.example", NULL },
-    { "U+3000", "a\xE3\x80\x80" "b.example", NULL },
-    { "Unicode with an underscore", "_b\xC3\xBC" ".example", NULL },
+    { "right-to-left override",
+      "a\xE2\x80\xAE"
+      "b.example",
+      NULL },
+    { "U+2028",
+      "a\xE2\x80\xA8"
+      "b.example",
+      NULL },
+    { "U+0085",
+      "a\xC2\x85"
+      "b.example",
+      NULL },
+    { "U+3000",
+      "a\xE3\x80\x80"
+      "b.example",
+      NULL },
+    { "Unicode with an underscore",
+      "_b\xC3\xBC"
+      ".example",
+      NULL },
     { "invalid UTF-8", "a\xFF.example", NULL },
     { "surrogate", "a\xED\xA0\x80.example", NULL },
-    { "combining mark first", "\xCC\x88" "a.example", NULL },
-    { "mixed directions", "\xD7\x90" "a.example", NULL },
+    { "combining mark first",
+      "\xCC\x88"
+      "a.example",
+      NULL },
+    { "mixed directions",
+      "\xD7\x90"
+      "a.example",
+      NULL },
     { "A-label of nothing", "xn--.example", NULL },
     { "A-label of ASCII", "xn--abc-.example", NULL },
     { "A-label of an upper-case letter", "xn--bcher-2pa.example", NULL },
@@ -93,7 +130,8 @@ static void parses_or_refuses(void **state)
         assert_int_equal(rv, cases[i].ascii != NULL ? APR_SUCCESS : APR_EINVAL);
         if (rv == APR_SUCCESS) {
             assert_string_equal(ascii, cases[i].ascii);
-        } else {
+        }
+        else {
             assert_null(ascii);
         }
     }
@@ -105,11 +143,16 @@ static void knows_what_is_below_a_domain(void **state)
         const char *name, *domain;
         int within;
     } pairs[] = {
-        { "example.com", "example.com", 1 },      { "a.example.com", "example.com", 1 },
-        { "a.b.example.com", "example.com", 1 },  { "example.com", "a.example.com", 0 },
-        { "badexample.com", "example.com", 0 },   { "example.com.evil.test", "example.com", 0 },
-        { "example.org", "example.com", 0 },      { "com", "example.com", 0 },
-        { "", "example.com", 0 },                 { "example.com", "", 0 },
+        { "example.com", "example.com", 1 },
+        { "a.example.com", "example.com", 1 },
+        { "a.b.example.com", "example.com", 1 },
+        { "example.com", "a.example.com", 0 },
+        { "badexample.com", "example.com", 0 },
+        { "example.com.evil.test", "example.com", 0 },
+        { "example.org", "example.com", 0 },
+        { "com", "example.com", 0 },
+        { "", "example.com", 0 },
+        { "example.com", "", 0 },
     };
 
     (void)state;
@@ -125,10 +168,16 @@ static void knows_public_suffixes(void **state)
         const char *name;
         int suffix;
     } names[] = {
-        { "com", 1 },           { "co.uk", 1 },          { "example.co.uk", 0 }, { "example.com", 0 },
-        { "xn--55qx5d.cn", 1 }, /* a suffix in Chinese */ { "example.test", 0 },  { "kawasaki.jp", 1 },
-        { "a.kawasaki.jp", 1 }, /* *.kawasaki.jp */      { "city.kawasaki.jp", 0 }, /* but not this */
-        { "github.io", 0 },     /* private section */
+        { "com", 1 },
+        { "co.uk", 1 },
+        { "example.co.uk", 0 },
+        { "example.com", 0 },
+        { "xn--55qx5d.cn", 1 },
+        /* a suffix in Chinese */ { "example.test", 0 },
+        { "kawasaki.jp", 1 },
+        { "a.kawasaki.jp", 1 },
+        /* *.kawasaki.jp */ { "city.kawasaki.jp", 0 }, /* but not this */
+        { "github.io", 0 },                            /* private section */
     };
 
     (void)state;

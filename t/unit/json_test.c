@@ -31,12 +31,14 @@ static const struct {
     { "blank", " \r\n\t", "Invalid JSON: " },
     { "byte order mark", "\xEF\xBB\xBF{}", "Invalid JSON: the text begins with a byte order mark" },
     { "cut off", "{\"a\":", "Invalid JSON: " },
-    { "string cut off", "{\"a\":\"b", "Invalid JSON: the text ends before the value is complete (line 1, column " },
+    { "string cut off", "{\"a\":\"b",
+      "Invalid JSON: the text ends before the value is complete (line 1, column " },
     { "second value", "{} {}", "Invalid JSON: there is more text behind the value (line 1, column 4)" },
     { "comma at the end", "[1,]", "Invalid JSON: " },
     { "single quotes", "{'a':1}", "Invalid JSON: string or '}' expected (line 1, column 2)" },
     { "third line", "{\n\"a\": 1,\n\"b\": x}", "Invalid JSON: invalid token (line 3, column 6)" },
-    { "columns are characters", "[\"\xC3\xA9\xC3\xA9\", x]", "Invalid JSON: invalid token (line 1, column 8)" },
+    { "columns are characters", "[\"\xC3\xA9\xC3\xA9\", x]",
+      "Invalid JSON: invalid token (line 1, column 8)" },
     { "not a number", "NaN", "Invalid JSON: " },
     { "leading zero", "[012]", "Invalid JSON: " },
     { "comment", "[1 /* x */]", "Invalid JSON: " },
@@ -51,16 +53,19 @@ static const struct {
     { "NUL in a string", "[\"a\\u0000b\"]", "A JSON string contains the character NUL (\\u0000)" },
     { "NUL in a key", "{\"a\\u0000\":1}", "A JSON string contains the character NUL (\\u0000)" },
     { "number with an enormous exponent", "[1e999999]", "A number is too large (line 1, column " },
-    { "key twice", "{\"To\":1,\"To\":2}", "The key \"To\" is given twice in one JSON object (line 1, column " },
+    { "key twice", "{\"To\":1,\"To\":2}",
+      "The key \"To\" is given twice in one JSON object (line 1, column " },
     { "key twice, further in", "{\"a\":[{\"b\":1,\n \"b\":2}]}",
       "The key \"b\" is given twice in one JSON object (line 2, column " },
     { "key twice, written differently", "{\"a\":1,\"\\u0061\":2}", "The key \"\\u0061\" is given twice" },
     { "key twice, with quotes in it", "{\"a\\\"b\":1,\"a\\\"b\":2}", "The key \"a\\\"b\" is given twice" },
-    { "key twice, with backslashes at its end", "{\"a\\\\\":1,\"a\\\\\":2}", "The key \"a\\\\\" is given twice" },
+    { "key twice, with backslashes at its end", "{\"a\\\\\":1,\"a\\\\\":2}",
+      "The key \"a\\\\\" is given twice" },
     { "key twice, behind UTF-8", "{\"\xC3\xA9\":\"\xE2\x82\xAC\",\"\xC3\xA9\":2}",
       "The key \"\xC3\xA9\" is given twice in one JSON object (line 1, column " },
     { "key twice, with DEL", "{\"\x7f\":1,\"\x7f\":2}", "The key \"\\x7f\" is given twice" },
-    { "key twice, turning the line", "{\"\xE2\x80\xAE\":1,\"\xE2\x80\xAE\":2}", "The key \"\\xe2\\x80\\xae\" is given twice" },
+    { "key twice, turning the line", "{\"\xE2\x80\xAE\":1,\"\xE2\x80\xAE\":2}",
+      "The key \"\\xe2\\x80\\xae\" is given twice" },
 };
 
 static void parses_or_explains(void **state)
@@ -145,14 +150,16 @@ static void limits_nesting(void **state)
     };
 
     for (size_t i = 0; i < sizeof depths / sizeof *depths; i++) {
-        const char *text = nested(depths[i].opening, depths[i].closing, depths[i].depth, *state), *problem = "";
+        const char *text = nested(depths[i].opening, depths[i].closing, depths[i].depth, *state),
+                   *problem = "";
         json_t *value;
         apr_status_t rv = eg_json_parse(&value, &problem, text, strlen(text), *state);
 
         assert_int_equal(rv, depths[i].place == NULL ? APR_SUCCESS : APR_EINVAL);
         if (rv != APR_SUCCESS) {
-            assert_string_equal(problem, apr_pstrcat(*state, "The JSON text is nested more than 32 levels deep ",
-                                                     depths[i].place, NULL));
+            assert_string_equal(problem,
+                                apr_pstrcat(*state, "The JSON text is nested more than 32 levels deep ",
+                                            depths[i].place, NULL));
         }
     }
     /* Side by side is not nested. */
@@ -166,7 +173,7 @@ static void limits_nesting(void **state)
     }
 }
 
-/* An integer over 64 bits is valid JSON: only whoever wants an id refuses it, and the text around it stays. */
+/* An integer over 64 bits is valid JSON: only who wants an id refuses it, and the text around it stays. */
 static void keeps_what_stands_beside_a_wide_integer(void **state)
 {
     const char *text = "{\"a\":[36893488147419103232,-36893488147419103232,7,12345678901234567890123456789.5,"
@@ -206,7 +213,8 @@ static void refuses_a_number_of_400_digits(void **state)
 
 static void finds_members_in_any_case(void **state)
 {
-    json_t *object = eg_json_own(json_pack("{s:i, s:i, s:i}", "HtmlContent", 1, "subject", 2, "\xC3\x89", 3), *state);
+    json_t *object =
+        eg_json_own(json_pack("{s:i, s:i, s:i}", "HtmlContent", 1, "subject", 2, "\xC3\x89", 3), *state);
 
     assert_int_equal(json_integer_value(eg_json_get(object, "HTMLContent")), 1);
     assert_int_equal(json_integer_value(eg_json_get(object, "Subject")), 2);
@@ -243,7 +251,8 @@ static void finds_two_spellings(void **state)
         const char *problem, *twice;
         json_t *value;
 
-        assert_int_equal(eg_json_parse(&value, &problem, objects[i].text, strlen(objects[i].text), *state), 0);
+        assert_int_equal(eg_json_parse(&value, &problem, objects[i].text, strlen(objects[i].text), *state),
+                         0);
         twice = eg_json_twice(value);
         print_message("# %s: %s\n", objects[i].text, twice != NULL ? twice : "-");
         assert_int_equal(twice != NULL, objects[i].twice);
@@ -322,25 +331,34 @@ static void reads_whole_numbers(void **state)
 
         number = 4711;
         print_message("# %s\n", numbers[i].text);
-        assert_int_equal(eg_json_parse(&value, &problem, numbers[i].text, strlen(numbers[i].text), *state), 0);
+        assert_int_equal(eg_json_parse(&value, &problem, numbers[i].text, strlen(numbers[i].text), *state),
+                         0);
         assert_int_equal(eg_json_int(&number, value, -5, EG_ID_MAX), numbers[i].rv);
         assert_int_equal(number, numbers[i].rv == APR_SUCCESS ? numbers[i].number : 4711);
     }
     assert_int_equal(eg_json_int(&number, NULL, 0, 1), APR_EINVAL);
-    assert_int_equal(eg_json_int(&number, eg_json_own(json_string("-9223372036854775808"), *state), APR_INT64_MIN,
-                                 APR_INT64_MAX), APR_SUCCESS);
+    assert_int_equal(eg_json_int(&number, eg_json_own(json_string("-9223372036854775808"), *state),
+                                 APR_INT64_MIN, APR_INT64_MAX),
+                     APR_SUCCESS);
     assert_true(number == APR_INT64_MIN);
-    assert_int_equal(eg_json_int(&number, eg_json_own(json_stringn("1\0" "2", 3), *state), 0, 100), APR_EINVAL);
+    assert_int_equal(eg_json_int(&number,
+                                 eg_json_own(json_stringn("1\0"
+                                                          "2",
+                                                          3),
+                                             *state),
+                                 0, 100),
+                     APR_EINVAL);
 }
 
 static const struct {
     const char *text;
     int flag; /* -1: none */
 } flags[] = {
-    { "true", 1 },      { "false", 0 },    { "1", 1 },       { "0", 0 },          { "\"1\"", 1 },    { "\"0\"", 0 },
-    { "\"true\"", 1 },  { "\"FALSE\"", 0 }, { "\"Yes\"", 1 }, { "\"no\"", 0 },     { "\"ON\"", 1 },   { "\"off\"", 0 },
-    { "2", -1 },        { "-1", -1 },      { "1.0", -1 },    { "\"\"", -1 },      { "\"2\"", -1 },   { "\"y\"", -1 },
-    { "\" true\"", -1 }, { "null", -1 },   { "[]", -1 },     { "{}", -1 },        { "\"truex\"", -1 },
+    { "true", 1 },   { "false", 0 },    { "1", 1 },          { "0", 0 },          { "\"1\"", 1 },
+    { "\"0\"", 0 },  { "\"true\"", 1 }, { "\"FALSE\"", 0 },  { "\"Yes\"", 1 },    { "\"no\"", 0 },
+    { "\"ON\"", 1 }, { "\"off\"", 0 },  { "2", -1 },         { "-1", -1 },        { "1.0", -1 },
+    { "\"\"", -1 },  { "\"2\"", -1 },   { "\"y\"", -1 },     { "\" true\"", -1 }, { "null", -1 },
+    { "[]", -1 },    { "{}", -1 },      { "\"truex\"", -1 },
 };
 
 static void reads_booleans(void **state)
@@ -415,19 +433,23 @@ static void agrees_with_the_test_suite(void **state)
                 fail_msg("%s was taken", entry->d_name);
             }
             refused++;
-        } else if (entry->d_name[0] == 'i') {
+        }
+        else if (entry->d_name[0] == 'i') {
             open_cases++;
-        } else if (rv == APR_SUCCESS) {
+        }
+        else if (rv == APR_SUCCESS) {
             taken++;
-        } else {
+        }
+        else {
             print_message("# %s: %s\n", entry->d_name, problem);
-            assert_true(strstr(problem, "is given twice") != NULL || strstr(problem, "character NUL") != NULL);
+            assert_true(strstr(problem, "is given twice") != NULL ||
+                        strstr(problem, "character NUL") != NULL);
             own_words++;
         }
     }
     closedir(directory);
-    print_message("# n_: %d refused; y_: %d taken, %d refused for a key twice or NUL; i_: %d\n", refused, taken,
-                  own_words, open_cases);
+    print_message("# n_: %d refused; y_: %d taken, %d refused for a key twice or NUL; i_: %d\n", refused,
+                  taken, own_words, open_cases);
     assert_true(refused >= 180 && taken >= 90);
 }
 

@@ -36,13 +36,28 @@ static const struct {
     { "tab", "x\ty", "EG0001: x\\x09y" },
     { "escape sequence", "\x1b[31m", "EG0001: \\x1b[31m" },
     { "DEL", "\x7f", "EG0001: \\x7f" },
-    { "U+0085", "a\xC2\x85" "b", "EG0001: a\\xc2\\x85b" },
+    { "U+0085",
+      "a\xC2\x85"
+      "b",
+      "EG0001: a\\xc2\\x85b" },
     { "C1", "\xC2\x9B", "EG0001: \\xc2\\x9b" },
-    { "U+2028", "a\xE2\x80\xA8" "b", "EG0001: a\\xe2\\x80\\xa8b" },
-    { "U+2029", "a\xE2\x80\xA9" "b", "EG0001: a\\xe2\\x80\\xa9b" },
-    { "right-to-left override", "a\xE2\x80\xAE" "b", "EG0001: a\\xe2\\x80\\xaeb" },
+    { "U+2028",
+      "a\xE2\x80\xA8"
+      "b",
+      "EG0001: a\\xe2\\x80\\xa8b" },
+    { "U+2029",
+      "a\xE2\x80\xA9"
+      "b",
+      "EG0001: a\\xe2\\x80\\xa9b" },
+    { "right-to-left override",
+      "a\xE2\x80\xAE"
+      "b",
+      "EG0001: a\\xe2\\x80\\xaeb" },
     { "Latin-1", "J\xF6rg", "EG0001: J\\xf6rg" },
-    { "overlong line feed", "a\xC0\x8A" "b", "EG0001: a\\xc0\\x8ab" },
+    { "overlong line feed",
+      "a\xC0\x8A"
+      "b",
+      "EG0001: a\\xc0\\x8ab" },
     { "cut character", "a\xE2\x80", "EG0001: a\\xe2\\x80" },
 };
 

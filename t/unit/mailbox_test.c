@@ -34,7 +34,10 @@ static const struct {
     { "quoted UTF-8", "\"\xC3\xA9\"@example.com", "\"\xC3\xA9\"", "example.com", 1 },
     { "UTF-8", "\xE7\x94\xA8\xE6\x88\xB7@example.com", "\xE7\x94\xA8\xE6\x88\xB7", "example.com", 1 },
     { "emoji", "\xF0\x9F\x98\x80@example.com", "\xF0\x9F\x98\x80", "example.com", 1 },
-    { "international domain", "ann@b\xC3\xBC" "cher.example", "ann", "xn--bcher-kva.example", 0 },
+    { "international domain",
+      "ann@b\xC3\xBC"
+      "cher.example",
+      "ann", "xn--bcher-kva.example", 0 },
     { "A-labels", "ann@XN--bcher-kva.example", "ann", "xn--bcher-kva.example", 0 },
     { "254 octets", A63 "@" A63 "." A63 "." A10 A10 A10 A10 A10 "aaaa.example", A63,
       A63 "." A63 "." A10 A10 A10 A10 A10 "aaaa.example", 0 },
@@ -108,9 +111,11 @@ static const struct {
     { "quotes as one of several words", "\"a\".b@example.com" },
     { "quotes in the domain", "a@\"b.example\"" },
     { "backslash", "a\\@b@example.com" },
-    { "U+0085", "a\xC2\x85" "b@example.com" },
+    { "U+0085", "a\xC2\x85"
+                "b@example.com" },
     { "C1", "a\xC2\x9B@example.com" },
-    { "U+2028", "x\xE2\x80\xA8" "Bcc:@example.com" },
+    { "U+2028", "x\xE2\x80\xA8"
+                "Bcc:@example.com" },
     { "U+2029 in quotes", "\"x\xE2\x80\xA9\"@example.com" },
     { "right-to-left override", "gpj\xE2\x80\xAE@example.com" },
     { "isolate in quotes", "\"\xE2\x81\xA6\"@example.com" },
@@ -177,20 +182,25 @@ static const char *element(const char *test, const char *end, const char *name, 
             open++; /* the semicolon */
             if (code >= 0x2400 && code < 0x2440) {
                 *to++ = (char)(code - 0x2400);
-            } else if (code < 0x80) {
+            }
+            else if (code < 0x80) {
                 *to++ = (char)code;
-            } else {
+            }
+            else {
                 assert_true(code < 0x800);
                 *to++ = (char)(0xC0 | code >> 6);
                 *to++ = (char)(0x80 | (code & 0x3F));
             }
-        } else if (strncmp(open, "&amp;", 5) == 0) {
+        }
+        else if (strncmp(open, "&amp;", 5) == 0) {
             *to++ = '&';
             open += 5;
-        } else if (strncmp(open, "&lt;", 4) == 0 || strncmp(open, "&gt;", 4) == 0) {
+        }
+        else if (strncmp(open, "&lt;", 4) == 0 || strncmp(open, "&gt;", 4) == 0) {
             *to++ = open[1] == 'l' ? '<' : '>';
             open += 4;
-        } else {
+        }
+        else {
             *to++ = *open++;
         }
     }
@@ -201,8 +211,8 @@ static const char *element(const char *test, const char *end, const char *name, 
 static const char *reason_for(const char *category, const char *diagnosis)
 {
     for (size_t i = 0; i < sizeof differences / sizeof *differences; i++) {
-        if (strcmp(category, differences[i].category) == 0
-            && (differences[i].diagnosis == NULL || strcmp(diagnosis, differences[i].diagnosis) == 0)) {
+        if (strcmp(category, differences[i].category) == 0 &&
+            (differences[i].diagnosis == NULL || strcmp(diagnosis, differences[i].diagnosis) == 0)) {
             return differences[i].why;
         }
     }

@@ -33,7 +33,10 @@ static const struct {
     { "cut after one of two", "\xC3", 0, 0 },
     { "cut after two of three", "\xE2\x82", 0, 0 },
     { "cut after three of four", "\xF0\x9F\x98", 0, 0 },
-    { "second byte is a letter", "\xC3" "a", 0, 0 },
+    { "second byte is a letter",
+      "\xC3"
+      "a",
+      0, 0 },
     { "third byte is a lead", "\xE2\x82\xC3", 0, 0 },
 };
 
@@ -53,9 +56,11 @@ static void reads_one_character(void **state)
 
 static void knows_controls(void **state)
 {
-    static const apr_uint32_t controls[] = { 0,      '\t',   '\n',   '\r',   0x1F,   0x7F,   0x80,   0x85,  0x9F,  0x61C,
-                                             0x200E, 0x200F, 0x2028, 0x2029, 0x202A, 0x202E, 0x2066, 0x2069 };
-    static const apr_uint32_t others[] = { ' ', '~', 0xA0, 0xE9, 0x200D, 0x202F, 0x206A, 0x3000, 0x1F600, 0x10FFFF };
+    static const apr_uint32_t controls[] = { 0,      '\t',   '\n',   '\r',   0x1F,   0x7F,
+                                             0x80,   0x85,   0x9F,   0x61C,  0x200E, 0x200F,
+                                             0x2028, 0x2029, 0x202A, 0x202E, 0x2066, 0x2069 };
+    static const apr_uint32_t others[] = { ' ',    '~',    0xA0,   0xE9,    0x200D,
+                                           0x202F, 0x206A, 0x3000, 0x1F600, 0x10FFFF };
 
     (void)state;
     for (size_t i = 0; i < sizeof controls / sizeof *controls; i++) {
@@ -73,7 +78,8 @@ static void escapes_as_much_as_fits(void **state)
     (void)state;
     assert_int_equal(eg_utf8_escape(out, sizeof out, "ab\r\n", 4), 3);
     assert_string_equal(out, "ab\\x0d");
-    assert_int_equal(eg_utf8_escape(out, sizeof out, "\xFF\xC2\x85z", 4), 1); /* both bytes of U+0085 or none */
+    assert_int_equal(eg_utf8_escape(out, sizeof out, "\xFF\xC2\x85z", 4),
+                     1); /* both bytes of U+0085 or none */
     assert_string_equal(out, "\\xff");
     assert_int_equal(eg_utf8_escape(out, sizeof out, "1234567\xC3\xA9", 9), 7);
     assert_string_equal(out, "1234567");
