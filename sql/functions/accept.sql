@@ -40,8 +40,8 @@ BEGIN
         SELECT * INTO v_key FROM emailgw_api.sender_key(p_account_id, p_key_hash, 'send');
         status := CASE WHEN NOT FOUND THEN 13
                        WHEN v_key.status <> 0 THEN v_key.status
-                       WHEN p_from_domain <> v_key.domain_name
-                            AND NOT p_from_domain LIKE '%.' || v_key.domain_name THEN 3
+                       WHEN right('.' || p_from_domain, length(v_key.domain_name) + 1)
+                            <> '.' || v_key.domain_name THEN 3
                        WHEN v_key.unsubscribe_link AND EXISTS (
                             SELECT FROM jsonb_array_elements(p_headers) AS h
                              WHERE lower(h ->> 0) LIKE 'list-unsubscribe%') THEN 102
@@ -50,12 +50,11 @@ BEGIN
         EXIT decide WHEN status <> 0;
 
         IF p_idempotency_key IS NOT NULL THEN
-            SELECT i.body_hash, i.message_id INTO v_old
-              FROM idempotency AS i
-             WHERE i.account_id = p_account_id AND i.domain_id = v_key.domain_id AND i.endpoint = c_endpoint
-               AND i.key_hash = p_idempotency_key AND i.created_at > now() - interval '24 hours';
+            SELECT * INTO v_old
+              FROM emailgw_api.idempotent_answer(p_account_id, v_key.domain_id, c_endpoint, p_idempotency_key,
+                                                 p_body_hash);
             IF FOUND THEN
-                status := CASE WHEN v_old.body_hash = p_body_hash THEN 0 ELSE 409 END;
+                status := v_old.status;
                 message_id := v_old.message_id;
                 replayed := v_old.message_id <> p_message_id;
                 RETURN;
@@ -91,6 +90,17 @@ BEGIN
                     WHERE m.account_id = p_account_id AND m.message_id = p_message_id) THEN
             status := 0;
             detail := NULL;
+        ELSIF status = 17 AND p_idempotency_key IS NOT NULL THEN
+            -- The quota may have gone to the same request, which was faster.
+            SELECT * INTO v_old
+              FROM emailgw_api.idempotent_answer(p_account_id, v_key.domain_id, c_endpoint, p_idempotency_key,
+                                                 p_body_hash);
+            IF FOUND THEN
+                status := v_old.status;
+                message_id := v_old.message_id;
+                replayed := v_old.message_id <> p_message_id;
+                detail := NULL;
+            END IF;
         END IF;
         RETURN;
     END IF;
@@ -102,11 +112,10 @@ BEGIN
            SET body_hash = excluded.body_hash, message_id = excluded.message_id, created_at = now()
          WHERE i.created_at <= now() - interval '24 hours';
         IF NOT FOUND THEN -- another request with this key was faster
-            SELECT i.body_hash, i.message_id INTO v_old
-              FROM idempotency AS i
-             WHERE i.account_id = p_account_id AND i.domain_id = v_key.domain_id AND i.endpoint = c_endpoint
-               AND i.key_hash = p_idempotency_key;
-            status := CASE WHEN v_old.body_hash = p_body_hash THEN 0 ELSE 409 END;
+            SELECT * INTO v_old
+              FROM emailgw_api.idempotent_answer(p_account_id, v_key.domain_id, c_endpoint, p_idempotency_key,
+                                                 p_body_hash);
+            status := v_old.status;
             message_id := v_old.message_id;
             replayed := v_old.message_id <> p_message_id;
             RETURN;
@@ -148,7 +157,7 @@ BEGIN
           FROM envelope AS e
     )
     INSERT INTO event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email)
-    SELECT p_account_id, v_key.domain_id, uuid7(clock_timestamp()), 1, now(), p_message_id, e.no, e.email
+    SELECT p_account_id, v_key.domain_id, uuid7(now()), 1, now(), p_message_id, e.no, e.email
       FROM envelope AS e;
 
     IF v_limited THEN

@@ -2,15 +2,17 @@
 -- NULL when it may, else which limit stands against it and when that ends:
 -- "hour", 500, the start of the next hour.
 -- Exact also for concurrent requests: near a limit they take turns, by a lock on
--- the account until commit. "Near" is farther than all requests in flight can
--- jump at once, so those that do not wait cannot reach the limit.
+-- the account until commit, and so do mails to many. "Near" is farther than all
+-- requests in flight can jump at once: those that do not wait, and the one that
+-- has the lock.
 CREATE FUNCTION emailgw_api.check_quota(p_account_id bigint, p_count integer, p_hour bigint, p_day bigint,
                                         p_month bigint,
                                         OUT period text, OUT allowed bigint, OUT ends_at timestamptz)
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    c_near CONSTANT integer := 20000; -- recipients in flight at most: 128 batches of 3 mails to 50
+    c_many CONSTANT integer := 2; -- recipients of a mail that need not wait
+    c_near CONSTANT integer := 26000; -- 128 batches of 64 mails to c_many, and one of 64 mails to 150
     v_used record;
     v_locked boolean := false;
 BEGIN
@@ -24,7 +26,8 @@ BEGIN
             ends_at := date_trunc(period, now(), 'UTC') + ('1 ' || period)::interval;
             RETURN;
         END IF;
-        EXIT WHEN v_locked OR (coalesce(v_used.hour + c_near < p_hour, true)
+        EXIT WHEN v_locked OR (p_count <= c_many
+                               AND coalesce(v_used.hour + c_near < p_hour, true)
                                AND coalesce(v_used.day + c_near < p_day, true)
                                AND coalesce(v_used.month + c_near < p_month, true));
         PERFORM pg_advisory_xact_lock(p_account_id);

@@ -14,13 +14,14 @@ AS $$
 #variable_conflict use_column
 DECLARE
     c_accounts CONSTANT integer := 32; -- served by one claim at most
+    c_wake CONSTANT integer := 1000; -- more than is claimed: else what one account has due holds up the others
     v_accounts bigint[];
     v_account bigint;
     v_lanes integer[];
     v_share integer;
     v_taken tid[] := '{}';
 BEGIN
-    PERFORM emailgw_api.wake_queue(p_limit);
+    PERFORM emailgw_api.wake_queue(greatest(p_limit, c_wake));
 
     v_accounts := emailgw_api.next_accounts(p_after, c_accounts);
     FOREACH v_account IN ARRAY v_accounts LOOP

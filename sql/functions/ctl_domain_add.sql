@@ -13,6 +13,11 @@ BEGIN
         status := 'domain exists';
         RETURN;
     END IF;
+    IF p_enable AND EXISTS (SELECT FROM directory_domain AS h
+                             WHERE h.name = p_name AND h.account_id <> p_account_id) THEN
+        status := 'domain is held by another account';
+        RETURN;
+    END IF;
     INSERT INTO domain AS d (account_id, name, subdomain, tracking_base_url, ownership_token, dkim_selector,
                              dkim_record, dkim_sealed, webhook_key_sealed)
     VALUES (p_account_id, p_name, p_subdomain, p_tracking_url, p_ownership_token, p_selector, p_dkim_record,

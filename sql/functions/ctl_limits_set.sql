@@ -5,17 +5,20 @@ CREATE FUNCTION emailgw_api.ctl_limits_set(p_username text, p_group text, p_hour
                                            p_month bigint, p_domains bigint, p_keep text[], OUT status text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
+DECLARE
+    v_group_id bigint;
 BEGIN
     IF (p_username IS NULL) = (p_group IS NULL) THEN
         status := 'name either a user or a group';
         RETURN;
     END IF;
+    v_group_id := emailgw_api.ctl_group(p_group);
     UPDATE account_group
        SET sends_per_hour = CASE WHEN 'hour' = ANY (p_keep) THEN sends_per_hour ELSE p_hour END,
            sends_per_day = CASE WHEN 'day' = ANY (p_keep) THEN sends_per_day ELSE p_day END,
            sends_per_month = CASE WHEN 'month' = ANY (p_keep) THEN sends_per_month ELSE p_month END,
            max_domains = CASE WHEN 'domains' = ANY (p_keep) THEN max_domains ELSE p_domains END
-     WHERE group_id = emailgw_api.ctl_group(p_group);
+     WHERE group_id = v_group_id;
     UPDATE account AS a
        SET sends_per_hour = CASE WHEN 'hour' = ANY (p_keep) THEN a.sends_per_hour ELSE p_hour END,
            sends_per_day = CASE WHEN 'day' = ANY (p_keep) THEN a.sends_per_day ELSE p_day END,

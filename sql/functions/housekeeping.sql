@@ -20,13 +20,6 @@ BEGIN
     END IF;
 
     made := emailgw_api.make_partitions();
-    BEGIN
-        dropped := emailgw_api.drop_partitions('{content,attachment}', p_message_days)
-                 + emailgw_api.drop_partitions('{message,recipient,event}', greatest(p_event_days, p_message_days));
-    EXCEPTION WHEN lock_not_available THEN
-        dropped := 0;
-    END;
-
     DELETE FROM idempotency AS i
      WHERE (i.account_id, i.domain_id, i.endpoint, i.key_hash) IN (
            SELECT o.account_id, o.domain_id, o.endpoint, o.key_hash FROM idempotency AS o
@@ -39,6 +32,14 @@ BEGIN
         OR u.period = 'h' AND u.starts_at < now() - interval '2 days';
     GET DIAGNOSTICS v_count = ROW_COUNT;
     purged := purged + v_count;
+
+    -- Last, since it locks whole tables until the commit.
+    BEGIN
+        dropped := emailgw_api.drop_partitions('{content,attachment}', p_message_days)
+                 + emailgw_api.drop_partitions('{message,recipient,event}', greatest(p_event_days, p_message_days));
+    EXCEPTION WHEN lock_not_available THEN
+        dropped := 0;
+    END;
 END
 $$;
 GRANT EXECUTE ON FUNCTION emailgw_api.housekeeping TO emailgw_sender;

@@ -4,14 +4,15 @@
 --                 "result": delivered | deferred | bounced | released,
 --                 "retry_seconds": for deferred, "smtp": {host, code, enhanced, text, seconds}}]
 -- fenced counts those whose lease went to another meanwhile: nothing of theirs
--- is written, so a late owner and a repeated call change nothing.
+-- is written, so a late owner and a repeated call change nothing. What was
+-- released does not count as an attempt of the recipient.
 CREATE FUNCTION emailgw_api.record_attempts(p_outcomes jsonb, OUT recorded integer, OUT fenced integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 BEGIN
     WITH outcome AS (
         SELECT o.* FROM jsonb_to_recordset(p_outcomes)
-               AS o (account_id bigint, message_id uuid, recipient_no smallint, attempt smallint, result text,
+               AS o (account_id bigint, message_id uuid, recipient_no smallint, attempt integer, result text,
                      retry_seconds double precision, smtp jsonb)
     ), owned AS ( -- locked first, in one order, so that two callers cannot wait for each other
         SELECT o.*, q.domain_id, q.email, q.counted, q.queued_at
@@ -34,21 +35,23 @@ BEGIN
            AND o.result IN ('deferred', 'released')
     ), marked AS (
         UPDATE recipient AS r
-           SET attempts = o.attempt,
+           SET attempts = r.attempts + 1,
                status = CASE o.result WHEN 'delivered' THEN 'delivered'::recipient_status
                                       WHEN 'bounced' THEN 'bounced' ELSE r.status END,
                finished_at = CASE WHEN o.result <> 'deferred' THEN now() END
           FROM owned AS o
          WHERE r.account_id = o.account_id AND r.message_id = o.message_id AND r.recipient_no = o.recipient_no
            AND o.result <> 'released'
+        RETURNING r.account_id, r.message_id, r.recipient_no, r.attempts
     ), told AS (
         INSERT INTO event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email, detail)
-        SELECT o.account_id, o.domain_id, uuid7(clock_timestamp()),
+        SELECT o.account_id, o.domain_id, uuid7(now()),
                CASE o.result WHEN 'delivered' THEN 2 WHEN 'deferred' THEN 3 ELSE 4 END, now(),
                o.message_id, o.recipient_no, o.email,
-               jsonb_build_object('attempt', o.attempt, 'smtp', o.smtp)
+               jsonb_build_object('attempt', r.attempts, 'smtp', o.smtp)
           FROM owned AS o
-         WHERE o.result <> 'released'
+          JOIN marked AS r ON r.account_id = o.account_id AND r.message_id = o.message_id
+                          AND r.recipient_no = o.recipient_no
     ), counted AS (
         INSERT INTO daily_count AS c (account_id, domain_id, day, type, tag, slot, count)
         SELECT e.account_id, e.domain_id, e.day, e.type, t.tag, pg_backend_pid() % 16, count(*)

@@ -1,11 +1,12 @@
 -- wake_queue: makes ready what has waited long enough: SendAt has come, the next
--- try is due, the lease of a sender that died is over. At most p_limit rows.
+-- try is due, a lease is over. At most p_limit rows. leased stays: its owner may
+-- still be first to tell how the attempt ended.
 CREATE FUNCTION emailgw_api.wake_queue(p_limit integer)
 RETURNS void
 LANGUAGE sql VOLATILE
 AS $$
     UPDATE emailgw.queue AS q
-       SET ready = true, leased = false
+       SET ready = true
       FROM (SELECT w.account_id, w.message_id, w.recipient_no FROM emailgw.queue AS w
              WHERE NOT w.ready AND w.next_at <= now()
              ORDER BY w.next_at

@@ -66,7 +66,7 @@ CREATE TABLE recipient (
     kind         recipient_kind NOT NULL,
     email        text NOT NULL,
     status       recipient_status NOT NULL DEFAULT 'queued',
-    attempts     smallint NOT NULL DEFAULT 0,
+    attempts     smallint NOT NULL DEFAULT 0,      -- those with a result
     finished_at  timestamptz,
     PRIMARY KEY (account_id, message_id, recipient_no)
 ) PARTITION BY RANGE (message_id);
@@ -74,8 +74,9 @@ CREATE TABLE recipient (
 -- A row is either ready, and in the lane index, or waits for next_at: for its
 -- SendAt, its next try, or the end of the lease of the sender that has it, so
 -- that a dead sender's rows come back by themselves. A lane is one account's
--- mail to one destination. attempt is the fence: only who holds the current
--- one may write a result.
+-- mail to one destination. attempt is the fence, it grows with every lease: only
+-- who holds the current one may write a result, also after the lease's end as
+-- long as no other has taken the row (leased stays until then).
 CREATE TABLE queue (
     account_id       bigint NOT NULL,
     message_id       uuid NOT NULL,
@@ -86,7 +87,7 @@ CREATE TABLE queue (
     ready            boolean NOT NULL,
     leased           boolean NOT NULL DEFAULT false,
     next_at          timestamptz NOT NULL,
-    attempt          smallint NOT NULL DEFAULT 0,
+    attempt          integer NOT NULL DEFAULT 0,
     counted          boolean NOT NULL DEFAULT false, -- its send event is in daily_count
     size_bytes       integer NOT NULL,
     queued_at        timestamptz NOT NULL DEFAULT now(),
@@ -154,7 +155,7 @@ CREATE FUNCTION uuid7(p_at timestamptz) RETURNS uuid
 LANGUAGE sql VOLATILE STRICT PARALLEL SAFE
 AS $$
     SELECT encode(set_byte(overlay(uuid_send(gen_random_uuid())
-                                   PLACING substring(int8send((extract(epoch FROM p_at) * 1000)::bigint) FROM 3)
+                                   PLACING substring(int8send(floor(extract(epoch FROM p_at) * 1000)::bigint) FROM 3)
                                    FROM 1 FOR 6),
                            6, 112 | (get_byte(uuid_send(gen_random_uuid()), 6) & 15)), 'hex')::uuid
 $$;
@@ -163,7 +164,7 @@ $$;
 CREATE FUNCTION uuid7_floor(p_at timestamptz) RETURNS uuid
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
-    SELECT (lpad(to_hex((extract(epoch FROM p_at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
+    SELECT (lpad(to_hex(floor(extract(epoch FROM p_at) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
 $$;
 
 -- The time that a UUIDv7 carries.
