@@ -39,29 +39,32 @@ static int is_visible(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* Feeds a directory's files or one file. @return how many were read, -1 on failure */
-static int feed_all(const char *path, int number)
+static void report(int *number, int *failed, const char *path)
+{
+    int wrong = feed(path) != 0;
+
+    *failed |= wrong;
+    printf("%s %d - %s\n", wrong ? "not ok" : "ok", ++*number, path);
+}
+
+/* Feeds a directory's files or one file. */
+static void feed_all(int *number, int *failed, const char *path)
 {
     struct dirent **entries;
-    int count = scandir(path, &entries, is_visible, alphasort), failed = 0;
+    int count = scandir(path, &entries, is_visible, alphasort);
 
     if (count < 0) {
-        failed = feed(path) != 0;
-        printf("%s %d - %s\n", failed ? "not ok" : "ok", number + 1, path);
-        return failed ? -1 : 1;
+        report(number, failed, path);
+        return;
     }
     for (int i = 0; i < count; i++) {
         char file[4096];
 
         snprintf(file, sizeof file, "%s/%s", path, entries[i]->d_name);
-        if (feed(file) != 0) {
-            failed = 1;
-        }
-        printf("%s %d - %s\n", failed ? "not ok" : "ok", number + i + 1, file);
+        report(number, failed, file);
         free(entries[i]);
     }
     free(entries);
-    return failed ? -1 : count;
 }
 
 int main(int argc, char **argv)
@@ -69,12 +72,7 @@ int main(int argc, char **argv)
     int number = 0, failed = 0;
 
     for (int i = 1; i < argc; i++) {
-        int count = feed_all(argv[i], number);
-
-        if (count < 0) {
-            failed = 1;
-        }
-        number += count > 0 ? count : 0;
+        feed_all(&number, &failed, argv[i]);
     }
     printf("1..%d\n", number);
     return failed || number == 0;
