@@ -49,7 +49,11 @@ int egs_ctl_act(eg_rows **rows, egs_ctl *ctl, const char *function, const eg_dba
         return failed;
     }
     status = eg_rows_count(*rows) > 0 ? eg_rows_text(*rows, 0, "status") : "nothing was found";
-    return strcmp(status, "ok") == 0 ? 0 : egs_ctl_refuse(ctl, "%s", status);
+    if (strcmp(status, "ok") == 0) {
+        return 0;
+    }
+    return ctl->operand != NULL ? egs_ctl_refuse(ctl, "%s: %s", ctl->operand, status)
+                                : egs_ctl_refuse(ctl, "%s", status);
 }
 
 int egs_ctl_account(apr_int64_t *account_id, egs_ctl *ctl)

@@ -143,7 +143,8 @@ static int refuse_newer(egs_ctl *ctl, const state *now)
     return 0;
 }
 
-static int apply(egs_ctl *ctl, const egs_sql_file *migration)
+/* @param applied  set when this run did it */
+static int apply(int *applied, egs_ctl *ctl, const egs_sql_file *migration)
 {
     const char *script, *error;
     state after;
@@ -160,6 +161,7 @@ static int apply(egs_ctl *ctl, const egs_sql_file *migration)
         }
         return 0;
     }
+    *applied = 1;
     egs_ctl_say(ctl,
                 json_pack("{s:s, s:i, s:s}", "step", "migration", "number", number_of(migration), "name",
                           migration->name),
@@ -172,8 +174,8 @@ static const char *functions_script(int *count, apr_pool_t *pool)
 {
     apr_array_header_t *parts = apr_array_make(pool, 64, sizeof(const char *));
 
-    APR_ARRAY_PUSH(parts, const char *) = BEGIN_STEP "DROP SCHEMA IF EXISTS emailgw_api CASCADE;\n"
-                                                     "CREATE SCHEMA emailgw_api;\n" STATE_FUNCTION;
+    APR_ARRAY_PUSH(parts, const char *) = "DROP SCHEMA IF EXISTS emailgw_api CASCADE;\n"
+                                          "CREATE SCHEMA emailgw_api;\n" STATE_FUNCTION;
     APR_ARRAY_PUSH(parts, const char *) = egs_sql_roles;
     APR_ARRAY_PUSH(parts, const char *) = "SET LOCAL check_function_bodies = off;\n";
     *count = 0;
@@ -196,22 +198,54 @@ static const char *hex_of_hash(const char *text, apr_pool_t *pool)
     return hex;
 }
 
+static int is_built(const state *now, const char *sha256)
+{
+    const char *stored = eg_rows_count(now->rows) > 0 ? eg_rows_text(now->rows, 0, "sha256") : NULL;
+
+    return stored != NULL && strcmp(stored, sha256) == 0;
+}
+
+/*
+ * Calls that are under way when the functions change may have to be repeated,
+ * so they change once: who waited for the lock looks again, and gives up.
+ */
+static const char *whole_script(const char *functions, const char *sha256, apr_pool_t *pool)
+{
+    return apr_pstrcat(
+        pool,
+        BEGIN_STEP "DO $$\n"
+                   "BEGIN\n"
+                   "    IF EXISTS (SELECT FROM emailgw.code AS c WHERE c.sha256 = '",
+        sha256,
+        "') THEN\n"
+        "        RAISE EXCEPTION 'built by another run';\n"
+        "    END IF;\n"
+        "END\n"
+        "$$;\n",
+        functions, "\nINSERT INTO emailgw.code (sha256) VALUES ('", sha256,
+        "')\nON CONFLICT (only_row) DO UPDATE SET sha256 = excluded.sha256, built_at = now();\n", NULL);
+}
+
 /* @param built  set when there was something to do */
 static int build_functions(int *built, egs_ctl *ctl, const state *now)
 {
     int count;
-    const char *script = functions_script(&count, ctl->pool), *sha256 = hex_of_hash(script, ctl->pool);
-    const char *stored = eg_rows_count(now->rows) > 0 ? eg_rows_text(now->rows, 0, "sha256") : NULL, *error;
+    const char *script = functions_script(&count, ctl->pool);
+    const char *sha256 = hex_of_hash(script, ctl->pool), *error;
+    state after;
+    int failed;
 
-    *built = stored == NULL || strcmp(stored, sha256) != 0;
+    *built = !is_built(now, sha256);
     if (!*built) {
         return 0;
     }
-    script = apr_pstrcat(
-        ctl->pool, script, "\nINSERT INTO emailgw.code (sha256) VALUES ('", sha256,
-        "')\nON CONFLICT (only_row) DO UPDATE SET sha256 = excluded.sha256, built_at = now();\n", NULL);
-    if (eg_db_script(ctl->db, script, &error) != APR_SUCCESS) {
-        return script_failed(ctl, "functions", error);
+    if (eg_db_script(ctl->db, whole_script(script, sha256, ctl->pool), &error) != APR_SUCCESS) {
+        failed = read_state(&after, ctl);
+        if (failed || !is_built(&after, sha256)) {
+            return failed ? failed : script_failed(ctl, "functions", error);
+        }
+        *built = 0;
+        return 0;
     }
     egs_ctl_say(ctl, json_pack("{s:s, s:i, s:s}", "step", "functions", "count", count, "sha256", sha256),
                 apr_psprintf(ctl->pool, "built %d functions", count));
@@ -230,12 +264,8 @@ static int run(egs_ctl *ctl)
     for (const egs_sql_file *migration = egs_sql_migrations; !failed && migration->name != NULL;
          migration++) {
         if (!is_applied(&now, number_of(migration))) {
-            failed = apply(ctl, migration);
-            done = 1;
+            failed = apply(&done, ctl, migration);
         }
-    }
-    if (!failed && done) {
-        failed = read_state(&now, ctl);
     }
     if (!failed) {
         failed = build_functions(&built, ctl, &now);

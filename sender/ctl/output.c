@@ -189,12 +189,12 @@ void egs_ctl_show(const egs_ctl *ctl, json_t *object)
     }
     json_object_foreach(object, key, value)
     {
-        put_padded(heading(key, ctl->pool), widest + 2);
         if (json_is_array(value)) {
-            printf("\n");
+            printf("%s\n", heading(key, ctl->pool));
             put_table(value, 2, ctl->pool);
             continue;
         }
+        put_padded(heading(key, ctl->pool), widest + 2);
         printf("%s\n", value_text(value, ctl->pool));
     }
 }
