@@ -348,7 +348,7 @@ static apr_status_t release_text(void *text)
 
 const char *eg_json_text(const json_t *value, apr_pool_t *pool)
 {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 
     apr_pool_cleanup_register(pool, text, release_text, apr_pool_cleanup_null);
     return text;

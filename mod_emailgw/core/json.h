@@ -43,7 +43,7 @@ apr_status_t eg_json_int(apr_int64_t *number, const json_t *value, apr_int64_t m
  */
 apr_status_t eg_json_bool(int *flag, const json_t *value);
 
-/** Compact text of a value, allocated from the pool. */
+/** Compact text of a value, freed with the pool; reals with 15 digits, so that 0.1 stays 0.1. */
 const char *eg_json_text(const json_t *value, apr_pool_t *pool);
 
 #endif
