@@ -45,7 +45,7 @@ int egs_control_stopping(egs_control *control);
 /** Sleep, unless the sender is to stop. @return is it? */
 int egs_control_sleep(egs_control *control, apr_interval_time_t interval);
 
-/** The database has answered: the first time this writes the pid file. */
+/** The database is there and in order: the first time this writes the pid file. */
 void egs_control_ready(egs_control *control, const eg_log *log);
 
 /** The log file of all threads. */

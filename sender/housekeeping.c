@@ -4,8 +4,11 @@
 #include "housekeeping.h"
 
 #define INTERVAL apr_time_from_sec(60)
+#define INTERVAL_AWAY apr_time_from_sec(1) /* while the database does not answer */
 
-static void run_round(eg_db *db, const egs_options *options, const eg_log *log)
+/* @return how long until the next round */
+static apr_interval_time_t run_round(egs_control *control, eg_db *db, const egs_options *options,
+                                     const eg_log *log)
 {
     eg_rows *rows;
     apr_status_t rv =
@@ -13,21 +16,24 @@ static void run_round(eg_db *db, const egs_options *options, const eg_log *log)
                    EG_DB_ARGS(eg_db_int(options->message_retention), eg_db_int(options->event_retention)));
 
     /* A database that is away is the workers' to tell. */
-    if (rv != APR_SUCCESS || !eg_rows_bool(rows, 0, "leader")) {
-        return;
+    if (rv != APR_SUCCESS && rv != EG_DB_REFUSED) {
+        return INTERVAL_AWAY;
     }
-    if (eg_rows_int(rows, 0, "made") || eg_rows_int(rows, 0, "dropped") || eg_rows_int(rows, 0, "purged")) {
+    egs_control_ready(control, log);
+    if (rv == APR_SUCCESS &&
+        (eg_rows_int(rows, 0, "made") || eg_rows_int(rows, 0, "dropped") || eg_rows_int(rows, 0, "purged"))) {
         eg_log_at(log, EG_LOG_INFO, APR_SUCCESS,
-                  EGLOGNO(0350) "housekeeping: %d partitions made, %d dropped, %" APR_INT64_T_FMT
-                                " old rows removed",
+                  EGLOGNO(0350) "housekeeping: %d partitions made, %d dropped, %ld old rows removed",
                   (int)eg_rows_int(rows, 0, "made"), (int)eg_rows_int(rows, 0, "dropped"),
-                  eg_rows_int(rows, 0, "purged"));
+                  (long)eg_rows_int(rows, 0, "purged"));
     }
+    return INTERVAL;
 }
 
 void egs_housekeeping_run(egs_control *control, const char *dsn)
 {
     eg_log log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
+    apr_interval_time_t interval = INTERVAL_AWAY;
     apr_pool_t *pool, *round;
     eg_db *db;
 
@@ -40,10 +46,10 @@ void egs_housekeeping_run(egs_control *control, const char *dsn)
 
         log.level = settings->options->log_level;
         if (apr_pool_create(&round, pool) == APR_SUCCESS) {
-            run_round(eg_db_with_pool(db, round), settings->options, &log);
+            interval = run_round(control, eg_db_with_pool(db, round), settings->options, &log);
             apr_pool_destroy(round);
         }
         egs_control_give(control, settings);
-    } while (!egs_control_sleep(control, INTERVAL));
+    } while (!egs_control_sleep(control, interval));
     apr_pool_destroy(pool);
 }

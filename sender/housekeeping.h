@@ -8,8 +8,9 @@
 
 /**
  * Until the sender is to stop: offer the database a round of housekeeping once
- * a minute; it sees to it that one sender at a time does it. To be called on a
- * thread of its own.
+ * a minute; it sees to it that one sender at a time does it. The sender is
+ * ready when the first is over, for then there are partitions to accept into.
+ * To be called on a thread of its own.
  */
 void egs_housekeeping_run(egs_control *control, const char *dsn);
 

@@ -1,6 +1,8 @@
 /*
  * Outcomes and their events, many in one transaction.
  */
+#include <stdlib.h>
+
 #include "job.h"
 #include "json.h"
 
@@ -32,6 +34,21 @@ static json_t *outcome_of(const egs_job *job)
                      job->outcome.retry_seconds, "smtp", dialogue(&job->outcome));
 }
 
+static apr_status_t free_text(void *text)
+{
+    free(text);
+    return APR_SUCCESS;
+}
+
+/* Seconds to the microsecond: all that was measured. */
+static const char *text_of(const json_t *outcomes, apr_pool_t *pool)
+{
+    char *text = json_dumps(outcomes, JSON_COMPACT | JSON_REAL_PRECISION(6));
+
+    apr_pool_cleanup_register(pool, text, free_text, apr_pool_cleanup_null);
+    return text;
+}
+
 apr_status_t egs_record(const egs_job *jobs, int count, eg_db *db)
 {
     json_t *outcomes = eg_json_own(json_array(), db->pool);
@@ -42,7 +59,7 @@ apr_status_t egs_record(const egs_job *jobs, int count, eg_db *db)
         json_array_append_new(outcomes, outcome_of(&jobs[i]));
     }
     rv = eg_db_call(&rows, db, EG_DB_REPEATABLE, "record_attempts",
-                    EG_DB_ARGS(eg_db_text(eg_json_text(outcomes, db->pool))));
+                    EG_DB_ARGS(eg_db_text(text_of(outcomes, db->pool))));
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -237,7 +237,6 @@ static int run_batch(worker *w)
     if (rv != APR_SUCCESS) {
         return 0;
     }
-    egs_control_ready(w->control, &w->log);
     w->lease_end = start + options->lease;
     for (int done = 0, slice; done < count; done += slice) {
         slice = egs_slice(jobs + done, count - done);

@@ -1,0 +1,70 @@
+# kill -9 of the sender at random, ten times while 5,000 mails pass: nothing is
+# lost, each mail has one final event, and what a dead sender had claimed is
+# taken over when its lease ends. A mail goes out a second time only where the
+# kill came between its file and its record.
+use EmailGW;
+use Time::HiRes qw(sleep time);
+
+my ($mails, $kills, $lease, $threads) = (5000, 10, 5, 2);
+my $seed = $ENV{EG_SEED} // time ^ $$;
+srand $seed;
+diag("EG_SEED=$seed");
+
+my $gw = EmailGW->up(SENDER_CONF => \"lease = ${lease}s\nthreads = $threads\nclaim_batch = 50\npoll = 20ms\n");
+my $account_id = $gw->sql("SELECT account_id FROM emailgw.domain WHERE name = 'example.com'");
+
+# Straight into the queue, as the module does it: many at once, faster than they go out.
+sub queue_mails {
+    my ($count) = @_;
+    my $key = $gw->env('SENDER_KEY');
+    my $accepted = $gw->sql(<<"END");
+SELECT count(*) FILTER (WHERE a.status = 0)
+  FROM generate_series(1, $count) AS n
+ CROSS JOIN LATERAL emailgw_api.accept($account_id, emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
+       sha256('$key'), NULL, NULL, 'shop\@example.com', 'Shop', 'example.com', 'Mail ' || n, '{}', NULL, NULL, NULL,
+       NULL, NULL, NULL, NULL, '{to}', ARRAY['r' || n || '\@example.org'], '{example.org}',
+       jsonb_build_array(jsonb_build_object('email', 'r' || n || '\@example.org', 'name', '')), '[]', '[]', '[]',
+       NULL, repeat('A line of text.' || chr(10), 40), NULL, NULL, 700) AS a
+END
+    die "accepted $accepted of $count\n" if $accepted != $count;
+}
+
+for my $kill (1 .. $kills) {
+    queue_mails($mails / $kills);
+    sleep 0.05 + rand 0.3;
+    $gw->kill('sender');
+    $gw->start('sender') if $kill < $kills;
+}
+my $left = $gw->sql('SELECT count(*) FROM emailgw.queue');
+$gw->start('sender');
+my $start = time;
+ok($gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, $lease + 30, 'an empty queue'),
+    'the queue is empty again');
+diag(sprintf '%d waited after the last kill, gone after %.1f s (lease %d s)', $left, time - $start, $lease);
+
+my @files = $gw->outbox;
+is(scalar @files, $mails, 'all mails are in the outbox');
+is($gw->sql('SELECT count(*) FROM emailgw.event WHERE type = 2'), $mails, 'as many delivery events');
+is($gw->sql(<<'END'), 0, 'one final event each');
+SELECT count(*) FROM (SELECT m.message_id FROM emailgw.message AS m
+  LEFT JOIN emailgw.event AS e ON e.account_id = m.account_id AND e.message_id = m.message_id AND e.type IN (2, 4, 5, 6)
+ GROUP BY m.message_id HAVING count(e.event_id) <> 1) AS wrong
+END
+is($gw->sql("SELECT count(*) FROM emailgw.recipient WHERE status <> 'delivered'"), 0, 'every recipient is done');
+my %wanted = map { $_->[0] => 1 } $gw->sql(
+    "SELECT m.message_id || '-' || r.recipient_no || '.eml' FROM emailgw.message AS m JOIN emailgw.recipient AS r USING (account_id, message_id)");
+is(scalar(grep { !$wanted{ $_->{file} =~ s{.*/}{}r } } @files), 0, 'and no file is anything else');
+is(scalar(grep { $_->{raw} !~ /\r\n\r\n(?:A line of text\.\r\n){40}\z/ } @files), 0, 'each file is whole');
+opendir my $dir, $gw->env('OUTBOX') or die;
+is(scalar(grep { /^\.[^.]/ } readdir $dir), 0, 'no half-written file is left');
+
+# A line of the log is written after a slice's files are safe and before its record: where a
+# mail has two, the first owner was killed between them.
+my %delivered;
+$delivered{$_}++ for map { /EG0310: delivered message=(\S+)/ ? $1 : () } $gw->log_lines(qr/sender\.log/);
+my $twice = grep { $_ > 1 } values %delivered;
+diag("$twice of $mails delivered a second time");
+is(scalar(grep { $_ > 1 + $kills } values %delivered), 0, 'no mail goes round in circles');
+cmp_ok($twice, '<=', $kills * $threads * 50, 'at most the claimed mails of each kill are delivered again');
+$gw->log_clean;
+done_testing;
