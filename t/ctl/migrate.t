@@ -1,0 +1,103 @@
+# emailgwctl migrate: several at once on a new database, and while functions are in use.
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use EmailGW;
+use POSIX ();
+
+my $gw = EmailGW->up;
+my $ctl = ($ENV{EG_BUILD} // 'build') . '/emailgwctl';
+my $rounds = $ENV{EG_SAN} ? 4 : 8;
+
+sub database {
+    my ($name) = @_;
+    $gw->sql("DROP DATABASE IF EXISTS $name WITH (FORCE)");
+    $gw->sql("CREATE DATABASE $name");
+    my $dsn = $gw->env('DSN') =~ s{/emailgw\z}{/$name}r;
+    my $file = $gw->file("$name.conf", "database = $dsn\n");
+    return ($dsn, $file);
+}
+
+# Starts several at once; their exit statuses, and what they said.
+sub together {
+    my (@commands) = @_;
+    my @running = map {
+        my $out = File::Temp->new;
+        my $pid = fork // die "fork: $!\n";
+        if ($pid == 0) {
+            open STDOUT, '>&', $out;
+            open STDERR, '>&', $out;
+            exec @$_ or POSIX::_exit(127);
+        }
+        [ $pid, $out ];
+    } @commands;
+    return map {
+        waitpid $_->[0], 0;
+        my $status = $?;
+        seek $_->[1], 0, 0;
+        [ $status, join '', readline $_->[1] ];
+    } @running;
+}
+
+sub query {
+    my ($dsn, $query) = @_;
+    my ($status, $out, $err) = EmailGW::run_command(undef, qw(psql -XAtq -v ON_ERROR_STOP=1 -d), $dsn, '-c', $query);
+    die "$query\n$err" if $status != 0;
+    return $out =~ s/\n\z//r;
+}
+
+my $name = "migrate_$$";
+my $migrations = () = glob "$EmailGW::ROOT/sql/migrations/*.sql";
+my $functions = () = glob "$EmailGW::ROOT/sql/functions/*.sql";
+my ($dsn, $file);
+
+subtest 'a new database, four at once' => sub {
+    for my $round (1 .. $rounds) {
+        ($dsn, $file) = database($name);
+        my @said = together(([ $ctl, '--config', $file, 'migrate' ]) x 4);
+        is_deeply([ map { $_->[0] } @said ], [ 0, 0, 0, 0 ], "round $round") or diag(map { $_->[1] } @said);
+        my @applied = map { $_->[1] =~ /^applied migration (\S+)/mg } @said;
+        is(scalar @applied, $migrations, 'each migration is applied by one of them');
+        is(query($dsn, 'SELECT count(*) FROM emailgw.migration'), $migrations, 'and recorded');
+        is(query($dsn, 'SELECT count(*) FROM emailgw.code'), 1, 'one row says what the functions are');
+    }
+};
+
+subtest 'again' => sub {
+    my ($said) = together([ $ctl, '--config', $file, 'migrate' ]);
+    is($said->[1], "nothing to do\n");
+    ($said) = together([ $ctl, '--config', $file, '--json', 'migrate' ]);
+    is($said->[1], qq({"step":"none"}\n));
+    is(query($dsn, "SELECT count(*) FROM pg_proc WHERE pronamespace = 'emailgw_api'::regnamespace"),
+        $functions + 1, 'every function is there');
+};
+
+subtest 'functions of another version are replaced, while they are called' => sub {
+    for my $round (1 .. $rounds) {
+        query($dsn, "UPDATE emailgw.code SET sha256 = 'other';"
+            . "CREATE FUNCTION emailgw_api.leftover() RETURNS int LANGUAGE sql AS 'SELECT 1'");
+        my @said = together(([ $ctl, '--config', $file, 'migrate' ]) x 2,
+            ([ $ctl, '--config', $file, 'status' ]) x 3);
+        is_deeply([ map { $_->[0] } @said ], [ 0, 0, 0, 0, 0 ], "round $round") or diag(map { $_->[1] } @said);
+        is(query($dsn, "SELECT to_regproc('emailgw_api.leftover') IS NULL"), 't');
+    }
+};
+
+subtest 'a later database is left alone' => sub {
+    query($dsn, "INSERT INTO emailgw.migration (number, name) VALUES (9999, 'later');"
+        . "UPDATE emailgw.code SET sha256 = 'later'");
+    my ($said) = together([ $ctl, '--config', $file, 'migrate' ]);
+    is($said->[0] >> 8, 1);
+    like($said->[1], qr/the database has migration 9999/);
+    is(query($dsn, 'SELECT sha256 FROM emailgw.code'), 'later');
+};
+
+subtest 'no database' => sub {
+    my $none = $gw->file('none.conf', "database = host=/nowhere dbname=emailgw\n");
+    my ($said) = together([ $ctl, '--config', $none, 'migrate' ]);
+    is($said->[0] >> 8, 1);
+    like($said->[1], qr/the database cannot be reached/);
+};
+
+$gw->sql("DROP DATABASE $name WITH (FORCE)");
+$gw->log_clean;
+done_testing;
