@@ -22,6 +22,21 @@ CREATE FUNCTION pg_temp.against(p_account_id bigint, p_count integer, p_hour big
 RETURNS text LANGUAGE sql VOLATILE
 AS $$ SELECT period FROM emailgw_api.check_quota(p_account_id, p_count, p_hour, p_day, p_month) $$;
 
+-- Has this transaction taken the lock on an account?
+CREATE FUNCTION pg_temp.waits() RETURNS boolean LANGUAGE sql VOLATILE
+AS $$ SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid = 1) $$;
+CREATE FUNCTION pg_temp.send_twice(p_account_id bigint, p_id uuid DEFAULT NULL) RETURNS integer[] LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_statuses integer[] := '{}';
+BEGIN
+    FOR i IN 1 .. 2 LOOP
+        v_statuses := v_statuses || (pg_temp.send(p_account_id, p_id => p_id)).status;
+    END LOOP;
+    RETURN v_statuses;
+END
+$$;
+
 SAVEPOINT clean;
 
 -- account_limits.
@@ -71,16 +86,14 @@ SELECT results_eq('SELECT allowed, ends_at AT TIME ZONE ''UTC'' FROM emailgw_api
                   $$ SELECT 7::bigint, date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month' $$, '... of the month');
 
 -- Who takes turns: only those near a limit, or with many recipients.
-CREATE FUNCTION pg_temp.waits() RETURNS boolean LANGUAGE sql VOLATILE
-AS $$ SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid = 1) $$;
-SAVEPOINT turns;
+ROLLBACK TO clean;
 SELECT pg_temp.against(:account, 2, 1000000, 1000000, 1000000) \gset
 SELECT is(pg_temp.waits(), false, 'far from all limits: no lock');
 SELECT pg_temp.against(:account, 1, 1000000, 1000000, NULL) \gset
 SELECT is(pg_temp.waits(), false, 'far from the two limits there are: no lock');
 SELECT pg_temp.against(:account, 150, 1000000, NULL, NULL) \gset
 SELECT is(pg_temp.waits(), true, 'far, but to many at once: a lock');
-ROLLBACK TO turns;
+ROLLBACK TO clean;
 SELECT pg_temp.against(:account, 1, 1000000, 1000000, 1000) \gset
 SELECT is(pg_temp.waits(), true, 'near one limit: a lock');
 ROLLBACK TO clean;
@@ -96,26 +109,26 @@ UPDATE emailgw.usage SET starts_at = starts_at - interval '1 hour' WHERE account
 SELECT is((pg_temp.send(:account)).status, 0, 'in the next hour: 0');
 ROLLBACK TO clean;
 SELECT pg_temp.limit_account(:account, '{day}', NULL, 1, NULL) \gset
-SELECT is(ARRAY[(pg_temp.send(:account)).status, (pg_temp.send(:account)).status], '{0,17}', 'own limit of the day');
+SELECT is(pg_temp.send_twice(:account), '{0,17}', 'own limit of the day');
 SELECT matches((pg_temp.send(:account)).detail, '^1 emails per day, ', '... says so');
 ROLLBACK TO clean;
 SELECT pg_temp.limit_account(:account, '{month}', NULL, NULL, 1) \gset
-SELECT is(ARRAY[(pg_temp.send(:account)).status, (pg_temp.send(:account)).status], '{0,17}', 'own limit of the month');
+SELECT is(pg_temp.send_twice(:account), '{0,17}', 'own limit of the month');
 ROLLBACK TO clean;
 SELECT pg_temp.limit_group(:account, 1, NULL, NULL) \gset
-SELECT is(ARRAY[(pg_temp.send(:account)).status, (pg_temp.send(:account)).status], '{0,17}', 'the group''s limit of the hour');
+SELECT is(pg_temp.send_twice(:account), '{0,17}', 'the group''s limit of the hour');
 SELECT pg_temp.limit_account(:account, '{hour}', NULL, NULL, NULL) \gset
 SELECT is((pg_temp.send(:account)).status, 0, '... lifted by an own limit of none');
 ROLLBACK TO clean;
 SELECT pg_temp.limit_group(:account, NULL, 1, NULL) \gset
-SELECT is(ARRAY[(pg_temp.send(:account)).status, (pg_temp.send(:account)).status], '{0,17}', 'the group''s limit of the day');
+SELECT is(pg_temp.send_twice(:account), '{0,17}', 'the group''s limit of the day');
 ROLLBACK TO clean;
 SELECT pg_temp.limit_group(:account, NULL, NULL, 1) \gset
-SELECT is(ARRAY[(pg_temp.send(:account)).status, (pg_temp.send(:account)).status], '{0,17}', 'the group''s limit of the month');
+SELECT is(pg_temp.send_twice(:account), '{0,17}', 'the group''s limit of the month');
 SELECT emailgw.uuid7(now()) AS id \gset
 UPDATE emailgw.account SET group_id = NULL WHERE account_id = :account;
 SELECT pg_temp.limit_account(:account, '{hour}', 2, NULL, NULL) \gset
-SELECT is(ARRAY[(pg_temp.send(:account, p_id => :'id')).status, (pg_temp.send(:account, p_id => :'id')).status], '{0,0}',
+SELECT is(pg_temp.send_twice(:account, :'id'), '{0,0}',
           'the same message id again, past the limit: its answer');
 
 SELECT * FROM finish();
