@@ -11,7 +11,7 @@ for my $folder (sort keys %list) {
     while (<$file>) {
         next if /^\s*(?:#|$)/;
         my ($id, $level, $meaning) = /^(?:EG)?(\d{4}),?\s+(\w+),?\s+(\S.*)/;
-        ok(defined $id && $level =~ /^(?:err|warn|info|retired)$/, "$list{$folder}:$.: id, level, meaning")
+        ok(defined $id && $level =~ /^(?:emerg|err|warn|info|retired)$/, "$list{$folder}:$.: id, level, meaning")
             or diag($_);
         next if !defined $id;
         ok(!exists $listed{$id}, "EG$id is listed once");
@@ -34,7 +34,7 @@ for my $path (map { glob } qw(mod_emailgw/*.c mod_emailgw/commands/*.c mod_email
         ok($entry && $entry->{folder} eq $folder, "$where: EG$id is in $list{$folder}") or next;
         isnt($entry->{level}, 'retired', "$where: EG$id is not retired");
         is($entry->{level}, lc $1, "$where: EG$id has the level that the list says")
-            if $before =~ /\bEG_LOG_(ERR|WARN|INFO|DEBUG)\b(?!.*\bEG_LOG_)/s;
+            if $before =~ /\b(?:EG_LOG|APLOG)_(EMERG|ERR|WARN|INFO|DEBUG)\b(?!.*\b(?:EG_LOG|APLOG)_)/s;
     }
     while ($text =~ /\beg_log_at\s*\(([^;]*)\);/g) {
         my ($call, $line) = ($1, 1 + substr($text, 0, $-[0]) =~ tr/\n//);

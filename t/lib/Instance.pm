@@ -49,14 +49,14 @@ sub up {
     return $it;
 }
 
-# Directories, then the database and what is in it, then the two servers before it.
+# The sender comes before httpd: its first round makes the partitions that mails go into.
 sub raise {
     my ($it) = @_;
     $it->make_dirs;
     $it->start('postgres');
     $it->make_account;
-    $it->start('httpd');
     $it->start('sender');
+    $it->start('httpd');
     $it->check_answer;
 }
 
