@@ -141,24 +141,32 @@ static int add(egs_ctl *ctl)
 {
     apr_int64_t account_id;
     new_domain made;
-    int failed = egs_ctl_domain(&made.name, ctl, ctl->operand);
+    int failed;
 
-    if (!failed && eg_hostname_is_public_suffix(made.name)) {
-        failed = egs_ctl_refuse(ctl, "%s is a public suffix: a domain below it is needed", made.name);
+    failed = egs_ctl_domain(&made.name, ctl, ctl->operand);
+    if (failed) {
+        return failed;
     }
-    if (!failed) {
-        failed = check_subdomain(ctl, &made);
+    if (eg_hostname_is_public_suffix(made.name)) {
+        return egs_ctl_refuse(ctl, "%s is a public suffix: a domain below it is needed", made.name);
     }
-    if (!failed) {
-        failed = check_tracking_url(ctl, &made);
+    failed = check_subdomain(ctl, &made);
+    if (failed) {
+        return failed;
     }
-    if (!failed) {
-        failed = egs_ctl_account(&account_id, ctl);
+    failed = check_tracking_url(ctl, &made);
+    if (failed) {
+        return failed;
     }
-    if (!failed) {
-        failed = make_keys(ctl, &made, account_id);
+    failed = egs_ctl_account(&account_id, ctl);
+    if (failed) {
+        return failed;
     }
-    return failed ? failed : store_new(ctl, &made, account_id);
+    failed = make_keys(ctl, &made, account_id);
+    if (failed) {
+        return failed;
+    }
+    return store_new(ctl, &made, account_id);
 }
 
 static int enable(egs_ctl *ctl)

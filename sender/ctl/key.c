@@ -44,10 +44,14 @@ static int run(egs_ctl *ctl)
         return egs_ctl_misuse(ctl, "--description: 1 to %d bytes are allowed", DESCRIPTION_MAX);
     }
     failed = egs_ctl_domain(&domain, ctl, egs_ctl_value(ctl, "domain"));
-    if (!failed) {
-        failed = egs_ctl_account(&account_id, ctl);
+    if (failed) {
+        return failed;
     }
-    return failed ? failed : store_new(ctl, account_id, domain, description);
+    failed = egs_ctl_account(&account_id, ctl);
+    if (failed) {
+        return failed;
+    }
+    return store_new(ctl, account_id, domain, description);
 }
 
 static const egs_ctl_option options[] = {

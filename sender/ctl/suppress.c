@@ -55,15 +55,20 @@ static int add(egs_ctl *ctl)
         return egs_ctl_misuse(ctl, "--reason: 1 to %d bytes are allowed", REASON_MAX);
     }
     failed = find_address(&address, ctl);
-    if (!failed) {
-        failed = find_scope(&account_id, &domain, ctl);
+    if (failed) {
+        return failed;
     }
-    if (!failed) {
-        failed = egs_ctl_act(
-            &rows, ctl, "ctl_suppress_add",
-            EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address), eg_db_text(reason)));
+    failed = find_scope(&account_id, &domain, ctl);
+    if (failed) {
+        return failed;
     }
-    return failed ? failed : tell(ctl, address, domain, "suppressed");
+    failed = egs_ctl_act(
+        &rows, ctl, "ctl_suppress_add",
+        EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address), eg_db_text(reason)));
+    if (failed) {
+        return failed;
+    }
+    return tell(ctl, address, domain, "suppressed");
 }
 
 static int delist(egs_ctl *ctl)
@@ -73,14 +78,19 @@ static int delist(egs_ctl *ctl)
     eg_rows *rows;
     int failed = find_address(&address, ctl);
 
-    if (!failed) {
-        failed = find_scope(&account_id, &domain, ctl);
+    if (failed) {
+        return failed;
     }
-    if (!failed) {
-        failed = egs_ctl_act(&rows, ctl, "ctl_suppress_remove",
-                             EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address)));
+    failed = find_scope(&account_id, &domain, ctl);
+    if (failed) {
+        return failed;
     }
-    return failed ? failed : tell(ctl, address, domain, "removed");
+    failed = egs_ctl_act(&rows, ctl, "ctl_suppress_remove",
+                         EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address)));
+    if (failed) {
+        return failed;
+    }
+    return tell(ctl, address, domain, "removed");
 }
 
 static int list(egs_ctl *ctl)

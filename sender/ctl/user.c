@@ -98,19 +98,26 @@ static int add(egs_ctl *ctl)
     eg_secret *secret;
     int failed = check_name(ctl, "user name", ctl->operand);
 
-    if (!failed) {
-        failed = check_name(ctl, "group", egs_ctl_value(ctl, "group"));
+    if (failed) {
+        return failed;
     }
-    if (!failed) {
-        failed = find_email(&email, ctl);
+    failed = check_name(ctl, "group", egs_ctl_value(ctl, "group"));
+    if (failed) {
+        return failed;
     }
-    if (!failed) {
-        failed = load_secret(&secret, ctl);
+    failed = find_email(&email, ctl);
+    if (failed) {
+        return failed;
     }
-    if (!failed) {
-        failed = egs_ctl_password(&hash, ctl, 1);
+    failed = load_secret(&secret, ctl);
+    if (failed) {
+        return failed;
     }
-    return failed ? failed : store_new(ctl, secret, email, hash);
+    failed = egs_ctl_password(&hash, ctl, 1);
+    if (failed) {
+        return failed;
+    }
+    return store_new(ctl, secret, email, hash);
 }
 
 static int store_changes(egs_ctl *ctl, const char *email, const char *hash)
@@ -164,13 +171,18 @@ static int set(egs_ctl *ctl)
                               status);
     }
     failed = check_name(ctl, "group", egs_ctl_value(ctl, "group"));
-    if (!failed) {
-        failed = find_email(&email, ctl);
+    if (failed) {
+        return failed;
     }
-    if (!failed) {
-        failed = egs_ctl_password(&hash, ctl, 0);
+    failed = find_email(&email, ctl);
+    if (failed) {
+        return failed;
     }
-    return failed ? failed : store_changes(ctl, email, hash);
+    failed = egs_ctl_password(&hash, ctl, 0);
+    if (failed) {
+        return failed;
+    }
+    return store_changes(ctl, email, hash);
 }
 
 static const egs_ctl_column columns[] = {
