@@ -130,10 +130,17 @@ sub remove {
     rmdir $it->{DIR} if $it->{CREATED};
 }
 
-# What a sanitizer wrote must outlive the instance.
+# What a sanitizer wrote must outlive the instance: files of its own, or lines
+# among what the servers print.
 sub collect_reports {
     my ($it) = @_;
     my $to = $ENV{EG_SAN_LOGS} or return;
+    for my $log (map { "$it->{RUN}/logs/$_" } qw(error.log httpd.out sender.out)) {
+        open my $file, '<', $log or next;
+        my @found = grep { /runtime error:|Sanitizer/ } <$file>;
+        my $name = "$log:$$" =~ tr{/}{-}r;
+        write_file("$to/$name", join('', @found), 0644) if @found;
+    }
     for my $report (glob "$it->{RUN}/logs/sanitizer.*") {
         my ($name) = $report =~ m{([^/]+)\z};
         File::Copy::copy($report, "$to/$name") or print STDERR "t/instance: $report: $!\n";
