@@ -214,59 +214,70 @@ static int settle(PGconn *conn)
     return PQstatus(conn) != CONNECTION_OK || PQtransactionStatus(conn) != PQTRANS_IDLE;
 }
 
-/* One try on one connection. lost: the connection broke, after it was sent. */
-static apr_status_t try_call(PGresult **result, eg_db *db, PGconn *conn, const statement *s, int *again)
-{
-    PGresult *got = PQexecParams(conn, s->statement, s->count, NULL, s->values, s->lengths, s->formats, 0);
+/** How one try failed. */
+typedef struct {
     apr_status_t rv;
+    int again;           /* may the same call do better at once? */
+    const char *message; /* PostgreSQL's, first line */
+} failure;
 
-    if (PQresultStatus(got) == PGRES_TUPLES_OK) {
-        *result = got;
-        return APR_SUCCESS;
+/* One try on one connection. @return the rows, NULL on failure */
+static PGresult *try_call(failure *failed, PGconn *conn, const statement *s, apr_pool_t *pool)
+{
+    PGresult *result = PQexecParams(conn, s->statement, s->count, NULL, s->values, s->lengths, s->formats, 0);
+    const char *message;
+
+    if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        return result;
     }
-    rv = judge(PQresultErrorField(got, PG_DIAG_SQLSTATE), again);
-    if (rv == EG_DB_REFUSED || rv == EG_DB_MISSING) {
-        eg_log_at(db->log, EG_LOG_ERR, APR_SUCCESS, EGLOGNO(0101) "%s: %s", s->statement + sizeof(STATEMENT) - 1,
-                  PQresultErrorField(got, PG_DIAG_MESSAGE_PRIMARY));
+    message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    failed->message = apr_pstrdup(pool, message != NULL ? message : PQerrorMessage(conn));
+    failed->rv = judge(PQresultErrorField(result, PG_DIAG_SQLSTATE), &failed->again);
+    PQclear(result);
+    return NULL;
+}
+
+/* Logged once, when it is clear that nothing more is tried. */
+static void log_failure(const eg_db *db, const char *function, const failure *failed)
+{
+    if (failed->rv == EG_DB_REFUSED || failed->rv == EG_DB_MISSING) {
+        eg_log_at(db->log, EG_LOG_ERR, APR_SUCCESS, EGLOGNO(0101) "%s: %s", function, failed->message);
     }
     else {
-        eg_log_at(db->log, EG_LOG_WARN, APR_SUCCESS, EGLOGNO(0102) "database: %s",
-                  got != NULL ? PQresultErrorMessage(got) : PQerrorMessage(conn));
+        eg_log_at(db->log, EG_LOG_WARN, APR_SUCCESS, EGLOGNO(0102) "%s: database: %s", function, failed->message);
     }
-    PQclear(got);
-    return rv;
 }
 
 apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const char *function, const eg_dbarg *args,
                         apr_size_t count)
 {
+    failure failed = { EG_DB_UNREACHABLE, 1, NULL };
     statement s;
-    PGresult *result = NULL;
-    apr_status_t rv = EG_DB_UNREACHABLE;
 
     prepare(&s, function, args, count, db->pool);
-    for (int tries = 0; tries < 2; tries++) {
+    for (int tries = 0; tries < 2 && failed.again; tries++) {
         PGconn *conn = db->take(db);
-        int again = 0;
+        PGresult *result;
 
         if (conn == NULL) {
-            /* After a first try whose end is unknown, it still is. */
-            return rv;
+            break; /* after a first try whose end is unknown, it still is */
         }
-        rv = try_call(&result, db, conn, &s, &again);
+        result = try_call(&failed, conn, &s, db->pool);
         db->give(db, conn, settle(conn));
-        if (rv == APR_SUCCESS) {
+        if (result != NULL) {
             apr_pool_cleanup_register(db->pool, result, clear_result, apr_pool_cleanup_null);
             *rows = apr_palloc(db->pool, sizeof **rows);
-            (*rows)->result = result;
-            (*rows)->pool = db->pool;
+            **rows = (eg_rows){ .result = result, .pool = db->pool };
             return APR_SUCCESS;
         }
-        if (rv == EG_DB_UNKNOWN ? repeat != EG_DB_REPEATABLE : !again) {
-            return rv;
+        if (failed.rv == EG_DB_UNKNOWN) {
+            failed.again = repeat == EG_DB_REPEATABLE;
         }
     }
-    return rv;
+    if (failed.message != NULL) {
+        log_failure(db, function, &failed);
+    }
+    return failed.rv;
 }
 
 int eg_rows_count(const eg_rows *rows)

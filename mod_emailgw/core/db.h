@@ -27,7 +27,7 @@ struct eg_db {
     const eg_log *log;
 };
 
-/* What a call can answer beside APR_SUCCESS; each is logged where it is found. */
+/* What a call can answer beside APR_SUCCESS; each is logged once, but for a host that gave no connection. */
 #define EG_DB_UNREACHABLE (APR_OS_START_USERERR + 1) /* no connection, read-only or lost: try later */
 #define EG_DB_UNKNOWN (APR_OS_START_USERERR + 2)     /* lost after sending: it may have been committed */
 #define EG_DB_MISSING (APR_OS_START_USERERR + 3)     /* schema or function missing: emailgwctl migrate */
