@@ -9,6 +9,7 @@ CREATE FUNCTION emailgw_api.housekeeping(p_message_days integer, p_event_days in
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 DECLARE
+    v_days CONSTANT integer := greatest(p_message_days, 2); -- less would drop what make_partitions makes
     v_count bigint;
 BEGIN
     made := 0;
@@ -35,8 +36,8 @@ BEGIN
 
     -- Last, since it locks whole tables until the commit.
     BEGIN
-        dropped := emailgw_api.drop_partitions('{content,attachment}', p_message_days)
-                 + emailgw_api.drop_partitions('{message,recipient,event}', greatest(p_event_days, p_message_days));
+        dropped := emailgw_api.drop_partitions('{content,attachment}', v_days)
+                 + emailgw_api.drop_partitions('{message,recipient,event}', greatest(p_event_days, v_days));
     EXCEPTION WHEN lock_not_available THEN
         dropped := 0;
     END;
