@@ -1,0 +1,226 @@
+#!/usr/bin/perl
+# What one session cannot show: limits exact under concurrent requests, rows
+# never claimed by two, one mail for one idempotency key, partitions made and
+# housekeeping done by several at once.
+#
+# Runs in a database of its own with the schema of the one that EG_DSN names, or
+# DSN in the file env of the directory EG_INSTANCE.
+use strict;
+use warnings;
+use IPC::Open2;
+use Test::More;
+
+my $source = $ENV{EG_DSN} // instance_dsn();
+plan skip_all => 'neither EG_DSN nor EG_INSTANCE names a database' if !$source;
+
+my $database = "emailgw_concurrency_$$";
+my $main = $$; # children exit without touching the database of all
+my $dsn = database_of($source, $database);
+psql($source, "CREATE DATABASE $database");
+system("pg_dump --schema-only --schema=emailgw --schema=emailgw_api -d '$source' | psql -Xqd '$dsn' >/dev/null") == 0
+    or BAIL_OUT("the schema cannot be copied from $source");
+
+quota('hour', 40, 1);
+quota('day', 40, 3);
+quota('month', 41, 3);
+idempotency();
+idempotency_at_the_limit();
+claims();
+record_and_claim();
+partitions();
+done_testing();
+
+END {
+    my $status = $?;
+    psql($source, "DROP DATABASE IF EXISTS $database WITH (FORCE)") if $main && $$ == $main && $dsn;
+    $? = $status;
+}
+
+# 16 sessions send until refused: what went in is the most that fits.
+sub quota {
+    my ($period, $limit, $recipients) = @_;
+    my $account = account($period, $limit);
+    my $send = accept_call($account, recipients => $recipients);
+    my @answers = map { split ' ' } parallel(16, "SELECT status FROM $send;\n" x 4);
+    my $sent = grep { $_ == 0 } @answers;
+
+    is(scalar @answers, 64, "$period: 16 sessions have all answers");
+    is($sent, int($limit / $recipients), "... as many mails to $recipients as $limit allow");
+    is($sent + (grep { $_ == 17 } @answers), 64, '... all others refused with 17');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), $sent * $recipients, '... the queue agrees');
+    is(psql($dsn, "SELECT $period FROM emailgw_api.used_quota($account, now())"), $sent * $recipients, '... the usage agrees');
+}
+
+# Ten at once with one key: one mail, and each gets its answer.
+sub idempotency {
+    my $account = account();
+    my $send = accept_call($account, recipients => 2, key => "'\\x11'");
+    my @answers = map { split ' ' } parallel(10, "SELECT status || '/' || message_id || '/' || replayed FROM $send;\n");
+    my %ids = map { (split '/')[1] => 1 } @answers;
+
+    is(scalar @answers, 10, 'one idempotency key in 10 sessions: all answered');
+    is(scalar keys %ids, 1, '... with one message id');
+    is((grep { m{^0/.*/false$} } @answers), 1, '... one of them sent');
+    is((grep { m{^0/.*/true$} } @answers), 9, '... the others were told that they did not');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), 2, '... one mail is in the queue');
+
+    my $other = accept_call($account, key => "'\\x12'", body => "decode(lpad(pg_backend_pid()::text, 8, '0'), 'hex')");
+    @answers = map { split ' ' } parallel(10, "SELECT status FROM $other;\n");
+    is((grep { $_ == 0 } @answers), 1, 'one key with 10 bodies: one sent');
+    is((grep { $_ == 409 } @answers), 9, '... the others refused with 409');
+}
+
+# The quota's last mail goes to one of ten; the others were the same request.
+sub idempotency_at_the_limit {
+    my $account = account('hour', 1);
+    my $send = accept_call($account, key => "'\\x11'");
+    my @answers = map { split ' ' } parallel(10, "SELECT status FROM $send;\n");
+    is_deeply(\@answers, [ (0) x 10 ], 'one key in 10 sessions with a quota of one: none is told that it ran out');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), 1, '... one mail is in the queue');
+}
+
+# Eight claim all there is, in many small claims.
+sub claims {
+    psql($dsn, 'DELETE FROM emailgw.queue');
+    enqueue(3000);
+    my $claim = q{SELECT string_agg(account_id || '/' || message_id || '/' || recipient_no || '/' || attempt, ' ')
+                    FROM emailgw_api.claim_messages(50, 600, 0);} . "\n";
+    my @rows = map { split ' ' } parallel(8, $claim x 20);
+    my %seen = map { $_ => 1 } @rows;
+
+    is(scalar @rows, scalar keys %seen, '8 sessions claim: no row twice');
+    push @rows, split ' ', psql($dsn, $claim) while psql($dsn, 'SELECT count(*) FROM emailgw.queue WHERE ready');
+    is(scalar @rows, 3000, '... and in the end all rows are claimed');
+    is((grep { !m{/1$} } @rows), 0, '... for the first time');
+}
+
+# Four claim with leases that are over at once, and record: each row is recorded
+# by one, whoever else held it before.
+sub record_and_claim {
+    psql($dsn, 'DELETE FROM emailgw.queue; DELETE FROM emailgw.event; DELETE FROM emailgw.daily_count');
+    enqueue(1000);
+    my $work = <<'END';
+BEGIN;
+SELECT coalesce(jsonb_agg(jsonb_build_object('account_id', account_id, 'message_id', message_id, 'recipient_no', recipient_no,
+       'attempt', attempt, 'result', 'delivered')), '[]') AS outcomes FROM emailgw_api.claim_messages(40, 0, 0) \gset
+COMMIT;
+SELECT recorded FROM emailgw_api.record_attempts(:'outcomes');
+END
+    my @recorded = map { split ' ' } parallel(4, $work x 30);
+    push @recorded, split ' ', psql($dsn, $work) while psql($dsn, 'SELECT count(*) FROM emailgw.queue');
+    my $sum = 0;
+    $sum += $_ for @recorded;
+
+    is($sum, 1000, '4 sessions claim and record past the end of their leases: each row recorded once');
+    is(psql($dsn, 'SELECT count(*) FROM emailgw.event WHERE type = 2'), 1000, '... with one event');
+    is(psql($dsn, "SELECT sum(count) FROM emailgw.daily_count WHERE type = 2 AND tag = ''"), 1000, '... and one count');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.recipient WHERE status = 'delivered' AND attempts = 1"), 1000, '... and one attempt');
+}
+
+# Partitions are made under load, by whoever comes first.
+sub partitions {
+    psql($dsn, "DROP TABLE $_") for split ' ', psql($dsn, <<'END');
+SELECT c.oid::regclass FROM pg_class AS c JOIN pg_inherits AS i ON i.inhrelid = c.oid
+ WHERE i.inhparent = 'emailgw.content'::regclass ORDER BY c.relname DESC LIMIT 20
+END
+    my $send = accept_call(account());
+    my @made = parallel(6, "SELECT emailgw_api.make_partitions();\nSELECT status FROM $send;\n");
+    my $sum = 0;
+    $sum += $_ for map { (split ' ')[0] } @made;
+    is($sum, 20, '6 sessions make partitions: each one made once');
+    is_deeply([ map { (split ' ')[1] } @made ], [ (0) x 6 ], '... and mail goes in meanwhile');
+
+    my @leaders = parallel(6, 'BEGIN; SELECT leader FROM emailgw_api.housekeeping(7, 90); SELECT pg_sleep(1); COMMIT;');
+    is((grep { /t/ } @leaders), 1, '6 sessions keep house: one leads');
+}
+
+# An account with an enabled domain and the key \x01; a limit of its own for a period.
+sub account {
+    my ($own, $number) = @_;
+    my $columns = $own ? ", own_limits, sends_per_$own" : '';
+    my $values = $own ? ", '{$own}', $number" : '';
+    return psql($dsn, <<"END");
+WITH a AS (INSERT INTO emailgw.account (username, email, password_hash$columns)
+           VALUES (gen_random_uuid()::text, 'owner\@example.com', 'x'$values) RETURNING account_id),
+d AS (INSERT INTO emailgw.domain (account_id, name, status, ownership_token, dkim_selector, dkim_record, dkim_sealed, webhook_key_sealed)
+      SELECT account_id, 'example.com', 'Enabled', 't', 's', 'r', '', '' FROM a RETURNING account_id, domain_id)
+INSERT INTO emailgw.api_key (account_id, domain_id, description, key_hash, key_sealed)
+SELECT account_id, domain_id, 'd', '\\x01', '' FROM d RETURNING account_id
+END
+}
+
+# The call of accept for a small mail.
+sub accept_call {
+    my ($account, %option) = @_;
+    my $count = $option{recipients} // 1;
+    my $list = join ',', map { "r$_\@example.net" } 1 .. $count;
+    return sprintf q{emailgw_api.accept(%d, emailgw.uuid7(now()), '\x01', %s, %s, 'a@example.com', '', 'example.com', 'Hi', '{}',
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{%s}', '{%s}', '{%s}', '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1)},
+        $account, $option{key} // 'NULL', $option{body} // q{'\xb0'}, join(',', ('to') x $count), $list, join(',', ('example.net') x $count);
+}
+
+# $count mails of three accounts to several destinations.
+sub enqueue {
+    my ($count) = @_;
+    for my $share (0 .. 2) {
+        my $account = account();
+        my $from = int($count * $share / 3);
+        my $to = int($count * ($share + 1) / 3);
+        my $send = accept_call($account);
+        $send =~ s/r1\@example\.net/x\@d%s.example.net/;
+        $send =~ s/'\{example\.net\}'/'{d%s.example.net}'/;
+        psql($dsn, "DO \$\$ BEGIN FOR i IN $from + 1 .. $to LOOP EXECUTE replace(\$q\$SELECT $send\$q\$, '%s', (i % 7)::text); END LOOP; END \$\$");
+    }
+}
+
+# The outputs of as many psql sessions that run a script at the same time: all
+# are connected before the first one begins.
+sub parallel {
+    my ($sessions, $script) = @_;
+    my @sessions = map {
+        my $pid = open2(my $out, my $in, 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $dsn);
+        print {$in} "\\echo ready\n";
+        $in->flush;
+        { pid => $pid, in => $in, out => $out };
+    } 1 .. $sessions;
+    readline $_->{out} for @sessions;
+    for my $session (@sessions) {
+        print { $session->{in} } $script;
+        close $session->{in};
+    }
+    my @outputs;
+    for my $session (@sessions) {
+        my $out = $session->{out};
+        push @outputs, join '', <$out>;
+        waitpid $session->{pid}, 0;
+        fail("a session ended with $?") if $?;
+    }
+    return @outputs;
+}
+
+# The output of a script, or death.
+sub psql {
+    my ($to, $script) = @_;
+    my $pid = open2(my $out, my $in, 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $to);
+    print {$in} $script;
+    close $in;
+    my $output = join '', <$out>;
+    waitpid $pid, 0;
+    die "psql failed at:\n$script\n" if $?;
+    chomp $output;
+    return $output;
+}
+
+# The same server's other database, for both forms of a DSN.
+sub database_of {
+    my ($from, $name) = @_;
+    return $from =~ s{^(postgres(?:ql)?://[^/]*/)[^?]*}{$1$name}r if $from =~ m{^postgres(?:ql)?://};
+    return ($from =~ s/\bdbname\s*=\s*\S+//r) . " dbname=$name";
+}
+
+sub instance_dsn {
+    return if !$ENV{EG_INSTANCE};
+    open my $file, '<', "$ENV{EG_INSTANCE}/env" or die "$ENV{EG_INSTANCE}/env: $!\n";
+    my ($line) = grep { /^DSN=/ } <$file>;
+    return $line =~ s/^DSN=|\n//gr;
+}
