@@ -99,7 +99,7 @@ install: all ## install the three and example configurations (DESTDIR is honoure
 	install -D -m 644 -t "$(DESTDIR)$(SYSCONFDIR)/emailgw/examples" conf/*
 
 clean: ## remove build/, stopping what `make run` started
-	@t/instance down build/run
+	@[ ! -e build/run/state ] || t/instance down build/run
 	rm -rf build
 
 objects: $(call objects,$(SOURCES) $(UNIT_C) $(FUZZ_C)) $(B)/sql.o
