@@ -42,16 +42,13 @@ BEGIN
           FROM owned AS o
          WHERE r.account_id = o.account_id AND r.message_id = o.message_id AND r.recipient_no = o.recipient_no
            AND o.result <> 'released'
-        RETURNING r.account_id, r.message_id, r.recipient_no, r.attempts
+        RETURNING o.account_id, o.message_id, o.recipient_no, o.domain_id, o.email, o.result, o.smtp, r.attempts
     ), told AS (
         INSERT INTO event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email, detail)
-        SELECT o.account_id, o.domain_id, uuid7(now()),
-               CASE o.result WHEN 'delivered' THEN 2 WHEN 'deferred' THEN 3 ELSE 4 END, now(),
-               o.message_id, o.recipient_no, o.email,
-               jsonb_build_object('attempt', r.attempts, 'smtp', o.smtp)
-          FROM owned AS o
-          JOIN marked AS r ON r.account_id = o.account_id AND r.message_id = o.message_id
-                          AND r.recipient_no = o.recipient_no
+        SELECT r.account_id, r.domain_id, uuid7(now()),
+               CASE r.result WHEN 'delivered' THEN 2 WHEN 'deferred' THEN 3 ELSE 4 END, now(),
+               r.message_id, r.recipient_no, r.email, jsonb_build_object('attempt', r.attempts, 'smtp', r.smtp)
+          FROM marked AS r
     ), counted AS (
         INSERT INTO daily_count AS c (account_id, domain_id, day, type, tag, slot, count)
         SELECT e.account_id, e.domain_id, e.day, e.type, t.tag, pg_backend_pid() % 16, count(*)
