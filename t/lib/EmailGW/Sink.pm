@@ -71,7 +71,7 @@ sub stop {
 
 END {
     my $status = $?;
-    $_->stop for @running;
+    $_->stop for my @all = @running;
     $? = $status;
 }
 
