@@ -156,6 +156,18 @@ static void enter(conn *c, egs_stage stage)
     egs_reply_start(&c->reader);
 }
 
+/* While libcurl has the connection: later it does not tell. */
+static void note_tls(conn *c)
+{
+    struct curl_tlssessioninfo *info = NULL;
+
+    if (!c->tls_version && curl_easy_getinfo(c->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info &&
+        info->internals) {
+        c->tls_version = apr_pstrdup(c->pool, SSL_get_version(info->internals));
+        c->tls_cipher = apr_pstrdup(c->pool, SSL_get_cipher_name(info->internals));
+    }
+}
+
 /* Commands on their way out: only their first words matter here. */
 static int on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *baton)
 {
@@ -195,6 +207,7 @@ static size_t on_line(char *data, size_t one, size_t size, void *baton)
     }
     if (c->stage == EGS_STAGE_EHLO) {
         c->extensions |= egs_smtp_extension(data, size);
+        note_tls(c);
     }
     switch (egs_reply_read(&c->reader, &used, data, size)) {
     case EGS_REPLY_GARBAGE:
@@ -282,16 +295,6 @@ static void open_conn(conn *c, egs_job *job, const egs_smtp_peer *peer)
     set_handle(c, peer);
     curl_multi_add_handle(c->multi, c->easy);
     c->attached = 1;
-}
-
-static void note_tls(conn *c)
-{
-    struct curl_tlssessioninfo *info = NULL;
-
-    if (curl_easy_getinfo(c->easy, CURLINFO_TLS_SSL_PTR, &info) == CURLE_OK && info && info->internals) {
-        c->tls_version = apr_pstrdup(c->pool, SSL_get_version(info->internals));
-        c->tls_cipher = apr_pstrdup(c->pool, SSL_get_cipher_name(info->internals));
-    }
 }
 
 static int has_connected(const conn *c)
@@ -513,7 +516,6 @@ static void connected(conn *c)
         fail_to_connect(c, "the connection was closed");
         return;
     }
-    note_tls(c);
     note_welcome(c);
     c->wants_out = 0;
     watch(c, c->fd, EPOLLIN);
@@ -558,6 +560,9 @@ static void drive(conn *c, curl_socket_t fd, int what)
             return;
         }
     }
+    if (c->stage == EGS_STAGE_CONNECT && has_connected(c)) {
+        enter(c, EGS_STAGE_GREETING);
+    }
 }
 
 /* ---- time and events -------------------------------------------------------------- */
@@ -577,10 +582,6 @@ static void time_is_up(conn *c)
     case UNUSED:
         return;
     case CONNECTING:
-        if (c->stage == EGS_STAGE_CONNECT && has_connected(c)) {
-            enter(c, EGS_STAGE_GREETING);
-            return;
-        }
         fail_to_connect(c, "no answer in time");
         return;
     case BUSY:
