@@ -20,6 +20,7 @@ use Cwd ();
 use Encode ();
 use Exporter ();
 use File::Basename qw(dirname);
+use File::Path ();
 use File::Temp ();
 use HTTP::Tiny;
 use IO::Socket::INET;
@@ -41,7 +42,6 @@ sub import {
     Test::More->export_to_level(1, 'Test::More', @Test::More::EXPORT);
 }
 
-$SIG{$_} //= 'DEFAULT' for qw(INT TERM);
 $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
 
 # ---- the instance -----------------------------------------------------------
@@ -50,7 +50,7 @@ $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
 # with that text.
 sub up {
     my ($class, %option) = @_;
-    my $gw = bless { expected => {}, options => {%option} }, $class;
+    my $gw = bless { expected => {} }, $class;
     if (!%option && $ENV{EG_INSTANCE}) {
         $gw->{dir} = $ENV{EG_INSTANCE};
     } else {
@@ -229,6 +229,28 @@ sub read_mail {
     my ($from, $to) = $text =~ s/\AX-Envelope: <([^\r\n]*)> <([^\r\n]*)>\r?\n// ? ($1, $2)
         : die "$path does not begin with its envelope\n";
     return { file => $path, from => $from, to => $to, raw => $text };
+}
+
+# What an account's requests have left in the tables, whatever the sender has done
+# with it since: a refused request leaves it as it was.
+sub ledger {
+    my ($gw, $account) = @_;
+    my $of = "account_id = $account->{account_id}";
+    my %rows = (
+        (map { $_ => "emailgw.$_ WHERE $of" } qw(message content attachment recipient idempotency)),
+        event => "emailgw.event WHERE $of AND type = 1",
+        queue => "emailgw.queue AS q WHERE $of AND NOT EXISTS (SELECT FROM emailgw.message AS m
+            WHERE m.account_id = q.account_id AND m.message_id = q.message_id)",
+        usage => "emailgw.usage, generate_series(1, sent) WHERE $of AND period = 'h'",
+    );
+    return scalar $gw->sql('SELECT ' . join " || ', ' || ",
+        map { "'$_ ' || (SELECT count(*) FROM $rows{$_})" } sort keys %rows);
+}
+
+# Mails in the outbox that are from an account's domain, each {file, from, to, raw}.
+sub mails_of {
+    my ($gw, $account) = @_;
+    return grep { $_->{from} =~ /\@(?:.*\.)?\Q$account->{domain}\E\z/ } $gw->outbox;
 }
 
 # emailgwctl --json: the objects that it prints, in scalar context the last. Dies on a refusal.

@@ -11,6 +11,7 @@ use File::Temp ();
 use HTTP::Tiny;
 use IO::Socket::INET;
 use JSON::PP ();
+use POSIX ();
 use Time::HiRes qw(sleep time);
 use Instance::Config;
 use Instance::Process;
@@ -413,7 +414,7 @@ sub start_sender {
 
 sub ask {
     my ($it, $path, %header) = @_;
-    return HTTP::Tiny->new(timeout => $patience, proxy => undef, http_proxy => undef)
+    return HTTP::Tiny->new(timeout => $patience, no_proxy => '127.0.0.1')
         ->get("http://127.0.0.1:$it->{HTTPD_PORT}$path", { headers => \%header });
 }
 
