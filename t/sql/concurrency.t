@@ -47,8 +47,10 @@ sub quota {
     is(scalar @answers, 64, "$period: 16 sessions have all answers");
     is($sent, int($limit / $recipients), "... as many mails to $recipients as $limit allow");
     is($sent + (grep { $_ == 17 } @answers), 64, '... all others refused with 17');
-    is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), $sent * $recipients, '... the queue agrees');
-    is(psql($dsn, "SELECT $period FROM emailgw_api.used_quota($account, now())"), $sent * $recipients, '... the usage agrees');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), $sent * $recipients,
+        '... the queue agrees');
+    is(psql($dsn, "SELECT $period FROM emailgw_api.used_quota($account, now())"), $sent * $recipients,
+        '... the usage agrees');
 }
 
 # Ten at once with one key: one mail, and each gets its answer.
@@ -64,7 +66,8 @@ sub idempotency {
     is((grep { m{^0/.*/true$} } @answers), 9, '... the others were told that they did not');
     is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), 2, '... one mail is in the queue');
 
-    my $other = accept_call($account, key => "'\\x12'", body => "decode(lpad(pg_backend_pid()::text, 8, '0'), 'hex')");
+    my $other = accept_call($account, key => "'\\x12'",
+        body => "decode(lpad(pg_backend_pid()::text, 8, '0'), 'hex')");
     @answers = map { split ' ' } parallel(10, "SELECT status FROM $other;\n");
     is((grep { $_ == 0 } @answers), 1, 'one key with 10 bodies: one sent');
     is((grep { $_ == 409 } @answers), 9, '... the others refused with 409');
@@ -101,8 +104,9 @@ sub record_and_claim {
     enqueue(1000);
     my $work = <<'END';
 BEGIN;
-SELECT coalesce(jsonb_agg(jsonb_build_object('account_id', account_id, 'message_id', message_id, 'recipient_no', recipient_no,
-       'attempt', attempt, 'result', 'delivered')), '[]') AS outcomes FROM emailgw_api.claim_messages(40, 0, 0) \gset
+SELECT coalesce(jsonb_agg(jsonb_build_object('account_id', account_id, 'message_id', message_id,
+       'recipient_no', recipient_no, 'attempt', attempt, 'result', 'delivered')), '[]') AS outcomes
+  FROM emailgw_api.claim_messages(40, 0, 0) \gset
 COMMIT;
 SELECT recorded FROM emailgw_api.record_attempts(:'outcomes');
 END
@@ -113,8 +117,10 @@ END
 
     is($sum, 1000, '4 sessions claim and record past the end of their leases: each row recorded once');
     is(psql($dsn, 'SELECT count(*) FROM emailgw.event WHERE type = 2'), 1000, '... with one event');
-    is(psql($dsn, "SELECT sum(count) FROM emailgw.daily_count WHERE type = 2 AND tag = ''"), 1000, '... and one count');
-    is(psql($dsn, "SELECT count(*) FROM emailgw.recipient WHERE status = 'delivered' AND attempts = 1"), 1000, '... and one attempt');
+    is(psql($dsn, "SELECT sum(count) FROM emailgw.daily_count WHERE type = 2 AND tag = ''"), 1000,
+        '... and one count');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.recipient WHERE status = 'delivered' AND attempts = 1"), 1000,
+        '... and one attempt');
 }
 
 # Partitions are made under load, by whoever comes first.
@@ -142,7 +148,8 @@ sub account {
     return psql($dsn, <<"END");
 WITH a AS (INSERT INTO emailgw.account (username, email, password_hash$columns)
            VALUES (gen_random_uuid()::text, 'owner\@example.com', 'x'$values) RETURNING account_id),
-d AS (INSERT INTO emailgw.domain (account_id, name, status, ownership_token, dkim_selector, dkim_record, dkim_sealed, webhook_key_sealed)
+d AS (INSERT INTO emailgw.domain (account_id, name, status, ownership_token, dkim_selector, dkim_record,
+                                  dkim_sealed, webhook_key_sealed)
       SELECT account_id, 'example.com', 'Enabled', 't', 's', 'r', '', '' FROM a RETURNING account_id, domain_id)
 INSERT INTO emailgw.api_key (account_id, domain_id, description, key_hash, key_sealed)
 SELECT account_id, domain_id, 'd', '\\x01', '' FROM d RETURNING account_id
@@ -154,9 +161,11 @@ sub accept_call {
     my ($account, %option) = @_;
     my $count = $option{recipients} // 1;
     my $list = join ',', map { "r$_\@example.net" } 1 .. $count;
-    return sprintf q{emailgw_api.accept(%d, emailgw.uuid7(now()), '\x01', %s, %s, 'a@example.com', '', 'example.com', 'Hi', '{}',
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{%s}', '{%s}', '{%s}', '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1)},
-        $account, $option{key} // 'NULL', $option{body} // q{'\xb0'}, join(',', ('to') x $count), $list, join(',', ('example.net') x $count);
+    return sprintf q{emailgw_api.accept(%d, emailgw.uuid7(now()), '\x01', %s, %s,
+        'a@example.com', '', 'example.com', 'Hi', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        '{%s}', '{%s}', '{%s}', '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1)},
+        $account, $option{key} // 'NULL', $option{body} // q{'\xb0'}, join(',', ('to') x $count), $list,
+        join(',', ('example.net') x $count);
 }
 
 # $count mails of three accounts to several destinations.
@@ -169,7 +178,11 @@ sub enqueue {
         my $send = accept_call($account);
         $send =~ s/r1\@example\.net/x\@d%s.example.net/;
         $send =~ s/'\{example\.net\}'/'{d%s.example.net}'/;
-        psql($dsn, "DO \$\$ BEGIN FOR i IN $from + 1 .. $to LOOP EXECUTE replace(\$q\$SELECT $send\$q\$, '%s', (i % 7)::text); END LOOP; END \$\$");
+        psql($dsn, <<"END");
+DO \$\$ BEGIN
+    FOR i IN $from + 1 .. $to LOOP EXECUTE replace(\$q\$SELECT $send\$q\$, '%s', (i % 7)::text); END LOOP;
+END \$\$
+END
     }
 }
 
