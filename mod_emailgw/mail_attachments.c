@@ -12,15 +12,25 @@
 #define CONTENT_ID_MAX 200 /* bytes */
 #define TYPE_MAX 127       /* bytes of a type or subtype (RFC 6838 section 4.2) */
 
-/* An attachment's text member; NULL when absent, "" for what is no string. */
+/* An attachment's text member; NULL when absent, and for what is no string. */
 static const char *member(const json_t *attachment, const char *name)
 {
-    json_t *value = eg_json_get(attachment, name);
+    return json_string_value(eg_json_get(attachment, name));
+}
 
-    if (value == NULL || json_is_null(value)) {
-        return NULL;
+/* The member that is there and is no string, or NULL. */
+static const char *no_string(const json_t *attachment)
+{
+    static const char *const names[] = { "filename", "content", "type", "disposition", "contentid" };
+
+    for (apr_size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        json_t *value = eg_json_get(attachment, names[i]);
+
+        if (value != NULL && !json_is_null(value) && !json_is_string(value)) {
+            return names[i];
+        }
     }
-    return json_is_string(value) ? json_string_value(value) : "";
+    return NULL;
 }
 
 /*
@@ -125,6 +135,9 @@ static const char *parse_attachment(eg_mail_attachment *attachment, const eg_mai
     const char *type = member(value, "type"), *disposition = member(value, "disposition");
     const char *id = member(value, "contentid"), *content = member(value, "content");
 
+    if (no_string(value) != NULL) {
+        return apr_psprintf(pool, "'%s' must be a string", no_string(value));
+    }
     if (content == NULL) {
         return "'content' is missing";
     }

@@ -15,6 +15,7 @@
 #include "utf8.h"
 
 #define BODY_START 8192 /* bytes that a body of unknown length begins with */
+#define READ_SIZE 65536 /* bytes asked for at a time */
 
 typedef struct {
     char *data;
@@ -86,8 +87,8 @@ static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
     apr_off_t core_max = ap_get_limit_req_body(r), length = 0;
     apr_bucket_brigade *brigade;
 
-    if (core_max > 0 && core_max < max) {
-        max = core_max;
+    if (core_max > 0 && core_max <= max) {
+        max = chunked ? core_max - 1 : core_max; /* one byte more, and httpd's filter answers */
     }
     if (!chunked && length_text != NULL) {
         if (!ap_parse_strict_length(&length, length_text)) {
@@ -104,7 +105,9 @@ static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
     body->data = apr_palloc(r->pool, body->size);
     brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     while (!end) {
-        apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, 65536);
+        apr_off_t room = max - (apr_int64_t)body->length + 1;
+        apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ,
+                                         room < READ_SIZE ? room : READ_SIZE);
 
         if (rv == APR_SUCCESS) {
             rv = append(body, brigade, max, &end, r->pool);
@@ -154,13 +157,18 @@ static int is_type(const char *content_type, const char *wanted)
 static apr_status_t parse_body(eg_call *call, const char **problem, request_rec *r, const buffer *body)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
+    const char *coding = apr_table_get(r->headers_in, "Content-Encoding"); /* gone where a filter has decoded it */
     json_t *object = call->args;
     char first = first_byte(body);
     apr_status_t rv;
 
     type = type != NULL ? type : "";
-    if (first == '\0' && body->length == 0) {
-        return APR_SUCCESS;
+    if (body->length == 0 && (r->method_number == M_GET || !is_type(type, "application/json"))) {
+        return APR_SUCCESS; /* many clients label also the body that a GET has not */
+    }
+    if (coding != NULL && *coding != '\0' && apr_cstr_casecmp(coding, "identity") != 0) {
+        *problem = "A body with a Content-Encoding is not read: send it as it is";
+        return APR_EINVAL;
     }
     if (is_type(type, "multipart/form-data")) {
         call->from_form = 1;

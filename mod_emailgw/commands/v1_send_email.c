@@ -228,6 +228,17 @@ static apr_status_t report_all(eg_call *call, const eg_mail *mail)
     return APR_SUCCESS;
 }
 
+/* No template and no list exists. */
+static void refuse_ids(eg_call *call, const eg_mail *mail)
+{
+    if (mail->template_given) {
+        eg_errors_add(&call->errors, EG_E_TEMPLATE, "Invalid TemplateID: there is none with this id");
+    }
+    if (mail->list_given) {
+        eg_errors_add(&call->errors, EG_E_LIST, "Invalid TargetListID: there is none with this id");
+    }
+}
+
 apr_status_t eg_v1_send_email(eg_call *call)
 {
     char message_id[EG_UUID_SIZE];
@@ -242,8 +253,7 @@ apr_status_t eg_v1_send_email(eg_call *call)
         return report_all(call, &mail);
     }
     if (mail.template_given || mail.list_given) {
-        eg_errors_add(&call->errors, mail.template_given ? EG_E_TEMPLATE : EG_E_LIST,
-                      "Invalid %s: there is none with this id", mail.template_given ? "TemplateID" : "TargetListID");
+        refuse_ids(call, &mail);
         return report_all(call, &mail);
     }
     rv = eg_uuid_new(message_id, call->now);
