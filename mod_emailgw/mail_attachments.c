@@ -7,10 +7,8 @@
 #include "base64.h"
 #include "json.h"
 #include "mail.h"
+#include "token.h"
 #include "utf8.h"
-
-#define CONTENT_ID_MAX 200 /* bytes */
-#define TYPE_MAX 127       /* bytes of a type or subtype (RFC 6838 section 4.2) */
 
 /* An attachment's text member; NULL when absent, and for what is no string. */
 static const char *member(const json_t *attachment, const char *name)
@@ -63,51 +61,6 @@ static const char *clean_filename(const char *name, apr_pool_t *pool)
     return size == 0 || strcmp(clean, ".") == 0 || strcmp(clean, "..") == 0 ? "attachment" : clean;
 }
 
-/* RFC 2045 section 5.1. @return behind the token */
-static const char *skip_token(const char *text)
-{
-    while (*text > ' ' && *text < 0x7f && strchr("()<>@,;:\\\"/[]?=", *text) == NULL) {
-        text++;
-    }
-    return text;
-}
-
-/* type "/" subtype [";" charset "=" token], lower case; NULL for anything else. */
-static const char *clean_type(const char *text, apr_pool_t *pool)
-{
-    const char *slash = skip_token(text), *end, *token;
-
-    if (slash == text || slash - text > TYPE_MAX || *slash != '/') {
-        return NULL;
-    }
-    end = skip_token(slash + 1);
-    if (end == slash + 1 || end - slash > TYPE_MAX) {
-        return NULL;
-    }
-    if (*end != '\0') {
-        const char *parameter = end + strspn(end, "; \t");
-
-        token = parameter + strlen("charset=");
-        if (*end != ';' || apr_cstr_casecmpn(parameter, "charset=", strlen("charset=")) != 0
-            || skip_token(token) == token || *skip_token(token) != '\0') {
-            return NULL;
-        }
-    }
-    return apr_pstrdup(pool, text);
-}
-
-static int is_content_id(const char *id)
-{
-    apr_size_t length = strlen(id);
-
-    for (apr_size_t i = 0; i < length; i++) {
-        if (id[i] <= ' ' || id[i] >= 0x7f || strchr("<>()\"\\,;:", id[i]) != NULL) {
-            return 0;
-        }
-    }
-    return length > 0 && length <= CONTENT_ID_MAX;
-}
-
 /* Without the angle brackets that some clients put round it. */
 static const char *bare_content_id(const char *id, apr_pool_t *pool)
 {
@@ -134,6 +87,7 @@ static const char *parse_attachment(eg_mail_attachment *attachment, const eg_mai
 {
     const char *type = member(value, "type"), *disposition = member(value, "disposition");
     const char *id = member(value, "contentid"), *content = member(value, "content");
+    eg_media_type media;
 
     if (no_string(value) != NULL) {
         return apr_psprintf(pool, "'%s' must be a string", no_string(value));
@@ -147,12 +101,12 @@ static const char *parse_attachment(eg_mail_attachment *attachment, const eg_mai
     if (eg_base64_decode(&attachment->content, content, strlen(content), pool) != APR_SUCCESS) {
         return "'content' is not valid base64";
     }
-    attachment->type = clean_type(type != NULL && *type ? type : "application/octet-stream", pool);
-    if (attachment->type == NULL) {
+    if (eg_media_type_parse(&media, type != NULL && *type ? type : "application/octet-stream", pool) != APR_SUCCESS) {
         return "'type' must be a media type such as application/pdf, with no parameter but charset";
     }
+    attachment->type = eg_media_type_format(&media, pool);
     attachment->content_id = id != NULL && *id ? bare_content_id(id, pool) : NULL;
-    if (attachment->content_id != NULL && !is_content_id(attachment->content_id)) {
+    if (attachment->content_id != NULL && !eg_content_id_valid(attachment->content_id)) {
         return "'contentid' must be printable ASCII without space, quotes, commas and brackets";
     }
     if (attachment->content_id != NULL && content_id_known(mail, attachment->content_id)) {

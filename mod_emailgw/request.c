@@ -76,10 +76,7 @@ static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_
     return APR_SUCCESS;
 }
 
-/*
- * The whole body. Both caps are checked before httpd's own filter sees too much:
- * it would answer in HTML, and only its status could be returned then.
- */
+/* The whole body. What httpd's filter refuses (its own cap, bad chunks) it answers itself: see response.c. */
 static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
 {
     const char *length_text = apr_table_get(r->headers_in, "Content-Length");
@@ -118,7 +115,8 @@ static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
             return 0;
         }
         if (rv == AP_FILTER_ERROR) {
-            *status = AP_FILTER_ERROR; /* a filter has answered */
+            r->connection->keepalive = AP_CONN_CLOSE;
+            *status = egm_response_failed_in_filter(r);
             return 0;
         }
         if (rv != APR_SUCCESS) {
@@ -239,6 +237,10 @@ int egm_request_read(eg_call *call, int *status, request_rec *r, const eg_limits
     }
     call->args = eg_json_own(json_object(), r->pool);
     rv = parse_body(call, &problem, r, &body);
+    if (rv == APR_SUCCESS && json_object_size(call->args) > EG_PARAMETERS_MAX) {
+        problem = apr_psprintf(r->pool, "There are more than %d parameters", EG_PARAMETERS_MAX);
+        rv = APR_EINVAL;
+    }
     if (rv == APR_SUCCESS && (twice = eg_json_twice(call->args)) != NULL) {
         problem = apr_psprintf(r->pool, "The parameter '%s' is given twice",
                                eg_utf8_excerpt(twice, strlen(twice), r->pool));

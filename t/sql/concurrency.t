@@ -12,6 +12,8 @@ use Test::More;
 
 my $source = $ENV{EG_DSN} // instance_dsn();
 plan skip_all => 'neither EG_DSN nor EG_INSTANCE names a database' if !$source;
+# By the environment: everybody can read the arguments of a process.
+$ENV{PGPASSWORD} = $2 if $source =~ s{^(\w+://[^:@/]+):([^@/]*)@}{$1@};
 
 my $database = "emailgw_concurrency_$$";
 my $main = $$; # children exit without touching the database of all

@@ -1,7 +1,7 @@
 -- The functions behind emailgwctl: users, groups and limits, domains, keys,
 -- suppression, and what the lists show.
 \ir lib/setup.psql
-SELECT plan(80);
+SELECT plan(87);
 
 SELECT 'u' || pg_backend_pid() AS user, 'v' || pg_backend_pid() AS user2, 'g' || pg_backend_pid() AS grp, 'h'
           || pg_backend_pid() AS grp2,
@@ -84,6 +84,18 @@ SELECT is(pg_temp.limits(:'user2', NULL), 'ok - 20 3 4', 'another account of the
 SELECT is(emailgw_api.ctl_limits_set(:'user', NULL, 99, 99, 99, 5, '{hour,day,month}'), 'ok',
           'one more of the account');
 SELECT is(pg_temp.limits(:'user', NULL), 'ok 7 - 3 5', '... beside those it has');
+SELECT is(emailgw_api.ctl_limits_set(:'user', NULL, 99, NULL, 8, NULL, '{domains}', '{hour,day}'), 'ok',
+          'some of them given back, one set, one kept');
+SELECT is(pg_temp.limits(:'user', NULL), 'ok - 20 8 5', '... the group''s hold again');
+SELECT results_eq(format($$ SELECT own_limits, sends_per_hour, sends_per_day FROM emailgw.account
+          WHERE account_id = %s $$, :id), $$ VALUES ('{month,domains}'::text[], NULL::bigint, NULL::bigint) $$,
+          '... and nothing is left of them');
+SELECT is(emailgw_api.ctl_limits_set(:'user', NULL, NULL, NULL, NULL, NULL, '{hour,day,month,domains}',
+          '{hour,day,month,domains}'), 'ok', 'all given back, whatever is to be kept');
+SELECT is(pg_temp.limits(:'user', NULL), 'ok - 20 3 4', '... all are the group''s');
+SELECT is(emailgw_api.ctl_limits_set(NULL, :'grp', 1, 1, 1, 1, '{}', '{hour}'),
+          'a group has no group to take limits from', 'a group''s given back');
+SELECT is(pg_temp.limits(NULL, :'grp'), 'ok - 20 3 4', '... changes nothing');
 SELECT emailgw_api.add_usage(:id, 4) \gset
 SELECT results_eq(format('SELECT used_hour, used_day, used_month FROM emailgw_api.ctl_limits_get(%L, NULL)',
           :'user'), 'VALUES (4::bigint, 4::bigint, 4::bigint)', 'limits: with what is used');

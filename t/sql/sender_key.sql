@@ -41,11 +41,11 @@ SELECT is(pg_temp.status_of(:account, '\x01', 'events'), 2, 'nor does a deleted 
 ROLLBACK TO states;
 
 -- authenticate answers with one row always.
-SELECT results_eq($$ SELECT status, domain_id, domain_name, unsubscribe_link FROM emailgw_api.authenticate($$
+SELECT results_eq($$ SELECT status, domain_name, unsubscribe_link FROM emailgw_api.authenticate($$
           || :account || $$, '\x01', 'send') $$,
                   format('VALUES (0, %s::bigint, ''example.com'', false)', :domain),
                       'authenticate: a good key');
-SELECT results_eq($$ SELECT status, domain_id, domain_name FROM emailgw_api.authenticate($$ || :account
+SELECT results_eq($$ SELECT status, domain_name FROM emailgw_api.authenticate($$ || :account
           || $$, '\x99', 'send') $$,
                   'VALUES (13, NULL::bigint, NULL::text)', 'authenticate: an unknown key');
 SELECT results_eq($$ SELECT status FROM emailgw_api.authenticate($$ || :account || $$, '\x02', 'send') $$,
