@@ -26,6 +26,7 @@ use HTTP::Tiny;
 use IO::Socket::INET;
 use IPC::Open3 ();
 use JSON::PP ();
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -133,6 +134,18 @@ END {
 
 # ---- requests ---------------------------------------------------------------
 
+# HTTP::Tiny writes header and body apart: each POST would wait 40 ms for the
+# acknowledgement of its header.
+my $connect = HTTP::Tiny::Handle->can('connect');
+{
+    no warnings 'redefine';
+    *HTTP::Tiny::Handle::connect = sub {
+        my $handle = $connect->(@_);
+        setsockopt $handle->{fh}, IPPROTO_TCP, TCP_NODELAY, 1;
+        return $handle;
+    };
+}
+
 # One request: key => sender key, json => data, form => {...} or [...], body and
 # type => bytes as they are, query => {...}, headers => {...}.
 # Returns {status, headers, body, json}: json is undef where the reply is none.
@@ -202,10 +215,15 @@ sub events {
 # ---- database, files, command line ------------------------------------------
 
 # Rows of fields, NULL as undef; in scalar context the first field of the first row.
+# Another database of the same server can be named. The password goes by the
+# environment: everybody can read the arguments of a process.
 sub sql {
-    my ($gw, $query) = @_;
+    my ($gw, $query, $database) = @_;
+    my $dsn = $gw->env('DSN');
+    local $ENV{PGPASSWORD} = $dsn =~ s{^(\w+://[^:@/]+):([^@/]*)@}{$1@} ? $2 : '';
+    $dsn =~ s{/emailgw\z}{/$database} if defined $database;
     my ($status, $out, $err) = run_command(undef, 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-F', "\x1f", '-R', "\x1e",
-        '-P', "null=\x1d", '-d', $gw->env('DSN'), '-c', $query);
+        '-P', "null=\x1d", '-d', $dsn, '-c', $query);
     die "$query\n$err" if $status != 0;
     $out =~ s/[\x1e\n]\z//;
     my @rows = map { [ map { $_ eq "\x1d" ? undef : $_ } split /\x1f/, $_, -1 ] } split /\x1e/, $out;
