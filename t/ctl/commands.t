@@ -157,9 +157,20 @@ subtest 'user limits' => sub {
     is($limits->{used_hour}, 1);
     is($gw->send_mail(as => $account)->{status}, 200);
     like(text(qw(user limits), $user), qr/^sends per month  1000\n/m);
+    $limits = $gw->ctl(qw(user limits), $user, qw(--hour group));
+    is($limits->{sends_per_hour}, 1, "the group's limit holds again");
+    is($limits->{sends_per_month}, 1000, 'other limits stay');
+    is($limits->{source}, "own month; else group $group");
+    is($gw->send_mail(as => $account)->{status}, 429, 'also for mails');
+    $limits = $gw->ctl(qw(user limits), $user, qw(--hour none --day group --month group --domains group));
+    is($limits->{source}, "own hour; else group $group");
+    is($limits->{sends_per_month}, undef);
+    like(text(qw(user limits --help)), qr/--hour N .*group: its group's again/);
+    refused(2, qr/"group" given, allowed is a number of up to 15 digits, or none/,
+        qw(user limits --hour group --group), $group);
     refused(2, qr/either a user or a group/, qw(user limits));
     refused(2, qr/either a user or a group/, qw(user limits), $user, '--group', $group);
-    refused(2, qr/a number of up to 15 digits, or none/, qw(user limits), $user, '--hour', $_)
+    refused(2, qr/a number of up to 15 digits, none, or group/, qw(user limits), $user, '--hour', $_)
         for '-1', '1.5', '1' x 16, '', '1 ';
     refused(1, qr/unknown user/, qw(user limits nobody));
 };
