@@ -1,6 +1,6 @@
 -- accept: what is refused with which code, what is stored, whole or not at all.
 \ir lib/setup.psql
-SELECT plan(49);
+SELECT plan(52);
 
 -- Refusals by key, domain and account.
 SELECT pg_temp.new_account() AS other \gset
@@ -45,8 +45,15 @@ ROLLBACK TO states;
 
 -- From.
 SELECT is((pg_temp.send(:account, p_from_domain => 'example.org')).status, 3, 'From in another domain: 3');
-SELECT is((pg_temp.send(:account, p_from_domain => 'example.org')).detail, 'example.com',
-          '3 names the domain');
+
+-- In the queue means on disk.
+SAVEPOINT durable;
+SET LOCAL synchronous_commit = off;
+SELECT is((pg_temp.send(:account, p_from_domain => 'example.org')).status, 3, 'refused, with commits asynchronous');
+SELECT is(current_setting('synchronous_commit'), 'off', '... leaves them so');
+SELECT is((pg_temp.send(:account)).status, 0, 'taken, with commits asynchronous');
+SELECT is(current_setting('synchronous_commit'), 'on', '... is committed synchronously');
+ROLLBACK TO durable;
 SELECT is((pg_temp.send(:account, p_from_domain => 'mail.example.com')).status, 0, 'From in a subdomain: 0');
 SELECT is((pg_temp.send(:account, p_from_domain => 'notexample.com')).status, 3, 'From in a look-alike: 3');
 SELECT is((pg_temp.send(:account, p_from_domain => 'com')).status, 3, 'From in the parent domain: 3');

@@ -1,7 +1,7 @@
 -- check_quota, used_quota, account_limits, add_usage, and accept under limits:
 -- recipients counted, own limits before the group's.
 \ir lib/setup.psql
-SELECT plan(37);
+SELECT plan(38);
 
 -- Sets the limits of one account (own) or of its group.
 CREATE FUNCTION pg_temp.limit_account(p_account_id bigint, p_own text[], p_hour bigint, p_day bigint,
@@ -123,6 +123,9 @@ SELECT is((SELECT hour FROM emailgw_api.used_quota(:account, now())), 3::bigint,
 SELECT is((pg_temp.send(:account, p_emails => '{a@example.net,b@example.net}')).status, 0, '2 more: 0');
 SELECT matches((pg_temp.send(:account)).detail, '^5 emails per hour, until \d{4}-\d\d-\d\d \d\d:00:00 UTC$',
           '17 says which limit');
+SELECT is((pg_temp.send(:account)).retry_seconds,
+          ceil(extract(epoch FROM date_trunc('hour', now(), 'UTC') + interval '1 hour' - now()))::integer,
+          '... and when it ends');
 UPDATE emailgw.usage SET starts_at = starts_at - interval '1 hour' WHERE account_id = :account
     AND period = 'h';
 SELECT is((pg_temp.send(:account)).status, 0, 'in the next hour: 0');

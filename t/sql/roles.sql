@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(44);
+SELECT plan(45);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -11,6 +11,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'make_partitions'),
     ('emailgw_sender', 'claim_messages'),
+    ('emailgw_sender', 'durability'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
     ('emailgw_sender', 'housekeeping'),
@@ -77,6 +78,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.get_attachments('{%s}', '{%s}') $$,
     $$ SELECT emailgw_api.record_attempts('[{"account_id": %s, "message_id": "%s", "recipient_no": 1, "attempt": 1, "result": "delivered"}]') $$,
     $$ SELECT emailgw_api.make_partitions() $$,
+    $$ SELECT emailgw_api.durability() $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... and the mail is delivered');
 

@@ -43,11 +43,11 @@ ROLLBACK TO states;
 -- authenticate answers with one row always.
 SELECT results_eq($$ SELECT status, domain_name, unsubscribe_link FROM emailgw_api.authenticate($$
           || :account || $$, '\x01', 'send') $$,
-                  format('VALUES (0, %s::bigint, ''example.com'', false)', :domain),
+                  $$ VALUES (0, 'example.com', false) $$,
                       'authenticate: a good key');
 SELECT results_eq($$ SELECT status, domain_name FROM emailgw_api.authenticate($$ || :account
           || $$, '\x99', 'send') $$,
-                  'VALUES (13, NULL::bigint, NULL::text)', 'authenticate: an unknown key');
+                  'VALUES (13, NULL::text)', 'authenticate: an unknown key');
 SELECT results_eq($$ SELECT status FROM emailgw_api.authenticate($$ || :account || $$, '\x02', 'send') $$,
                   'VALUES (13)', 'authenticate: a key without the permission');
 UPDATE emailgw.domain SET status = 'Suspended', unsubscribe_link = true WHERE account_id = :account;
