@@ -115,7 +115,15 @@ subtest 'domain add, list, enable' => sub {
     is($row->{domain_status}, 'Enabled');
     like(text(qw(domain list)), qr/^username +domain id/);
 
+    $gw->ctl(qw(user limits --group), $group, qw(--domains 2));
+    refused(1, qr/third\.example: domain limit reached: the limit of group \Q$group\E is 2$/m,
+        qw(domain add third.example --user), $user);
     refused(1, qr/domain exists/, qw(domain add), $domain, '--user', $user);
+    $gw->ctl(qw(user limits), $user, qw(--domains 0));
+    refused(1, qr/third\.example: domain limit reached: the account's own limit is 0$/m,
+        qw(domain add third.example --user), $user);
+    $gw->ctl(qw(user limits), $user, qw(--domains group));
+    $gw->ctl(qw(user limits --group), $group, qw(--domains none));
     refused(1, qr/held by another account/, qw(domain add), $domain, '--user', $other, '--enable');
     refused(1, qr/unknown user "nobody"/, qw(domain add x.example --user nobody));
     refused(1, qr/co\.uk is a public suffix/, qw(domain add co.uk --user), $user);
