@@ -217,6 +217,7 @@ subtest 'queue list, status' => sub {
     my $status = $gw->ctl('status');
     ok($status->{queued} >= 1);
     ok($status->{accounts} >= 2);
+    is($status->{durability}, 'ok');
     like($status->{code_sha256}, qr/\A[0-9a-f]{64}\z/);
 };
 
