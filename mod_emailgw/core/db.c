@@ -231,7 +231,8 @@ static PGresult *try_call(failure *failed, PGconn *conn, const statement *s, apr
         return result;
     }
     message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    failed->message = apr_pstrdup(pool, message != NULL ? message : PQerrorMessage(conn));
+    message = message != NULL ? message : PQerrorMessage(conn);
+    failed->message = apr_pstrmemdup(pool, message, strcspn(message, "\n"));
     failed->rv = judge(PQresultErrorField(result, PG_DIAG_SQLSTATE), &failed->again);
     PQclear(result);
     return NULL;
