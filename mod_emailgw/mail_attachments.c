@@ -34,7 +34,8 @@ static const char *no_string(const json_t *attachment)
 /*
  * What remains of a name behind its folders, without controls, line
  * separators and marks that turn the reading direction, cut to what a file
- * system takes.
+ * system takes. "=?" loses its second half: many readers decode words of
+ * RFC 2047 also in a file name, where line ends could come out of them.
  */
 static const char *clean_filename(const char *name, apr_pool_t *pool)
 {
@@ -52,7 +53,7 @@ static const char *clean_filename(const char *name, apr_pool_t *pool)
         if (step == 0 || size + step > EG_FILENAME_MAX) {
             break;
         }
-        if (!eg_utf8_is_control(code)) {
+        if (!eg_utf8_is_control(code) && !(code == '?' && size > 0 && clean[size - 1] == '=')) {
             memcpy(clean + size, name + at, step);
             size += step;
         }

@@ -84,8 +84,8 @@ static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
     apr_off_t core_max = ap_get_limit_req_body(r), length = 0;
     apr_bucket_brigade *brigade;
 
-    if (core_max > 0 && core_max <= max) {
-        max = chunked ? core_max - 1 : core_max; /* one byte more, and httpd's filter answers */
+    if (core_max > 0 && core_max < max) {
+        max = core_max;
     }
     if (!chunked && length_text != NULL) {
         if (!ap_parse_strict_length(&length, length_text)) {
@@ -102,9 +102,7 @@ static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
     body->data = apr_palloc(r->pool, body->size);
     brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     while (!end) {
-        apr_off_t room = max - (apr_int64_t)body->length + 1;
-        apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ,
-                                         room < READ_SIZE ? room : READ_SIZE);
+        apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, READ_SIZE);
 
         if (rv == APR_SUCCESS) {
             rv = append(body, brigade, max, &end, r->pool);

@@ -181,8 +181,9 @@ subtest 'no JSON object, no form' => sub {
     );
     is_error(post($case{$_}[0], $case{$_}[1] // 'multipart/form-data; boundary=b'), 400, "multipart: $_") for grep { length $case{$_}[0] } sort keys %case;
     is_error(post($json->encode(\%mail), 'application/json', headers => { 'Content-Encoding' => 'gzip' }), 400, 'a body that is labelled as compressed', qr/Content-Encoding/);
-    my $reply = post($json->encode({ ('x' x 100_000) => 1, map { ("k$_" => $_) } 1 .. 50_000 }), 'application/json');
-    is($reply->{status}, 422, 'a key of 100,000 bytes and 50,000 others: nothing of a mail');
+    is(post($json->encode({ 'x' x 100_000 => 1, map { ("k$_" => $_) } 1 .. 199 }), 'application/json')->{status}, 422, 'a key of 100,000 bytes and 199 others: nothing of a mail');
+    is_error(post($json->encode({ map { ("k$_" => $_) } 1 .. 201 }), 'application/json'), 400, '201 parameters', qr/more than 200/);
+    is_error(post($json->encode({ %mail, x => [ 1 .. 50_000 ] }), 'application/json'), 400, '50,000 values', qr/more than 50000/);
 };
 
 subtest 'an empty body' => sub {
@@ -224,16 +225,15 @@ subtest 'a small cap, and LimitRequestBody' => sub {
         for my $case ([ 65535, 200 ], [ 65536, 200 ], [ 65537, 413 ], [ 300_000, 413 ]) {
             my ($size, $status) = @$case;
             my $body = $of->($size);
-            my $chunked_max = $directive =~ /^Limit/ ? 65535 : 65536; # one less, or httpd's filter would answer in HTML
             is(length $body, $size);
             my $reply = $to->("Content-Length: $size\r\nConnection: close\r\n", $body);
             $status == 413 ? is_error($reply, 413, "$directive, Content-Length $size", qr/at most 65536 bytes/) : is($reply->{status}, 200, "$directive, Content-Length $size");
             $reply = $to->("Transfer-Encoding: chunked\r\nConnection: close\r\n", chunked(unpack '(a8000)*', $body));
-            $size > $chunked_max ? is_error($reply, 413, "$directive, chunked $size", qr/at most $chunked_max bytes/) : is($reply->{status}, 200, "$directive, chunked $size");
+            $status == 413 ? is_error($reply, 413, "$directive, chunked $size", qr/too large/) : is($reply->{status}, 200, "$directive, chunked $size");
         }
         my $reply = $to->("Transfer-Encoding: chunked\r\n", scalar(("1000\r\n" . ('x' x 4096) . "\r\n") x 30));
         is_error($reply, 413, "$directive, chunks without an end");
-        is($small->sql('SELECT count(*) FROM emailgw.message'), $directive =~ /^Limit/ ? 3 : 4, 'only what fits is queued');
+        is($small->sql('SELECT count(*) FROM emailgw.message'), 4, 'only what fits is queued');
         $small->log_clean;
         $small->down;
     }
@@ -271,7 +271,7 @@ subtest 'how it comes over the wire' => sub {
         my ($what, $headers, $body) = @$case;
         my @got = replies($gw->raw(request('POST', '/api/v1/email', "$type${headers}Connection: close\r\n", $body // $text), 5));
         like($got[0]{status}, qr/\A(?:400|413|501)\z/, "$what: refused");
-        is_error($got[0], 400, "$what, as JSON") if ($got[0]{headers}{'content-type'} // '') =~ /json/ && $got[0]{status} == 400;
+        is_error($got[0], $got[0]{status}, "$what: JSON") if $headers =~ /chunked/; # the others httpd refuses before it knows the path
     }
     my $both = $gw->raw(request('POST', '/api/v1/email', "${type}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", chunked($text)), 5);
     my $sent = () = $both =~ /MessageID/g;

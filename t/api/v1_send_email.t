@@ -319,7 +319,7 @@ subtest 'several errors at once, in the order of the reference' => sub {
         [ 'nothing at all', 422, '3 8 9 20', { map { ($_ => undef) } qw(From To Subject ContentType PlainContent) } ],
         [ 'everything wrong', 422, '8 10 11 19 22 23 26 30 101 102 103 104 105 105 106 106 106 106 111', {
             From => person('x'), To => $nobody, CC => $nobody, BCC => $nobody, ReplyTo => $nobody, Subject => '', ContentType => 'multipart',
-            PlainContent => '', Attachments => [ {} ], Headers => { From => 'x' }, SendAt => 'x', Tags => '', TrackLinks => 'x', TrackOpens => 'x',
+            PlainContent => '', Attachments => [ {} ], Headers => { From => 'x' }, SendAt => 'x', Tags => [''], TrackLinks => 'x', TrackOpens => 'x',
             ListID => 'x', SubscriberID => 'x', JourneyID => 'x', ActionID => 'x', headers => { 'Idempotency-Key' => '' } } ],
         [ 'two of one code', 422, '19 19', { To => [ person('x'), person('y') ] } ],
         [ 'no list, and a fault', 422, '8 20', { Subject => undef, TargetListID => 1 } ],
