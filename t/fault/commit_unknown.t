@@ -14,7 +14,12 @@ my $extra = "$dir/extra.conf";
 write_file($extra, '');
 my $gw = EmailGW->up(HTTPD_CONF => $extra);
 my ($real_dir, $real_port) = real_server();
-write_file($extra, qq(DBDParams "host=$dir port=5432 dbname=emailgw user=emailgw_module connect_timeout=2"\n));
+write_file($extra, <<"END"); # one connection a child: what is repeated goes over a new one
+DBDParams "host=$dir port=5432 dbname=emailgw user=emailgw_module connect_timeout=2"
+DBDMin 1
+DBDKeep 1
+DBDMax 1
+END
 my $proxy = start_proxy();
 $gw->instance($_ => 'httpd') for qw(stop start);
 
@@ -130,6 +135,6 @@ $gw->wait_for(sub { $gw->sql('SELECT count(*) FROM emailgw.queue') == 0 }, 10, '
 is(scalar(() = $gw->outbox), 4, 'four mails were taken, four files are there');
 kill TERM => $proxy;
 waitpid $proxy, 0;
-$gw->expects('EG0102', 'AH00639');
+$gw->expects('EG0102', 'AH00639', 'AH00629', 'AH00633', 'AH00636'); # the last three: a child that was just begun
 $gw->log_clean;
 done_testing;
