@@ -116,19 +116,13 @@ subtest 'httpd cannot reach it: nobody can say' => sub {
 };
 
 subtest 'httpd reaches a server that takes no writes, as after a failover' => sub {
-    my %mail = (Subject => 'cut and read-only', headers => { 'Idempotency-Key' => 'cut and read-only' });
-
     $gw->sql('ALTER ROLE emailgw_module SET default_transaction_read_only = on'); # for connections to come
     flag(cut => 1);
-    my $reply = $gw->send_mail(%mail);
+    my $reply = $gw->send_mail(Subject => 'cut and read-only');
     is($reply->{status}, 503, 'the client is told to try again');
     like($reply->{body}, qr/not known/, '... that the outcome is not known: the refusal says nothing of the first try');
     is(stored('cut and read-only'), 1, 'it was taken');
-
     $gw->sql('ALTER ROLE emailgw_module RESET default_transaction_read_only');
-    $gw->instance($_ => 'httpd') for qw(stop start);
-    is($gw->send_mail(%mail)->{headers}{'idempotent-replayed'}, 'true', 'repeated with its key: the first answer');
-    is(stored('cut and read-only'), 1, '... and no second mail');
 };
 
 $gw->wait_for(sub { $gw->sql('SELECT count(*) FROM emailgw.queue') == 0 }, 10, 'an empty queue');
