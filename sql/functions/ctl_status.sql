@@ -1,8 +1,8 @@
 -- ctl_status: one row for an operator: versions, sizes, how late the queue is,
 -- and whether a commit holds (durability).
 CREATE FUNCTION emailgw_api.ctl_status()
-RETURNS TABLE (migration integer, code_sha256 text, accounts bigint, domains bigint, queued bigint, due bigint,
-               in_flight bigint, oldest_due_seconds bigint, partitions_until timestamptz,
+RETURNS TABLE (migration integer, code_sha256 text, accounts bigint, domains bigint, queued bigint,
+               due bigint, in_flight bigint, oldest_due_seconds bigint, partitions_until timestamptz,
                server_version text, durability text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$

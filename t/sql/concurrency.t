@@ -146,13 +146,15 @@ END
 # Eight add domains until the limit: together no more than it allows.
 sub domains {
     my $account = account();
-    psql($dsn, "UPDATE emailgw.account SET own_limits = '{domains}', max_domains = 11 WHERE account_id = $account");
+    psql($dsn, "UPDATE emailgw.account SET own_limits = '{domains}', max_domains = 11"
+        . " WHERE account_id = $account");
     my $add = "SELECT replace(status, ' ', '_') FROM emailgw_api.ctl_domain_add($account,"
         . " gen_random_uuid() || '.example.org', false, 'eg', NULL, 't', 's', 'r', '', '');\n";
     my @answers = map { split ' ' } parallel(8, $add x 4);
     is((grep { $_ eq 'ok' } @answers), 10, '8 sessions add domains: as many as the limit leaves');
     is((grep { $_ eq 'domain_limit_reached' } @answers), 22, '... all others are refused');
-    is(psql($dsn, "SELECT count(*) FROM emailgw.domain WHERE account_id = $account"), 11, '... the table agrees');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.domain WHERE account_id = $account"), 11,
+        '... the table agrees');
 }
 
 # An account with an enabled domain and the key \x01; a limit of its own for a period.

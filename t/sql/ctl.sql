@@ -88,7 +88,8 @@ SELECT is(emailgw_api.ctl_limits_set(:'user', NULL, 99, NULL, 8, NULL, '{domains
           'some of them given back, one set, one kept');
 SELECT is(pg_temp.limits(:'user', NULL), 'ok - 20 8 5', '... the group''s hold again');
 SELECT results_eq(format($$ SELECT own_limits, sends_per_hour, sends_per_day FROM emailgw.account
-          WHERE account_id = %s $$, :id), $$ VALUES ('{month,domains}'::text[], NULL::bigint, NULL::bigint) $$,
+          WHERE account_id = %s $$, :id),
+          $$ VALUES ('{month,domains}'::text[], NULL::bigint, NULL::bigint) $$,
           '... and nothing is left of them');
 SELECT is(emailgw_api.ctl_limits_set(:'user', NULL, NULL, NULL, NULL, NULL, '{hour,day,month,domains}',
           '{hour,day,month,domains}'), 'ok', 'all given back, whatever is to be kept');
@@ -149,16 +150,20 @@ SELECT results_eq(format('SELECT username, name, domain_status, tracking_base_ur
 SAVEPOINT limited;
 UPDATE emailgw.account SET own_limits = '{domains}', max_domains = 2 WHERE account_id = :id;
 SELECT results_eq(format($$ SELECT status, detail, domain_id
-          FROM emailgw_api.ctl_domain_add(%s, %L, true, 'eg', NULL, 'token', 's1', 'record', '\x00', '\x00') $$,
+          FROM emailgw_api.ctl_domain_add(%s, %L, true, 'eg', NULL, 'token', 's1', 'record', '\x00',
+          '\x00') $$,
           :id, 'y.' || :'name'),
           $$ VALUES ('domain limit reached', 'the account''s own limit is 2', NULL::bigint) $$,
           'domain_add: more than the account may have');
 SELECT is(pg_temp.add(:id, :'name', false), 'domain exists', '... one that it has is told before');
-SELECT emailgw_api.ctl_limits_set(:'user', NULL, NULL, NULL, NULL, NULL, '{hour,day,month}', '{domains}') \gset
+SELECT emailgw_api.ctl_limits_set(:'user', NULL, NULL, NULL, NULL, NULL, '{hour,day,month}',
+          '{domains}') \gset
 UPDATE emailgw.account_group SET max_domains = 0 WHERE name = :'grp';
 SELECT results_eq(format($$ SELECT status, detail
-          FROM emailgw_api.ctl_domain_add(%s, %L, true, 'eg', NULL, 'token', 's1', 'record', '\x00', '\x00') $$,
-          :id, 'y.' || :'name'), format($$ VALUES ('domain limit reached', 'the limit of group %s is 0') $$, :'grp'),
+          FROM emailgw_api.ctl_domain_add(%s, %L, true, 'eg', NULL, 'token', 's1', 'record', '\x00',
+          '\x00') $$,
+          :id, 'y.' || :'name'),
+          format($$ VALUES ('domain limit reached', 'the limit of group %s is 0') $$, :'grp'),
           '... than its group may have');
 UPDATE emailgw.account_group SET max_domains = 2 WHERE name = :'grp';
 UPDATE emailgw.domain SET deleted_at = now() WHERE account_id = :id AND name = :'name';
