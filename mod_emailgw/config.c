@@ -199,6 +199,11 @@ static int check_server(apr_pool_t *pool, server_rec *s)
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, EGLOGNO(0002) "EmailGatewaySecretFile: %s", problem);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (config->sender_key_file != NULL
+        && eg_senderkey_load_public(&config->sender_key, &problem, config->sender_key_file, pool) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, EGLOGNO(0004) "EmailGatewaySenderKeyFile: %s", problem);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     return OK;
 }
 

@@ -18,6 +18,7 @@ typedef struct {
     apr_int64_t body_max;      /* bytes; unset 0 */
     eg_limits limits;          /* the above with their defaults, made by egm_config_check */
     eg_secret *secret;         /* read as root at start */
+    eg_bytes sender_key;       /* public half; no data without EmailGatewaySenderKeyFile */
 } egm_server_config;
 
 /** Of a directory, location or .htaccess. */
