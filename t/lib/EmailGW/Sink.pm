@@ -256,7 +256,8 @@ sub do_data {
     return say_line($c, '503 5.5.1 RCPT first') if !$c->{accepted};
     return if !$sink->step('data', $c, $line, '354 go on', 3);
     my ($body, $wire) = ('', '');
-    while (defined(my $text = read_line($c))) {
+    while (1) {
+        my $text = read_line($c) // die "closed: in the middle of a mail\n";
         last if $text eq '.';
         $wire .= "$text\r\n";
         $text =~ s/^\.//;
