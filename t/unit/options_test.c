@@ -265,7 +265,7 @@ static void reference_gives_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(names, 16);
+    assert_int_equal(names, 29);
 }
 
 int main(void)
