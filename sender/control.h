@@ -14,8 +14,9 @@ typedef struct egs_control egs_control;
 typedef struct {
     const egs_options *options;
     const egs_transport *transport;
-    apr_pool_t *pool; /* a root pool of its own */
-    int users;        /* control's business */
+    const egs_plan *plan; /* the transport's */
+    apr_pool_t *pool;     /* a root pool of its own */
+    int users;            /* control's business */
 } egs_settings;
 
 /**
