@@ -7,6 +7,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "netaddr.h"
 #include "utf8.h"
 
 #define FILE_MAX (256 * 1024) /* bytes: far more than every option said a hundred times */
@@ -18,6 +19,8 @@ typedef enum {
     COUNT,     /* min to max */
     DAYS,      /* min to max, "7" or "7d" */
     DURATION,  /* min to max in microseconds, with a unit */
+    SCHEDULE,  /* a list of durations, each min to max */
+    ADDRESSES, /* a list of literal addresses with ports */
     LEVEL
 } option_kind;
 
@@ -63,6 +66,20 @@ static const option options_known[] = {
       "how long mails are kept" },
     { "event_retention", DAYS, AT(event_retention), 1, 3650, "90d", "1d to 3650d",
       "how long events are kept" },
+    { "webhook_connections", COUNT, AT(webhook_connections), 1, 1000, "64", "1 to 1000",
+      "webhook posts at once" },
+    { "webhook_timeout", DURATION, AT(webhook_timeout), MILLISECONDS(100), SECONDS(300), "15s",
+      "100ms to 5min, with a unit (ms, s, min, h, d)", "longest time of a webhook post" },
+    { "webhook_lease", DURATION, AT(webhook_lease), SECONDS(5), SECONDS(3600), "2min",
+      "5s to 1h, with a unit (ms, s, min, h, d)", "time after which another sender may take over a webhook post" },
+    { "webhook_retry", SCHEDULE, AT(webhook_retry), MILLISECONDS(10), SECONDS(30 * 86400),
+      "5s,5min,30min,2h,5h,10h,14h,20h,24h", "up to 32 waits of 10ms to 30d, such as 5s,5min,2h",
+      "waits between the tries of a webhook post" },
+    { "webhook_disable_after", DURATION, AT(webhook_disable_after), SECONDS(1), SECONDS(30 * 86400), "5d",
+      "1s to 30d, with a unit (ms, s, min, h, d)", "failing for so long disables a webhook" },
+    { "webhook_allow", ADDRESSES, AT(webhook_allow), 0, 0, "",
+      "literal addresses with ports, such as 127.0.0.1:8080,[::1]:8080",
+      "addresses that webhooks may have although they are not public" },
     { "include", TEXT, AT(include), 0, 0, NULL, PATH, "another file, read after this one" },
 };
 
@@ -163,7 +180,48 @@ static apr_status_t set_number(egs_options *options, const option *row, const ch
     return APR_SUCCESS;
 }
 
-static apr_status_t set(egs_options *options, const option *row, const char *text)
+/* "5s,5min,2h" */
+static apr_status_t set_schedule(egs_schedule *schedule, const option *row, const char *text)
+{
+    egs_schedule made = { 0 };
+
+    while (made.count < EGS_SCHEDULE_MAX) {
+        char one[32];
+        apr_size_t length;
+        apr_int64_t wait;
+
+        text += strspn(text, " ");
+        length = strcspn(text, ",");
+        if (length >= sizeof one) {
+            return APR_EINVAL;
+        }
+        apr_cpystrn(one, text, length + 1);
+        if (parse_duration(&wait, one) != APR_SUCCESS || wait < row->min || wait > row->max) {
+            return APR_EINVAL;
+        }
+        made.waits[made.count++] = wait;
+        text += length;
+        if (*text++ == '\0') {
+            *schedule = made;
+            return APR_SUCCESS;
+        }
+    }
+    return APR_EINVAL;
+}
+
+static apr_status_t set_addresses(const apr_array_header_t **member, const char *text, apr_pool_t *pool)
+{
+    apr_array_header_t *list = NULL;
+    apr_status_t rv = *text != '\0' ? eg_netaddr_parse_list(&list, text, pool) : APR_SUCCESS;
+
+    if (rv == APR_SUCCESS) {
+        *member = list;
+    }
+    return rv;
+}
+
+/* @param pool  unused for the defaults, which have no lists of addresses */
+static apr_status_t set(egs_options *options, const option *row, const char *text, apr_pool_t *pool)
 {
     const char **member = (const char **)(void *)((char *)options + row->offset);
 
@@ -183,6 +241,10 @@ static apr_status_t set(egs_options *options, const option *row, const char *tex
     case OPTIONAL:
         *member = *text != '\0' ? text : NULL;
         return APR_SUCCESS;
+    case SCHEDULE:
+        return set_schedule(&options->webhook_retry, row, text);
+    case ADDRESSES:
+        return set_addresses(&options->webhook_allow, text, pool);
     case LEVEL:
         return parse_level(&options->log_level, text);
     default:
@@ -195,7 +257,7 @@ void egs_options_defaults(egs_options *options)
     memset(options, 0, sizeof *options);
     for (size_t i = 0; i < sizeof options_known / sizeof *options_known; i++) {
         if (options_known[i].fallback != NULL) {
-            set(options, &options_known[i], options_known[i].fallback);
+            set(options, &options_known[i], options_known[i].fallback, NULL);
         }
     }
 }
@@ -291,7 +353,7 @@ static apr_status_t parse_line(egs_options *options, const char **problem, char 
         *problem = "include: one file can be included, and not by an included file";
         return APR_EINVAL;
     }
-    if (set(options, row, value) != APR_SUCCESS) {
+    if (set(options, row, value, pool) != APR_SUCCESS) {
         *problem = apr_psprintf(pool, "%s (%s): \"%s\" given, allowed is %s", key, row->help,
                                 eg_utf8_excerpt(value, strlen(value), pool), row->allowed);
         return APR_EINVAL;

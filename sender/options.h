@@ -9,9 +9,19 @@
 #ifndef EGS_OPTIONS_H
 #define EGS_OPTIONS_H
 
+#include <apr_tables.h>
+
 #include "log.h"
 
 #define EGS_OPTIONS_PATH "/etc/emailgw/emailgw-sender.conf"
+
+#define EGS_SCHEDULE_MAX 32
+
+/** Waits between tries. */
+typedef struct {
+    int count;
+    apr_interval_time_t waits[EGS_SCHEDULE_MAX];
+} egs_schedule;
 
 /* Every option has a default; conf/emailgw-sender.conf is the reference. */
 typedef struct {
@@ -30,6 +40,12 @@ typedef struct {
     const char *pid_file;  /* NULL: none is written */
     int message_retention; /* days that contents are kept, 1 to 3650 */
     int event_retention;   /* days that events are kept, 1 to 3650 */
+    int webhook_connections;                   /* posts at once, 1 to 1000 */
+    apr_interval_time_t webhook_timeout;       /* of one post, 100 ms to 5 min */
+    apr_interval_time_t webhook_lease;         /* 5 s to 1 h */
+    egs_schedule webhook_retry;                /* waits before the second and later tries */
+    apr_interval_time_t webhook_disable_after; /* of failing, 1 s to 30 d */
+    const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet posted to; may be NULL */
     const char *include;   /* as given, or NULL */
 } egs_options;
 

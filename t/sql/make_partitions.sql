@@ -14,7 +14,7 @@ SELECT i.inhparent::regclass::text AS parent, c.relname, (b.bounds)[1]::uuid AS 
 SELECT emailgw_api.make_partitions() \gset
 SELECT is(emailgw_api.make_partitions(), 0, 'called again: nothing to make');
 SELECT results_eq('SELECT DISTINCT parent FROM pg_temp.parts ORDER BY 1',
-                  $$ VALUES ('emailgw.attachment'), ('emailgw.content'), ('emailgw.event'), ('emailgw.message'), ('emailgw.recipient') $$,
+                  $$ VALUES ('emailgw.attachment'), ('emailgw.content'), ('emailgw.event'), ('emailgw.message'), ('emailgw.recipient'), ('emailgw.webhook_delivery') $$,
                   'the partitioned tables');
 SELECT is((SELECT count(*) FROM (SELECT starts, lag(ends) OVER (PARTITION BY parent ORDER BY starts) AS before FROM pg_temp.parts) AS p
             WHERE before <> starts), 0::bigint, 'no gap between two');
@@ -24,7 +24,7 @@ SELECT is((SELECT min(last) >= now() + interval '28 days' FROM (SELECT max(ends)
           true, '28 days ahead');
 SELECT results_eq('SELECT DISTINCT parent, ends - starts FROM pg_temp.parts ORDER BY 1',
                   $$ VALUES ('emailgw.attachment', interval '1 day'), ('emailgw.content', '1 day'), ('emailgw.event', '7 days'),
-                            ('emailgw.message', '7 days'), ('emailgw.recipient', '7 days') $$, 'days and weeks');
+                            ('emailgw.message', '7 days'), ('emailgw.recipient', '7 days'), ('emailgw.webhook_delivery', '7 days') $$, 'days and weeks');
 SELECT is((SELECT bool_and(starts = date_trunc(CASE WHEN ends - starts = '1 day' THEN 'day' ELSE 'week' END, starts, 'UTC')) FROM pg_temp.parts),
           true, 'from midnight UTC and from Monday');
 
