@@ -5,6 +5,7 @@
  */
 #include <apr_strings.h>
 #include <curl/curl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -47,9 +48,11 @@ typedef struct {
     egs_post *post;
     egs_settings *settings; /* as when it began */
     struct curl_slist *headers;
-    apr_size_t read; /* bytes of the answer */
-    int cut;         /* there was more of it */
-    int forbidden;   /* an address was refused */
+    apr_size_t sent;     /* bytes of the body */
+    apr_size_t read;     /* bytes of the answer */
+    int repeated;        /* the body was begun anew, on another connection */
+    int cut;             /* there was more of the answer */
+    const char *problem; /* why we ended it, or NULL */
 } transfer;
 
 /* Intervals are measured by the clock that nobody sets. */
@@ -72,24 +75,57 @@ static curl_socket_t open_socket(void *baton, curlsocktype purpose, struct curl_
     if (eg_netaddr_of_socket(&addr, &address->addr) != APR_SUCCESS ||
         (!(eg_netaddr_is_public(&addr) && eg_netaddr_is_web_port(addr.port)) &&
          !eg_netaddr_in(t->settings->options->webhook_allow, &addr))) {
-        t->forbidden = 1;
+        t->problem = "the address is not allowed";
         return CURL_SOCKET_BAD;
     }
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* Header lines and body alike: what comes is counted and forgotten. */
+static size_t give_body(char *data, size_t size, size_t count, void *baton)
+{
+    transfer *t = baton;
+    apr_size_t left = strlen(t->post->body) - t->sent, length = size * count < left ? size * count : left;
+
+    memcpy(data, t->post->body + t->sent, length);
+    t->sent += length;
+    return length;
+}
+
+/*
+ * A connection that was kept may be closed by the receiver while we use it: then
+ * libcurl sends the request on the next one that was kept. Once is enough.
+ */
+static int repeat_body(void *baton, curl_off_t offset, int origin)
+{
+    transfer *t = baton;
+
+    if (t->repeated++ || offset != 0 || origin != SEEK_SET) {
+        return CURL_SEEKFUNC_FAIL;
+    }
+    t->sent = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+/* What comes is counted and forgotten. */
 static size_t swallow(char *data, size_t size, size_t count, void *baton)
 {
     transfer *t = baton;
 
     (void)data;
     t->read += size * count;
-    if (t->read > ANSWER_MAX) {
-        t->cut = 1;
-        return 0;
+    t->cut = t->read > ANSWER_MAX;
+    return t->cut ? 0 : size * count;
+}
+
+static size_t swallow_header(char *data, size_t size, size_t count, void *baton)
+{
+    transfer *t = baton;
+    size_t taken = swallow(data, size, count, baton);
+
+    if (t->cut) {
+        t->problem = "the header of the answer is too long";
     }
-    return size * count;
+    return taken;
 }
 
 /* ---- one post ---------------------------------------------------------------------------------- */
@@ -145,12 +181,16 @@ static void set_post(CURL *easy, transfer *t)
     curl_easy_setopt(easy, CURLOPT_USERAGENT, USER_AGENT);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(t->post->body));
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->post->body);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body);
+    curl_easy_setopt(easy, CURLOPT_READDATA, t);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, repeat_body);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, t);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, swallow);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, swallow);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, swallow_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 }
 
@@ -279,7 +319,7 @@ static void begin_all(poster *p)
 }
 
 /*
- * An answer that is longer than we read counts by its status; one that did not
+ * An answer whose body is longer than we read counts by its status; one that did not
  * come to its end in time does not.
  */
 static void read_answer(egs_answer *answer, const transfer *t, CURL *easy, CURLcode code)
@@ -291,8 +331,8 @@ static void read_answer(egs_answer *answer, const transfer *t, CURL *easy, CURLc
     curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
     answer->status = (int)status;
     answer->retry_after = (int)(retry_after < APR_INT32_MAX ? retry_after : APR_INT32_MAX);
-    if (t->forbidden) {
-        answer->error = "the address is not allowed";
+    if (t->problem) {
+        answer->error = t->problem;
     }
     else if (code != CURLE_OK && !(t->cut && status >= 200)) {
         answer->error = curl_easy_strerror(code);

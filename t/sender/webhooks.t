@@ -47,11 +47,12 @@ sub verifies {
     return length $bytes == 32 && $id !~ /\./ && abs($time - $request->{at}) < 3 && $given eq "v1,$mac";
 }
 
-# What the log of deliveries says: state, tries, status.
-sub delivery {
-    my ($id) = @_;
-    return join ' ', map { join '/', map { $_ // '-' } @$_ } $gw->sql(
-        "SELECT state, tries, status_code FROM emailgw.webhook_delivery WHERE webhook_id = $id ORDER BY event_id");
+# What the log of deliveries says of each webhook: state, tries, status.
+sub deliveries {
+    return map { $_->[0] => $_->[1] } $gw->sql(<<'END');
+SELECT webhook_id, string_agg(concat_ws('/', state, tries, coalesce(status_code::text, '-')), ' ' ORDER BY event_id)
+  FROM emailgw.webhook_delivery GROUP BY webhook_id
+END
 }
 
 subtest 'what is posted' => sub {
@@ -92,11 +93,12 @@ subtest 'every status' => sub {
     my %count;
     $count{ $_->{path} }++ for $receiver->requests;
     my (@wrong, @logged);
+    my %delivery = deliveries();
     for my $status (200 .. 599) {
         my $tries = $status < 300 || $status == 410 ? 1 : 2;
         my $state = $status < 300 ? 'delivered' : 'failed';
         push @wrong, "$status: $count{\"/status/$status\"}" if ($count{"/status/$status"} // 0) != $tries;
-        my $log = delivery($id{"/status/$status"});
+        my $log = $delivery{ $id{"/status/$status"} };
         push @logged, $log if $log ne "$state/$tries/$status";
     }
     is("@wrong", '', 'only 2xx is success, 410 is not repeated, all else is');
@@ -127,10 +129,13 @@ subtest 'answers that are none' => sub {
     my $start = time;
     $gw->send_mail(as => $account);
     idle($account, 15);
+    my %delivery = deliveries();
     for my $path (@paths) {
-        my @got = $receiver->requests($path);
-        is(scalar @got, $path eq '/huge' ? 1 : 2, "$path: " . ($path eq '/huge' ? 'enough was read' : 'tried again'));
-        like(delivery($id{$path}), $path eq '/huge' ? qr{^delivered/1/200$} : qr{^failed/2/}, "... and so recorded");
+        my $count = () = $receiver->requests($path);
+        my $tries = $path eq '/huge' ? 1 : 2; # of a long answer enough was read to know
+        like($delivery{ $id{$path} }, $tries == 1 ? qr{^delivered/1/200$} : qr{^failed/2/}, "$path: recorded");
+        # A request may come twice where a connection that was kept is closed in the middle of it.
+        ok($path eq '/close' ? $count >= 2 && $count <= 4 : $count == $tries, "... came $count times");
     }
     is($forbidden->connections, 0, 'a redirect is not followed');
     my ($beside) = $receiver->requests('/ok/beside');
@@ -190,12 +195,11 @@ subtest 'disabled after failing for so long' => sub {
     is($bad->{Status}, 'Disabled', 'disabled');
     like($bad->{Reason}, qr/^no post has succeeded since \d{4}-/, 'with the reason');
     is($good->{Status}, 'Active', 'one that came back is not');
-    my $before = $receiver->requests('/status/500/disable');
+    my $before = () = $receiver->requests('/status/500/disable');
     $gw->send_mail(as => $account);
     idle($account);
-    is(scalar(() = $receiver->requests('/status/500/disable')), scalar(() = $before), 'it gets nothing more')
-        if 0;
-    is($gw->sql("SELECT count(*) FROM emailgw.webhook_delivery WHERE webhook_id = $id{'/status/500/disable'}"), 1, 'it is told of nothing more');
+    is(scalar(() = $receiver->requests('/status/500/disable')), $before, 'it is told of nothing more');
+    is(scalar(grep { $_->{body} =~ /email\.send/ } $receiver->requests('/flaky/3')), 8, 'the other one of both');
 };
 
 subtest 'kill -9: at least once, under the same id' => sub {
