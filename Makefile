@@ -66,7 +66,7 @@ deps-dev:
 run: all ## start an instance, send one mail through it, leave it running
 	@EG_BUILD=$(B) t/demo build/run
 
-stop: ## end what `make run` started
+stop: ## end what `make run` started, and remove its database, mails and logs
 	@t/instance down build/run
 
 check: deps-test all $(UNITS) $(REPLAYS) ## all tests, or those of T='t/api/*.t'

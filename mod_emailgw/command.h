@@ -38,17 +38,13 @@ typedef struct eg_call {
     /* reply: errors, or body with 200 */
     eg_errors errors;
     json_t *reply;               /* owned by the pool */
+    int retry_after;             /* seconds, of a limit that is reached; 0: none */
     int replayed;                /* the answer to an earlier request with the same Idempotency-Key */
 } eg_call;
-
-typedef enum {
-    EG_AUTH_SENDER_KEY /* Authorization: Bearer, or SenderAPIKey in the parameters */
-} eg_auth;
 
 typedef struct {
     const char *path;
     const char *method;
-    eg_auth auth;
     /**
      * Set call->reply or add to call->errors.
      * @return other than APR_SUCCESS when it is our fault, already logged:

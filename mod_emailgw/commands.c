@@ -6,13 +6,13 @@
 
 #include "json.h"
 
-/* Every path, who may call it, which file runs it. */
+/* Every path and which file runs it; all take a sender key. */
 static const eg_command commands[] = {
-    { "/api/v1/email", "POST", EG_AUTH_SENDER_KEY, eg_v1_send_email },
-    { "/api/v1/events", "GET", EG_AUTH_SENDER_KEY, eg_v1_get_events },
-    { "/api/v1/webhooks", "POST", EG_AUTH_SENDER_KEY, eg_v1_add_webhook },
-    { "/api/v1/webhooks", "GET", EG_AUTH_SENDER_KEY, eg_v1_get_webhooks },
-    { "/api/v1/webhooks", "DELETE", EG_AUTH_SENDER_KEY, eg_v1_delete_webhook },
+    { "/api/v1/email", "POST", eg_v1_send_email },
+    { "/api/v1/events", "GET", eg_v1_get_events },
+    { "/api/v1/webhooks", "POST", eg_v1_add_webhook },
+    { "/api/v1/webhooks", "GET", eg_v1_get_webhooks },
+    { "/api/v1/webhooks", "DELETE", eg_v1_delete_webhook },
 };
 
 const eg_command *eg_command_find(const char *path, const char *method)

@@ -173,7 +173,7 @@ const command_rec egm_directives[] = {
     AP_INIT_TAKE1("EmailGatewayMaxReplyTo", set_int, (void *)&reply_to_max, RSRC_CONF,
                   "addresses in ReplyTo of one mail, 1 to 1000, default 10"),
     AP_INIT_TAKE1("EmailGatewayWebhookAllow", set_webhook_allow, NULL, RSRC_CONF,
-                  "addresses with ports that webhooks may have although they are not public, default none"),
+                  "addresses with ports that webhooks may have although they are not public, such as 127.0.0.1:8080,[::1]:8080"),
     AP_INIT_TAKE1("EmailGatewayMaxBody", set_body_max, NULL, RSRC_CONF,
                   "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
     { NULL }
@@ -215,6 +215,11 @@ static int check_server(apr_pool_t *pool, server_rec *s)
     }
     if (eg_secret_load(&config->secret, &problem, config->secret_file, pool) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, EGLOGNO(0002) "EmailGatewaySecretFile: %s", problem);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (config->sender_key_file != NULL
+        && eg_senderkey_load_public(&config->sender_key, &problem, config->sender_key_file, pool) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, EGLOGNO(0004) "EmailGatewaySenderKeyFile: %s", problem);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

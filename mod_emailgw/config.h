@@ -19,6 +19,7 @@ typedef struct {
     const apr_array_header_t *webhook_allow; /* of eg_netaddr; NULL: unset */
     eg_limits limits;          /* the above with their defaults, made by egm_config_check */
     eg_secret *secret;         /* read as root at start */
+    eg_bytes sender_key;       /* public half; no data without EmailGatewaySenderKeyFile */
 } egm_server_config;
 
 /** Of a directory, location or .htaccess. */

@@ -9,13 +9,25 @@
 #include "json.h"
 #include "utf8.h"
 
+/* A parameter that may be left out; HTML forms send what was not filled in as an empty string. */
+static json_t *optional(const eg_call *call, const char *name)
+{
+    json_t *value = eg_call_arg(call, name);
+
+    return json_is_string(value) && json_string_length(value) == 0 ? NULL : value;
+}
+
 json_t *eg_mail_structure(const eg_call *call, const char *name)
 {
-    json_t *value = eg_call_arg(call, name), *parsed;
+    json_t *value = optional(call, name), *parsed;
     const char *text = json_string_value(value), *problem;
 
-    if (call->from_form && text != NULL && (*text == '{' || *text == '[')
-        && eg_json_parse(&parsed, &problem, text, json_string_length(value), call->pool) == APR_SUCCESS) {
+    if (!call->from_form || text == NULL) {
+        return value;
+    }
+    text += strspn(text, " \t\r\n");
+    if ((*text == '{' || *text == '[')
+        && eg_json_parse(&parsed, &problem, text, strlen(text), call->pool) == APR_SUCCESS) {
         return parsed;
     }
     return value;
@@ -77,19 +89,16 @@ static void parse_contents(eg_mail *mail, eg_call *call)
     if (!plain) {
         mail->html = required_text(call, "HtmlContent", EG_E_HTML);
     }
-    if (!html || eg_call_arg(call, "PlainContent") != NULL) {
-        const char *text = json_string_value(eg_call_arg(call, "PlainContent"));
-
-        mail->plain = html && text != NULL && *text == '\0' ? NULL
-                                                            : required_text(call, "PlainContent", EG_E_PLAIN);
+    if (!html || optional(call, "PlainContent") != NULL) {
+        mail->plain = required_text(call, "PlainContent", EG_E_PLAIN);
     }
     mail->size += (mail->html ? strlen(mail->html) : 0) + (mail->plain ? strlen(mail->plain) : 0);
 }
 
 static void parse_template(eg_mail *mail, eg_call *call)
 {
-    mail->template_given = eg_call_arg(call, "TemplateID") != NULL;
-    mail->list_given = eg_call_arg(call, "TargetListID") != NULL;
+    mail->template_given = optional(call, "TemplateID") != NULL;
+    mail->list_given = optional(call, "TargetListID") != NULL;
     if (!mail->template_given) {
         parse_subject(mail, call);
         parse_contents(mail, call);
@@ -139,10 +148,10 @@ static void parse_tags(eg_mail *mail, eg_call *call)
 
 static const char *parse_flag(eg_call *call, const char *name)
 {
-    json_t *value = eg_call_arg(call, name);
+    json_t *value = optional(call, name);
     int flag;
 
-    if (value == NULL || (json_is_string(value) && json_string_length(value) == 0)) {
+    if (value == NULL) {
         return NULL;
     }
     if (eg_json_bool(&flag, value) != APR_SUCCESS) {
@@ -154,11 +163,10 @@ static const char *parse_flag(eg_call *call, const char *name)
 
 static apr_int64_t parse_id(eg_call *call, const char *name)
 {
-    json_t *value = eg_call_arg(call, name);
+    json_t *value = optional(call, name);
     apr_int64_t id = 0;
 
-    if (value != NULL && !(json_is_string(value) && json_string_length(value) == 0)
-        && eg_json_int(&id, value, 1, EG_ID_MAX) != APR_SUCCESS) {
+    if (value != NULL && eg_json_int(&id, value, 1, EG_ID_MAX) != APR_SUCCESS) {
         eg_errors_add(&call->errors, EG_E_CONTEXT, "Invalid %s: it must be a whole number from 1 to 2^53-1", name);
     }
     return id;
@@ -166,11 +174,11 @@ static apr_int64_t parse_id(eg_call *call, const char *name)
 
 static void parse_send_at(eg_mail *mail, eg_call *call)
 {
-    json_t *value = eg_call_arg(call, "SendAt");
+    json_t *value = optional(call, "SendAt");
     apr_int64_t seconds;
     apr_time_t at;
 
-    if (value == NULL || (json_is_string(value) && json_string_length(value) == 0)) {
+    if (value == NULL) {
         return;
     }
     if (json_is_integer(value)

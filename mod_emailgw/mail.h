@@ -48,7 +48,7 @@ void eg_mail_parse_attachments(eg_mail *mail, eg_call *call);
 
 /**
  * A parameter that is an object or array; of a form it may also come as JSON
- * text. Other values are returned as they are, NULL when absent.
+ * text. Other values are returned as they are, NULL when absent or empty text.
  */
 json_t *eg_mail_structure(const eg_call *call, const char *name);
 

@@ -7,26 +7,35 @@
 #include "base64.h"
 #include "json.h"
 #include "mail.h"
+#include "token.h"
 #include "utf8.h"
 
-#define CONTENT_ID_MAX 200 /* bytes */
-#define TYPE_MAX 127       /* bytes of a type or subtype (RFC 6838 section 4.2) */
-
-/* An attachment's text member; NULL when absent, "" for what is no string. */
+/* An attachment's text member; NULL when absent, and for what is no string. */
 static const char *member(const json_t *attachment, const char *name)
 {
-    json_t *value = eg_json_get(attachment, name);
+    return json_string_value(eg_json_get(attachment, name));
+}
 
-    if (value == NULL || json_is_null(value)) {
-        return NULL;
+/* The member that is there and is no string, or NULL. */
+static const char *no_string(const json_t *attachment)
+{
+    static const char *const names[] = { "filename", "content", "type", "disposition", "contentid" };
+
+    for (apr_size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        json_t *value = eg_json_get(attachment, names[i]);
+
+        if (value != NULL && !json_is_null(value) && !json_is_string(value)) {
+            return names[i];
+        }
     }
-    return json_is_string(value) ? json_string_value(value) : "";
+    return NULL;
 }
 
 /*
  * What remains of a name behind its folders, without controls, line
  * separators and marks that turn the reading direction, cut to what a file
- * system takes.
+ * system takes. "=?" loses its second half: many readers decode words of
+ * RFC 2047 also in a file name, where line ends could come out of them.
  */
 static const char *clean_filename(const char *name, apr_pool_t *pool)
 {
@@ -44,58 +53,13 @@ static const char *clean_filename(const char *name, apr_pool_t *pool)
         if (step == 0 || size + step > EG_FILENAME_MAX) {
             break;
         }
-        if (!eg_utf8_is_control(code)) {
+        if (!eg_utf8_is_control(code) && !(code == '?' && size > 0 && clean[size - 1] == '=')) {
             memcpy(clean + size, name + at, step);
             size += step;
         }
     }
     clean[size] = '\0';
     return size == 0 || strcmp(clean, ".") == 0 || strcmp(clean, "..") == 0 ? "attachment" : clean;
-}
-
-/* RFC 2045 section 5.1. @return behind the token */
-static const char *skip_token(const char *text)
-{
-    while (*text > ' ' && *text < 0x7f && strchr("()<>@,;:\\\"/[]?=", *text) == NULL) {
-        text++;
-    }
-    return text;
-}
-
-/* type "/" subtype [";" charset "=" token], lower case; NULL for anything else. */
-static const char *clean_type(const char *text, apr_pool_t *pool)
-{
-    const char *slash = skip_token(text), *end, *token;
-
-    if (slash == text || slash - text > TYPE_MAX || *slash != '/') {
-        return NULL;
-    }
-    end = skip_token(slash + 1);
-    if (end == slash + 1 || end - slash > TYPE_MAX) {
-        return NULL;
-    }
-    if (*end != '\0') {
-        const char *parameter = end + strspn(end, "; \t");
-
-        token = parameter + strlen("charset=");
-        if (*end != ';' || apr_cstr_casecmpn(parameter, "charset=", strlen("charset=")) != 0
-            || skip_token(token) == token || *skip_token(token) != '\0') {
-            return NULL;
-        }
-    }
-    return apr_pstrdup(pool, text);
-}
-
-static int is_content_id(const char *id)
-{
-    apr_size_t length = strlen(id);
-
-    for (apr_size_t i = 0; i < length; i++) {
-        if (id[i] <= ' ' || id[i] >= 0x7f || strchr("<>()\"\\,;:", id[i]) != NULL) {
-            return 0;
-        }
-    }
-    return length > 0 && length <= CONTENT_ID_MAX;
 }
 
 /* Without the angle brackets that some clients put round it. */
@@ -124,7 +88,11 @@ static const char *parse_attachment(eg_mail_attachment *attachment, const eg_mai
 {
     const char *type = member(value, "type"), *disposition = member(value, "disposition");
     const char *id = member(value, "contentid"), *content = member(value, "content");
+    eg_media_type media;
 
+    if (no_string(value) != NULL) {
+        return apr_psprintf(pool, "'%s' must be a string", no_string(value));
+    }
     if (content == NULL) {
         return "'content' is missing";
     }
@@ -134,12 +102,12 @@ static const char *parse_attachment(eg_mail_attachment *attachment, const eg_mai
     if (eg_base64_decode(&attachment->content, content, strlen(content), pool) != APR_SUCCESS) {
         return "'content' is not valid base64";
     }
-    attachment->type = clean_type(type != NULL && *type ? type : "application/octet-stream", pool);
-    if (attachment->type == NULL) {
+    if (eg_media_type_parse(&media, type != NULL && *type ? type : "application/octet-stream", pool) != APR_SUCCESS) {
         return "'type' must be a media type such as application/pdf, with no parameter but charset";
     }
+    attachment->type = eg_media_type_format(&media, pool);
     attachment->content_id = id != NULL && *id ? bare_content_id(id, pool) : NULL;
-    if (attachment->content_id != NULL && !is_content_id(attachment->content_id)) {
+    if (attachment->content_id != NULL && !eg_content_id_valid(attachment->content_id)) {
         return "'contentid' must be printable ASCII without space, quotes, commas and brackets";
     }
     if (attachment->content_id != NULL && content_id_known(mail, attachment->content_id)) {

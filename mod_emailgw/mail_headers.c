@@ -5,9 +5,8 @@
 
 #include "json.h"
 #include "mail.h"
+#include "token.h"
 #include "utf8.h"
-
-#define FIELD_NAME_MAX 76 /* bytes: room for a value on the first line */
 
 /* A trailing * stands for any rest. List-Unsubscribe depends on the domain: accept() decides. */
 static const char *const owned[] = { "From",         "To",           "Cc",       "Bcc",      "Reply-To",
@@ -28,27 +27,14 @@ static int is_owned(const char *name)
     return 0;
 }
 
-/* RFC 5322 section 2.2: printable ASCII but the colon. */
-static int is_field_name(const char *name)
-{
-    apr_size_t length = strlen(name);
-
-    for (apr_size_t i = 0; i < length; i++) {
-        if (name[i] <= ' ' || name[i] >= 0x7f || name[i] == ':') {
-            return 0;
-        }
-    }
-    return length > 0 && length <= FIELD_NAME_MAX;
-}
-
 static void add_header(eg_mail *mail, eg_call *call, const char *name, const json_t *value)
 {
     const char *shown = eg_utf8_excerpt(name, strlen(name), call->pool);
 
-    if (!is_field_name(name)) {
+    if (!eg_field_name_valid(name)) {
         eg_errors_add(&call->errors, EG_E_HEADER,
                       "Invalid header name '%s' in Headers: 1 to %d printable ASCII characters without space or colon",
-                      shown, FIELD_NAME_MAX);
+                      shown, EG_FIELD_NAME_MAX);
     }
     else if (is_owned(name)) {
         eg_errors_add(&call->errors, EG_E_HEADER, "Header '%s' cannot be set in Headers: the gateway writes it",

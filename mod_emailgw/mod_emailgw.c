@@ -103,6 +103,7 @@ static int run_command(request_rec *r, const eg_command *command)
     apr_status_t rv = APR_SUCCESS;
     int status;
 
+    egm_response_watch_filters(r);
     if (!egm_request_read(&call, &status, r, call.limits)) {
         return status;
     }
@@ -143,6 +144,7 @@ static void register_hooks(apr_pool_t *pool)
     static const char *const before_proxy[] = { "mod_proxy.c", NULL };
 
     (void)pool;
+    egm_response_register();
     ap_hook_post_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(remember_uri, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(claim, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -15,6 +15,7 @@
 #include "utf8.h"
 
 #define BODY_START 8192 /* bytes that a body of unknown length begins with */
+#define READ_SIZE 65536 /* bytes asked for at a time */
 
 typedef struct {
     char *data;
@@ -75,10 +76,7 @@ static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_
     return APR_SUCCESS;
 }
 
-/*
- * The whole body. Both caps are checked before httpd's own filter sees too much:
- * it would answer in HTML, and only its status could be returned then.
- */
+/* The whole body. What httpd's filter refuses (its own cap, bad chunks) it answers itself: see response.c. */
 static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
 {
     const char *length_text = apr_table_get(r->headers_in, "Content-Length");
@@ -104,7 +102,7 @@ static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
     body->data = apr_palloc(r->pool, body->size);
     brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     while (!end) {
-        apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, 65536);
+        apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, READ_SIZE);
 
         if (rv == APR_SUCCESS) {
             rv = append(body, brigade, max, &end, r->pool);
@@ -115,7 +113,8 @@ static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
             return 0;
         }
         if (rv == AP_FILTER_ERROR) {
-            *status = AP_FILTER_ERROR; /* a filter has answered */
+            r->connection->keepalive = AP_CONN_CLOSE;
+            *status = egm_response_failed_in_filter(r);
             return 0;
         }
         if (rv != APR_SUCCESS) {
@@ -154,13 +153,18 @@ static int is_type(const char *content_type, const char *wanted)
 static apr_status_t parse_body(eg_call *call, const char **problem, request_rec *r, const buffer *body)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
+    const char *coding = apr_table_get(r->headers_in, "Content-Encoding"); /* gone where a filter has decoded it */
     json_t *object = call->args;
     char first = first_byte(body);
     apr_status_t rv;
 
     type = type != NULL ? type : "";
-    if (first == '\0' && body->length == 0) {
-        return APR_SUCCESS;
+    if (body->length == 0 && (r->method_number == M_GET || !is_type(type, "application/json"))) {
+        return APR_SUCCESS; /* many clients label also the body that a GET has not */
+    }
+    if (coding != NULL && *coding != '\0' && apr_cstr_casecmp(coding, "identity") != 0) {
+        *problem = "A body with a Content-Encoding is not read: send it as it is";
+        return APR_EINVAL;
     }
     if (is_type(type, "multipart/form-data")) {
         call->from_form = 1;
@@ -231,6 +235,10 @@ int egm_request_read(eg_call *call, int *status, request_rec *r, const eg_limits
     }
     call->args = eg_json_own(json_object(), r->pool);
     rv = parse_body(call, &problem, r, &body);
+    if (rv == APR_SUCCESS && json_object_size(call->args) > EG_PARAMETERS_MAX) {
+        problem = apr_psprintf(r->pool, "There are more than %d parameters", EG_PARAMETERS_MAX);
+        rv = APR_EINVAL;
+    }
     if (rv == APR_SUCCESS && (twice = eg_json_twice(call->args)) != NULL) {
         problem = apr_psprintf(r->pool, "The parameter '%s' is given twice",
                                eg_utf8_excerpt(twice, strlen(twice), r->pool));

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 #include <http_protocol.h>
+#include <util_filter.h>
 
 #include "config.h"
 #include "json.h"
@@ -63,6 +64,9 @@ int egm_response_send(request_rec *r, eg_call *call)
     if (egm_config_of_request(r)->compat_status != 1) {
         status = status_of(eg_errors_first(&call->errors));
     }
+    if (call->retry_after > 0) {
+        apr_table_setn(r->headers_out, "Retry-After", apr_itoa(r->pool, call->retry_after));
+    }
     if (status == HTTP_UNAUTHORIZED) {
         apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer");
     }
@@ -79,6 +83,58 @@ int egm_response_fail(request_rec *r, int status, const char *format, ...)
     eg_errors_add(&errors, status, "%s", apr_pvsprintf(r->pool, format, args));
     va_end(args);
     return send_json(r, status, eg_errors_json(&errors));
+}
+
+/* ---- errors that httpd finds ---------------------------------------------------------------------- */
+
+#define WATCH "EMAILGW_ERRORS"
+
+static const char *words_for(int status)
+{
+    return status == HTTP_REQUEST_ENTITY_TOO_LARGE ? "The request is too large for this server"
+                                                   : "The request's body could not be read";
+}
+
+/*
+ * httpd's input filter reports an error by sending an error bucket down the
+ * output filters, where the header filter makes an HTML page of it. This one
+ * stands before that, answers in JSON, and is gone then.
+ */
+static apr_status_t watch(ap_filter_t *f, apr_bucket_brigade *brigade)
+{
+    for (apr_bucket *b = APR_BRIGADE_FIRST(brigade); b != APR_BRIGADE_SENTINEL(brigade); b = APR_BUCKET_NEXT(b)) {
+        if (AP_BUCKET_IS_ERROR(b)) {
+            int status = ((ap_bucket_error *)b->data)->status;
+            request_rec *r = f->r;
+
+            ap_remove_output_filter(f);
+            apr_brigade_cleanup(brigade);
+            r->eos_sent = 0; /* the end that came with the error is not ours */
+            egm_response_fail(r, status, "%s", words_for(status));
+            return AP_FILTER_ERROR;
+        }
+    }
+    return ap_pass_brigade(f->next, brigade);
+}
+
+void egm_response_watch_filters(request_rec *r)
+{
+    ap_add_output_filter(WATCH, NULL, r, r->connection);
+}
+
+int egm_response_failed_in_filter(request_rec *r)
+{
+    for (ap_filter_t *f = r->output_filters; f != NULL; f = f->next) {
+        if (f->frec->filter_func.out_func == watch) {
+            return AP_FILTER_ERROR; /* it was not asked: httpd has answered */
+        }
+    }
+    return OK;
+}
+
+void egm_response_register(void)
+{
+    ap_register_output_filter(WATCH, watch, NULL, AP_FTYPE_CONTENT_SET);
 }
 
 int egm_response_broken(request_rec *r, apr_status_t rv)

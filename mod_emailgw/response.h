@@ -15,6 +15,18 @@ int egm_response_send(request_rec *r, eg_call *call);
 /** Answer what never reached a handler. @param status  400, 405, 413, 500 ... */
 int egm_response_fail(request_rec *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/**
+ * Have errors that httpd's filters find while the body is read answered in
+ * JSON: a body over LimitRequestBody, bad chunks. Called before reading.
+ */
+void egm_response_watch_filters(request_rec *r);
+
+/** What the handler returns after reading the body gave AP_FILTER_ERROR. */
+int egm_response_failed_in_filter(request_rec *r);
+
+/** Register the filter: once, with the hooks. */
+void egm_response_register(void);
+
 /** Answer a failure of ours: 503 when the database is away, else 500. @param rv see eg_command.run */
 int egm_response_broken(request_rec *r, apr_status_t rv);
 

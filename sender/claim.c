@@ -29,6 +29,26 @@ static void fill(egs_job *job, const eg_rows *rows, int row)
     job->size = (int)eg_rows_int(rows, row, "size_bytes");
 }
 
+/* How late an account's turn comes in a round that begins behind cursor. */
+static apr_int64_t turn_of(apr_int64_t account_id, apr_int64_t cursor)
+{
+    return account_id > cursor ? account_id : account_id + EG_ID_MAX;
+}
+
+/* Rows come in no order: whose turn was the last of them? */
+static apr_int64_t last_served(const egs_job *jobs, int count, apr_int64_t cursor)
+{
+    apr_int64_t last = 0, account_id = cursor;
+
+    for (int i = 0; i < count; i++) {
+        if (turn_of(jobs[i].account_id, cursor) > last) {
+            account_id = jobs[i].account_id;
+            last = turn_of(account_id, cursor);
+        }
+    }
+    return account_id;
+}
+
 apr_status_t egs_claim(egs_job **jobs, int *count, apr_int64_t *cursor, eg_db *db, const egs_options *options)
 {
     eg_rows *rows;
@@ -44,8 +64,8 @@ apr_status_t egs_claim(egs_job **jobs, int *count, apr_int64_t *cursor, eg_db *d
     *jobs = apr_pcalloc(db->pool, ((apr_size_t)*count + 1) * sizeof **jobs);
     for (int i = 0; i < *count; i++) {
         fill(&(*jobs)[i], rows, i);
-        *cursor = (*jobs)[i].account_id;
     }
+    *cursor = last_served(*jobs, *count, *cursor);
     qsort(*jobs, (size_t)*count, sizeof **jobs, by_message);
     return APR_SUCCESS;
 }

@@ -64,6 +64,9 @@ int egs_ctl_call(eg_rows **rows, egs_ctl *ctl, eg_db_repeat repeat, const char *
 /** The same for functions that answer one row with a status: anything but 'ok' is told as a refusal. */
 int egs_ctl_act(eg_rows **rows, egs_ctl *ctl, const char *function, const eg_dbarg *args, apr_size_t count);
 
+/** That row's status, for those who have looked at the row before. @return as egs_ctl_act */
+int egs_ctl_judge(egs_ctl *ctl, const eg_rows *rows);
+
 /** The account of the user named by --user; 0 where --user is absent. @return as egs_ctl_call */
 int egs_ctl_account(apr_int64_t *account_id, egs_ctl *ctl);
 

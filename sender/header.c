@@ -29,18 +29,6 @@ static int is_atext(unsigned char c)
     return apr_isalnum(c) || (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
-int egs_header_name_valid(const char *name)
-{
-    const char *c;
-
-    for (c = name; *c; c++) {
-        if (*c <= ' ' || *c >= 0x7f || *c == ':') {
-            return 0;
-        }
-    }
-    return c > name && c - name <= EGS_HEADER_NAME_MAX;
-}
-
 /*
  * May it stand as it is? Printable ASCII whose words are parted by one space
  * each, so that folding at them loses nothing; nothing that a reader would

@@ -7,16 +7,11 @@
 
 #include "text.h"
 
-#define EGS_HEADER_NAME_MAX 900 /* bytes; leaves room for a value in a line of 998 */
-
 typedef struct {
     const char
         *email;       /* local@domain, checked when it was accepted; a local part in UTF-8 stays (RFC 6532) */
     const char *name; /* UTF-8; NULL or empty for none */
 } egs_address;
-
-/** Printable ASCII without a colon, 1 to EGS_HEADER_NAME_MAX bytes (RFC 5322 section 2.2). */
-int egs_header_name_valid(const char *name);
 
 /**
  * Append "name: value" with CRLF at the end. Printable ASCII stays readable
@@ -24,7 +19,7 @@ int egs_header_name_valid(const char *name);
  * as encoded words of at most 75 columns in lines of at most 76. A name of
  * more than 50 bytes may make the first line longer than that, for the value
  * has to begin in it: some parsers count a fold before it as part of the value.
- * @param name  one that egs_header_name_valid takes
+ * @param name  one that eg_field_name_valid takes
  * @param value  UTF-8; CR and LF come out encoded, never as they are
  */
 void egs_header_text(egs_text *field, const char *name, const char *value);

@@ -13,7 +13,7 @@
 
 typedef struct {
     const char *filename;     /* UTF-8, cleaned when it was accepted */
-    const char *content_type; /* type/subtype, checked when it was accepted */
+    const char *content_type; /* type/subtype, perhaps with a charset */
     const char *disposition;  /* "attachment" or "inline" */
     const char *content_id;   /* without angle brackets, or NULL */
     eg_bytes content;         /* decoded */

@@ -1,7 +1,6 @@
 /*
  * A stored message as RFC 5322 / MIME bytes (GMime).
  */
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <gmime/gmime.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "header.h"
 #include "json.h"
 #include "mime.h"
+#include "token.h"
 #include "transfer.h"
 
 static apr_status_t unref(void *object)
@@ -71,7 +71,7 @@ static void put_custom(egs_text *text, const json_t *headers)
         const char *name = json_string_value(json_array_get(pair, 0));
         const char *value = json_string_value(json_array_get(pair, 1));
 
-        if (name && value && egs_header_name_valid(name)) {
+        if (name && value && eg_field_name_valid(name)) {
             egs_header_text(text, name, value);
         }
     }
@@ -120,45 +120,30 @@ static GMimeObject *text_part(const char *subtype, const char *text, apr_pool_t 
     return GMIME_OBJECT(part);
 }
 
-static int is_token(const char *text, apr_size_t length)
-{
-    for (apr_size_t i = 0; i < length; i++) {
-        if (!apr_isalnum(text[i]) && (!text[i] || !strchr("!#$%&'*+-.^_`{|}~", text[i]))) {
-            return 0;
-        }
-    }
-    return length > 0;
-}
-
 /*
  * The type to declare. Multipart and message types become octets: a part of
  * such a type would be parsed by readers and may not be base64 (RFC 2046
  * section 5), so it could not arrive as it was given.
  */
-static GMimePart *typed_part(const char *type, apr_pool_t *pool)
+static GMimePart *typed_part(const char *content_type, apr_pool_t *pool)
 {
-    const char *slash = type ? strchr(type, '/') : NULL;
-    apr_size_t length = slash ? (apr_size_t)(slash - type) : 0;
+    eg_media_type media;
+    GMimePart *part;
 
-    if (!slash || !is_token(type, length) || !is_token(slash + 1, strlen(slash + 1)) ||
-        !strncasecmp(type, "multipart/", 10) || !strncasecmp(type, "message/", 8)) {
+    if (!content_type || eg_media_type_parse(&media, content_type, pool) != APR_SUCCESS ||
+        !strcmp(media.type, "multipart") || !strcmp(media.type, "message")) {
         return own(g_mime_part_new_with_type("application", "octet-stream"), pool);
     }
-    return own(g_mime_part_new_with_type(apr_pstrmemdup(pool, type, length), slash + 1), pool);
+    part = own(g_mime_part_new_with_type(media.type, media.subtype), pool);
+    if (media.charset) {
+        g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "charset", media.charset);
+    }
+    return part;
 }
 
-/* A content id that can stand between angle brackets (RFC 2392 section 2, leniently). */
-static int is_content_id(const char *id)
+static int has_content_id(const egs_attachment *attachment)
 {
-    if (!id || !*id || strlen(id) > 255) {
-        return 0;
-    }
-    for (; *id; id++) {
-        if (*id <= ' ' || *id >= 0x7f || strchr("<>()\",;\\", *id)) {
-            return 0;
-        }
-    }
-    return 1;
+    return attachment->content_id && eg_content_id_valid(attachment->content_id);
 }
 
 static GMimeObject *attachment_part(const egs_attachment *attachment, apr_pool_t *pool)
@@ -171,7 +156,7 @@ static GMimeObject *attachment_part(const egs_attachment *attachment, apr_pool_t
     if (attachment->filename && *attachment->filename) {
         g_mime_part_set_filename(part, attachment->filename);
     }
-    if (is_content_id(attachment->content_id)) {
+    if (has_content_id(attachment)) {
         g_mime_object_set_content_id(GMIME_OBJECT(part), attachment->content_id);
     }
     set_content(part, attachment->content, GMIME_CONTENT_ENCODING_BASE64, pool);
@@ -195,7 +180,7 @@ static GMimeMultipart *multipart(const char *subtype, const char *message_id, ap
 static int belongs_to_html(const egs_content *content, const egs_attachment *attachment)
 {
     return content->html && attachment->disposition && !strcasecmp(attachment->disposition, "inline") &&
-           is_content_id(attachment->content_id);
+           has_content_id(attachment);
 }
 
 /* The attachments that belong to the html, or the others, behind body; body itself when there are none. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_cstr.h>
 #include <apr_hash.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -171,38 +172,40 @@ static apr_status_t accept_mail(eg_rows **rows, eg_call *call, const eg_mail *ma
     return rv;
 }
 
-/* What accept() refused with, in words. */
-static void refuse(eg_call *call, const eg_mail *mail, int status, const char *detail)
+/* Does the mail bring List-Unsubscribe headers of its own? */
+static int brings_unsubscribe(const eg_mail *mail)
 {
-    switch (status) {
-    case EG_E_FROM:
+    json_t *header;
+    size_t i;
+
+    json_array_foreach(mail->headers, i, header) {
+        if (apr_cstr_casecmpn(json_string_value(json_array_get(header, 0)), "List-Unsubscribe", 16) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What only the key's domain can tell of a mail's faults. */
+static void check_against_domain(eg_call *call, const eg_mail *mail, const eg_rows *rows)
+{
+    const char *domain = eg_rows_text(rows, 0, "domain_name");
+
+    if (mail->from.box.domain != NULL && !eg_hostname_within(mail->from.box.domain, domain)) {
         eg_errors_add(&call->errors, EG_E_FROM,
                       "From parameter is invalid: '%s' is not an address of this key's domain %s",
-                      mail->from.box.address, detail);
-        break;
-    case EG_E_SUPPRESSED:
-        eg_errors_add(&call->errors, EG_E_SUPPRESSED,
-                      "Email address is in the suppression list. Email delivery is blocked: %s", detail);
-        break;
-    case EG_E_LIMIT:
-        eg_errors_add(&call->errors, EG_E_LIMIT, "Email sending limit reached: %s", detail);
-        break;
-    case EG_E_HEADER:
+                      mail->from.box.address, domain);
+    }
+    if (eg_rows_bool(rows, 0, "unsubscribe_link") && brings_unsubscribe(mail)) {
         eg_errors_add(&call->errors, EG_E_HEADER,
                       "List-Unsubscribe headers cannot be set in Headers while the domain's UnsubscribeLink is on: "
                       "the gateway writes them");
-        break;
-    case 409:
-        eg_errors_add(&call->errors, 409, "This Idempotency-Key was used for a different request");
-        break;
-    default:
-        eg_call_refuse_key(call, status);
     }
 }
 
 /*
- * The mail has faults of its own. A key that does not authenticate comes before
- * all of them, and a From outside its domain is one more.
+ * The mail has faults. A key that does not authenticate comes before all of
+ * them; else those that only the key's domain can tell are added.
  */
 static apr_status_t report_all(eg_call *call, const eg_mail *mail)
 {
@@ -219,13 +222,48 @@ static apr_status_t report_all(eg_call *call, const eg_mail *mail)
     status = (int)eg_rows_int(rows, 0, "status");
     if (status != 0) {
         eg_call_refuse_key(call, status);
-        return APR_SUCCESS;
     }
-    if (mail->from.box.domain != NULL
-        && !eg_hostname_within(mail->from.box.domain, eg_rows_text(rows, 0, "domain_name"))) {
-        refuse(call, mail, EG_E_FROM, eg_rows_text(rows, 0, "domain_name"));
+    else {
+        check_against_domain(call, mail, rows);
     }
     return APR_SUCCESS;
+}
+
+/* What accept() refused with, in words. */
+static apr_status_t refuse(eg_call *call, const eg_mail *mail, int status, const eg_rows *rows)
+{
+    const char *detail = eg_rows_text(rows, 0, "detail");
+
+    switch (status) {
+    case EG_E_FROM:
+    case EG_E_HEADER:
+        return report_all(call, mail);
+    case EG_E_SUPPRESSED:
+        eg_errors_add(&call->errors, EG_E_SUPPRESSED,
+                      "Email address is in the suppression list. Email delivery is blocked: %s", detail);
+        break;
+    case EG_E_LIMIT:
+        call->retry_after = (int)eg_rows_int(rows, 0, "retry_seconds");
+        eg_errors_add(&call->errors, EG_E_LIMIT, "Email sending limit reached: %s", detail);
+        break;
+    case 409:
+        eg_errors_add(&call->errors, 409, "This Idempotency-Key was used for a different request");
+        break;
+    default:
+        eg_call_refuse_key(call, status);
+    }
+    return APR_SUCCESS;
+}
+
+/* No template and no list exists. */
+static void refuse_ids(eg_call *call, const eg_mail *mail)
+{
+    if (mail->template_given) {
+        eg_errors_add(&call->errors, EG_E_TEMPLATE, "Invalid TemplateID: there is none with this id");
+    }
+    if (mail->list_given) {
+        eg_errors_add(&call->errors, EG_E_LIST, "Invalid TargetListID: there is none with this id");
+    }
 }
 
 apr_status_t eg_v1_send_email(eg_call *call)
@@ -242,8 +280,7 @@ apr_status_t eg_v1_send_email(eg_call *call)
         return report_all(call, &mail);
     }
     if (mail.template_given || mail.list_given) {
-        eg_errors_add(&call->errors, mail.template_given ? EG_E_TEMPLATE : EG_E_LIST,
-                      "Invalid %s: there is none with this id", mail.template_given ? "TemplateID" : "TargetListID");
+        refuse_ids(call, &mail);
         return report_all(call, &mail);
     }
     rv = eg_uuid_new(message_id, call->now);
@@ -255,8 +292,7 @@ apr_status_t eg_v1_send_email(eg_call *call)
     }
     status = (int)eg_rows_int(rows, 0, "status");
     if (status != 0) {
-        refuse(call, &mail, status, eg_rows_text(rows, 0, "detail"));
-        return APR_SUCCESS;
+        return refuse(call, &mail, status, rows);
     }
     call->replayed = eg_rows_bool(rows, 0, "replayed");
     eg_call_reply(call, json_pack("{s:s}", "MessageID", eg_rows_text(rows, 0, "message_id")));

@@ -231,7 +231,8 @@ static PGresult *try_call(failure *failed, PGconn *conn, const statement *s, apr
         return result;
     }
     message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    failed->message = apr_pstrdup(pool, message != NULL ? message : PQerrorMessage(conn));
+    message = message != NULL ? message : PQerrorMessage(conn);
+    failed->message = apr_pstrmemdup(pool, message, strcspn(message, "\n"));
     failed->rv = judge(PQresultErrorField(result, PG_DIAG_SQLSTATE), &failed->again);
     PQclear(result);
     return NULL;
@@ -252,6 +253,7 @@ apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const ch
                         apr_size_t count)
 {
     failure failed = { EG_DB_UNREACHABLE, 1, NULL };
+    int unknown = 0; /* did any try end so? Then no later refusal can say that nothing was done */
     statement s;
 
     prepare(&s, function, args, count, db->pool);
@@ -260,7 +262,7 @@ apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const ch
         PGresult *result;
 
         if (conn == NULL) {
-            break; /* after a first try whose end is unknown, it still is */
+            break;
         }
         result = try_call(&failed, conn, &s, db->pool);
         db->give(db, conn, settle(conn));
@@ -271,13 +273,14 @@ apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const ch
             return APR_SUCCESS;
         }
         if (failed.rv == EG_DB_UNKNOWN) {
+            unknown = 1;
             failed.again = repeat == EG_DB_REPEATABLE;
         }
     }
     if (failed.message != NULL) {
         log_failure(db, function, &failed);
     }
-    return failed.rv;
+    return unknown ? EG_DB_UNKNOWN : failed.rv;
 }
 
 int eg_rows_count(const eg_rows *rows)

@@ -29,7 +29,7 @@ struct eg_db {
 
 /* What a call can answer beside APR_SUCCESS; each is logged once, but for a host that gave no connection. */
 #define EG_DB_UNREACHABLE (APR_OS_START_USERERR + 1) /* no connection, read-only or lost: try later */
-#define EG_DB_UNKNOWN (APR_OS_START_USERERR + 2)     /* lost after sending: it may have been committed */
+#define EG_DB_UNKNOWN (APR_OS_START_USERERR + 2)     /* lost after sending, if only once: it may be committed */
 #define EG_DB_MISSING (APR_OS_START_USERERR + 3)     /* schema or function missing: emailgwctl migrate */
 #define EG_DB_REFUSED (APR_OS_START_USERERR + 4)     /* any other SQL error: a bug or a bad value */
 #define EG_DB_NO_PARTITION (APR_OS_START_USERERR + 5) /* no partition holds this row */

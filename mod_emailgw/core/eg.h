@@ -20,6 +20,8 @@
 #define EG_BODY_MAX_DEFAULT (36 * 1024 * 1024) /* bytes; base64 of 25 MB fits */
 #define EG_BODY_MAX_LIMIT (64 * 1024 * 1024)   /* bytes; largest settable */
 #define EG_JSON_DEPTH_MAX 32                   /* levels of nesting */
+#define EG_JSON_VALUES_MAX 50000               /* values in one text: each costs about 80 bytes of memory */
+#define EG_PARAMETERS_MAX 200                  /* parameters of one request, at the top level */
 #define EG_FORM_FIELDS_MAX 10000               /* fields of one form body */
 
 /* One mail. Lengths are in bytes of UTF-8 where not said otherwise. */
@@ -28,6 +30,8 @@
 #define EG_NAME_MAX 320          /* a display name */
 #define EG_HEADERS_MAX 16384     /* all custom header names and values together */
 #define EG_HEADER_COUNT_MAX 100
+#define EG_FIELD_NAME_MAX 76     /* of a custom header: leaves room for a value in its first line */
+#define EG_CONTENT_ID_MAX 200
 #define EG_TAG_MAX 128
 #define EG_TAG_COUNT_MAX 20
 #define EG_ATTACHMENT_COUNT_MAX 100

@@ -21,10 +21,16 @@ static apr_size_t skip_string(const char *text, apr_size_t length, apr_size_t at
     return at < length ? at + 1 : length;
 }
 
-/* Offset of the bracket that opens one level too many, or length. */
-static apr_size_t find_too_deep(const char *text, apr_size_t length)
+/** What is too much about a text, before anything is allocated for it. */
+typedef struct {
+    apr_size_t deep; /* offset of the bracket that opens one level too many, or length */
+    apr_size_t many; /* offset of the separator that begins one value too many, or length */
+} excess;
+
+static excess find_excess(const char *text, apr_size_t length)
 {
-    apr_size_t at = 0;
+    excess found = { length, length };
+    apr_size_t at = 0, values = 1;
     int depth = 0;
 
     while (at < length) {
@@ -35,14 +41,19 @@ static apr_size_t find_too_deep(const char *text, apr_size_t length)
             continue;
         }
         if ((c == '[' || c == '{') && ++depth > EG_JSON_DEPTH_MAX) {
-            return at;
+            found.deep = at;
+            break;
         }
         if ((c == ']' || c == '}') && depth > 0) {
             depth--;
         }
+        if (strchr("[{,:", c) != NULL && c != '\0' && ++values > EG_JSON_VALUES_MAX) {
+            found.many = at;
+            break;
+        }
         at++;
     }
-    return length;
+    return found;
 }
 
 /* "line 2, column 5" of an offset; a column is a character, as editors count them. */
@@ -174,7 +185,7 @@ static const char *widen_integers(apr_size_t *wide_length, const char *text, apr
 apr_status_t eg_json_parse(json_t **value, const char **problem, const char *text, apr_size_t length,
                            apr_pool_t *pool)
 {
-    apr_size_t deep = find_too_deep(text, length);
+    excess found = find_excess(text, length);
     const char *nul = length > 0 ? memchr(text, '\0', length) : NULL;
     json_error_t error;
     json_t *loaded;
@@ -188,9 +199,14 @@ apr_status_t eg_json_parse(json_t **value, const char **problem, const char *tex
                                 place(text, (apr_size_t)(nul - text), pool));
         return APR_EINVAL;
     }
-    if (deep < length) {
-        *problem = apr_psprintf(pool, "The JSON text is nested more than %d levels deep (%s)",
-                                EG_JSON_DEPTH_MAX, place(text, deep, pool));
+    if (found.deep < length) {
+        *problem = apr_psprintf(pool, "The JSON text is nested more than %d levels deep (%s)", EG_JSON_DEPTH_MAX,
+                                place(text, found.deep, pool));
+        return APR_EINVAL;
+    }
+    if (found.many < length) {
+        *problem = apr_psprintf(pool, "The JSON text has more than %d values (%s)", EG_JSON_VALUES_MAX,
+                                place(text, found.many, pool));
         return APR_EINVAL;
     }
     loaded = json_loadb(text, length, LOAD_FLAGS, &error);

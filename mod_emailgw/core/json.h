@@ -10,8 +10,9 @@
 
 /**
  * Parse a JSON text of any kind. Refused: invalid syntax or UTF-8, NUL in a
- * string, nesting over EG_JSON_DEPTH_MAX, a key twice in one object (RFC 8259
- * section 4 leaves that open: here it is an error).
+ * string, nesting over EG_JSON_DEPTH_MAX, more values than EG_JSON_VALUES_MAX,
+ * a key twice in one object (RFC 8259 section 4 leaves that open: here it is
+ * an error).
  * @param value  decreffed with the pool
  * @param problem  on APR_EINVAL: a sentence for the client, with line and column
  */

@@ -43,12 +43,14 @@ int egs_ctl_call(eg_rows **rows, egs_ctl *ctl, eg_db_repeat repeat, const char *
 int egs_ctl_act(eg_rows **rows, egs_ctl *ctl, const char *function, const eg_dbarg *args, apr_size_t count)
 {
     int failed = egs_ctl_call(rows, ctl, EG_DB_ONCE, function, args, count);
-    const char *status;
 
-    if (failed) {
-        return failed;
-    }
-    status = eg_rows_count(*rows) > 0 ? eg_rows_text(*rows, 0, "status") : "nothing was found";
+    return failed ? failed : egs_ctl_judge(ctl, *rows);
+}
+
+int egs_ctl_judge(egs_ctl *ctl, const eg_rows *rows)
+{
+    const char *status = eg_rows_count(rows) > 0 ? eg_rows_text(rows, 0, "status") : "nothing was found";
+
     if (strcmp(status, "ok") == 0) {
         return 0;
     }

@@ -114,6 +114,16 @@ static json_t *dns_records(const new_domain *made, apr_pool_t *pool)
     return records;
 }
 
+/* A limit that was reached comes with whose it is and how much. */
+static int judge_new(egs_ctl *ctl, const eg_rows *rows)
+{
+    const char *detail = eg_rows_text(rows, 0, "detail");
+
+    return detail == NULL ? egs_ctl_judge(ctl, rows)
+                          : egs_ctl_refuse(ctl, "%s: %s: %s", ctl->operand,
+                                           eg_rows_text(rows, 0, "status"), detail);
+}
+
 /* The name as given to --json readers is the stored one: A-labels. */
 static int store_new(egs_ctl *ctl, const new_domain *made, apr_int64_t account_id)
 {
@@ -121,13 +131,16 @@ static int store_new(egs_ctl *ctl, const new_domain *made, apr_int64_t account_i
     eg_rows *rows;
     int failed;
 
-    failed = egs_ctl_act(
-        &rows, ctl, "ctl_domain_add",
+    failed = egs_ctl_call(
+        &rows, ctl, EG_DB_ONCE, "ctl_domain_add",
         EG_DB_ARGS(eg_db_int(account_id), eg_db_text(made->name), eg_db_text(enable),
                    eg_db_text(made->subdomain), eg_db_text(made->tracking_url),
                    eg_db_text(made->ownership_token), eg_db_text(made->dkim.selector),
                    eg_db_text(made->dkim.record), eg_db_bytes(made->dkim_sealed.data, made->dkim_sealed.size),
                    eg_db_bytes(made->webhook_key_sealed.data, made->webhook_key_sealed.size)));
+    if (!failed) {
+        failed = judge_new(ctl, rows);
+    }
     if (!failed) {
         egs_ctl_show(ctl, json_pack("{s:I, s:s, s:s, s:s, s:o}", "domain_id",
                                     (json_int_t)eg_rows_int(rows, 0, "domain_id"), "domain", made->name,

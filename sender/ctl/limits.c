@@ -28,50 +28,55 @@ static int is_limit(const char *text)
            (length >= 1 && length <= LIMIT_DIGITS && strspn(text, "0123456789") == length);
 }
 
-/* The limits that were named; the others are kept. @return their number, or -1 after a complaint */
-static int read_limits(eg_dbarg limits[LIMITS], const char *keep[LIMITS], egs_ctl *ctl)
-{
-    int given = 0, kept = 0;
+/* What the options say about each limit, and names of those that they leave alone or give back. */
+typedef struct {
+    eg_dbarg value[LIMITS];
+    const char *keep[LIMITS], *inherit[LIMITS];
+    apr_size_t kept, inherited;
+} wishes;
 
+/* @return 0, or the exit status after a complaint */
+static int read_wishes(wishes *wish, egs_ctl *ctl)
+{
     for (size_t i = 0; i < LIMITS; i++) {
         const char *text = egs_ctl_value(ctl, names[i]);
 
-        limits[i] = eg_db_text(NULL);
+        wish->value[i] = eg_db_text(NULL);
         if (text == NULL) {
-            keep[kept++] = names[i];
-            continue;
+            wish->keep[wish->kept++] = names[i];
         }
-        if (!is_limit(text)) {
-            egs_ctl_misuse(ctl, "--%s: \"%s\" given, allowed is a number of up to %d digits, or none",
-                           names[i], text, LIMIT_DIGITS);
-            return -1;
+        else if (strcmp(text, "group") == 0 && ctl->operand != NULL) {
+            wish->inherit[wish->inherited++] = names[i];
         }
-        if (strcmp(text, "none") != 0) {
-            limits[i] = eg_db_text(text);
+        else if (!is_limit(text)) {
+            return egs_ctl_misuse(ctl, "--%s: \"%s\" given, allowed is a number of up to %d digits, %s",
+                                  names[i], text, LIMIT_DIGITS,
+                                  ctl->operand != NULL ? "none, or group" : "or none");
         }
-        given++;
+        else if (strcmp(text, "none") != 0) {
+            wish->value[i] = eg_db_text(text);
+        }
     }
-    return given;
+    return 0;
 }
 
 static int run(egs_ctl *ctl)
 {
-    const char *group = egs_ctl_value(ctl, "group"), *keep[LIMITS];
-    eg_dbarg user = eg_db_text(ctl->operand), limits[LIMITS];
+    const char *group = egs_ctl_value(ctl, "group");
+    eg_dbarg user = eg_db_text(ctl->operand);
+    wishes wish = { .kept = 0 };
     eg_rows *rows;
-    int failed = 0, given;
+    int failed;
 
     if ((ctl->operand == NULL) == (group == NULL)) {
         return egs_ctl_misuse(ctl, "either a user or a group must be named");
     }
-    given = read_limits(limits, keep, ctl);
-    if (given < 0) {
-        return 2;
-    }
-    if (given > 0) {
+    failed = read_wishes(&wish, ctl);
+    if (!failed && wish.kept < LIMITS) {
         failed = egs_ctl_act(&rows, ctl, "ctl_limits_set",
-                             EG_DB_ARGS(user, eg_db_text(group), limits[0], limits[1], limits[2], limits[3],
-                                        eg_db_texts(keep, LIMITS - (apr_size_t)given)));
+                             EG_DB_ARGS(user, eg_db_text(group), wish.value[0], wish.value[1], wish.value[2],
+                                        wish.value[3], eg_db_texts(wish.keep, wish.kept),
+                                        eg_db_texts(wish.inherit, wish.inherited)));
     }
     if (!failed) {
         failed = egs_ctl_act(&rows, ctl, "ctl_limits_get", EG_DB_ARGS(user, eg_db_text(group)));
@@ -84,7 +89,7 @@ static int run(egs_ctl *ctl)
 
 static const egs_ctl_option options[] = {
     { "group", "NAME", "limits of a group, made when missing", 0 },
-    { "hour", "N", "mails an hour; none is no limit", 0 },
+    { "hour", "N", "mails an hour; none: no limit; group: its group's again", 0 },
     { "day", "N", "mails a day", 0 },
     { "month", "N", "mails a month", 0 },
     { "domains", "N", "sender domains", 0 },

@@ -252,6 +252,14 @@ static int build_functions(int *built, egs_ctl *ctl, const state *now)
     return 0;
 }
 
+/* The first mail must find a partition before a sender has ever run. */
+static int make_partitions(egs_ctl *ctl)
+{
+    eg_rows *rows;
+
+    return egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "make_partitions", NULL, 0);
+}
+
 static int run(egs_ctl *ctl)
 {
     state now;
@@ -269,6 +277,9 @@ static int run(egs_ctl *ctl)
     }
     if (!failed) {
         failed = build_functions(&built, ctl, &now);
+    }
+    if (!failed) {
+        failed = make_partitions(ctl);
     }
     if (!failed && !done && !built) {
         egs_ctl_say(ctl, json_pack("{s:s}", "step", "none"), "nothing to do");

@@ -7,9 +7,12 @@
 --   p_mail_to, p_mail_cc, p_reply_to, p_headers  as shown to all recipients
 --   p_attachments      [{"filename", "type", "disposition", "contentid"}], contents beside it
 -- status is 0 when it is in the queue, else the code of the API reference (see
--- sender_key; 3, 14, 17), 102 for List-Unsubscribe headers of a domain whose
--- unsubscribe link is on, or 409 for an idempotency key with another body.
--- detail is what the message needs: the address for 14, the limit for 17.
+-- sender_key; 14, 17), 409 for an idempotency key with another body, or, for the
+-- caller to say in full, 3 for a From outside the domain and 102 for
+-- List-Unsubscribe headers of a domain whose unsubscribe link is on.
+-- detail is what the message needs: the address for 14, the limit for 17, which
+-- ends in retry_seconds. In the queue means on disk: a role or database that has
+-- synchronous_commit off does not change that.
 -- Refusals come before the first write, and never as an exception: other mails
 -- of the same transaction must not suffer.
 CREATE FUNCTION emailgw_api.accept(
@@ -20,7 +23,8 @@ CREATE FUNCTION emailgw_api.accept(
     p_kinds text[], p_emails text[], p_domains text[],
     p_mail_to jsonb, p_mail_cc jsonb, p_reply_to jsonb, p_headers jsonb, p_html text, p_plain text,
     p_attachments jsonb, p_attachment_contents bytea[], p_size_bytes integer,
-    OUT status integer, OUT message_id uuid, OUT replayed boolean, OUT detail text)
+    OUT status integer, OUT message_id uuid, OUT replayed boolean, OUT detail text,
+    OUT retry_seconds integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
@@ -47,7 +51,6 @@ BEGIN
                             SELECT FROM jsonb_array_elements(p_headers) AS h
                              WHERE lower(h ->> 0) LIKE 'list-unsubscribe%') THEN 102
                        ELSE 0 END;
-        detail := CASE WHEN status = 3 THEN v_key.domain_name END;
         EXIT decide WHEN status <> 0;
 
         IF p_idempotency_key IS NOT NULL THEN
@@ -82,6 +85,7 @@ BEGIN
                 status := 17;
                 detail := format('%s emails per %s, until %s UTC', v_quota.allowed, v_quota.period,
                                  to_char(v_quota.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'));
+                retry_seconds := ceil(extract(epoch FROM v_quota.ends_at - now()));
             END IF;
         END IF;
     END;
@@ -91,6 +95,7 @@ BEGIN
                     WHERE m.account_id = p_account_id AND m.message_id = p_message_id) THEN
             status := 0;
             detail := NULL;
+            retry_seconds := NULL;
         ELSIF status = 17 AND p_idempotency_key IS NOT NULL THEN
             -- The quota may have gone to the same request, which was faster.
             SELECT * INTO v_old
@@ -123,6 +128,9 @@ BEGIN
         END IF;
     END IF;
 
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
     INSERT INTO message (account_id, message_id, domain_id, api_key_id, from_email, from_name, subject, tags,
                          track_links, track_opens, send_at, list_id, subscriber_id, journey_id, action_id, size_bytes)
     VALUES (p_account_id, p_message_id, v_key.domain_id, v_key.api_key_id, p_from_email, p_from_name, p_subject,

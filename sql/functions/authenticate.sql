@@ -3,13 +3,11 @@
 -- List-Unsubscribe headers the gateway's own?
 -- One row always; see sender_key for status.
 CREATE FUNCTION emailgw_api.authenticate(p_account_id bigint, p_key_hash bytea, p_permission text,
-                                         OUT status integer, OUT domain_id bigint, OUT domain_name text,
-                                         OUT unsubscribe_link boolean)
+                                         OUT status integer, OUT domain_name text, OUT unsubscribe_link boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 BEGIN
-    SELECT k.status, k.domain_id, k.domain_name, k.unsubscribe_link
-      INTO status, domain_id, domain_name, unsubscribe_link
+    SELECT k.status, k.domain_name, k.unsubscribe_link INTO status, domain_name, unsubscribe_link
       FROM emailgw_api.sender_key(p_account_id, p_key_hash, p_permission) AS k;
     status := coalesce(status, 13);
 END

@@ -14,7 +14,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     c_accounts CONSTANT integer := 32; -- served by one claim at most
-    c_wake CONSTANT integer := 1000; -- more than is claimed: else what one account has due holds up the others
+    c_wake CONSTANT integer := 1000; -- more than are claimed: one account's heap must not hold up others
     v_accounts bigint[];
     v_account bigint;
     v_lanes integer[];

@@ -1,8 +1,9 @@
--- ctl_status: one row for an operator: versions, sizes, how late the queue is.
+-- ctl_status: one row for an operator: versions, sizes, how late the queue is,
+-- and whether a commit holds (durability).
 CREATE FUNCTION emailgw_api.ctl_status()
-RETURNS TABLE (migration integer, code_sha256 text, accounts bigint, domains bigint, queued bigint, due bigint,
-               in_flight bigint, oldest_due_seconds bigint, events_last_hour bigint, partitions_until timestamptz,
-               server_version text)
+RETURNS TABLE (migration integer, code_sha256 text, accounts bigint, domains bigint, queued bigint,
+               due bigint, in_flight bigint, oldest_due_seconds bigint, partitions_until timestamptz,
+               server_version text, durability text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
     SELECT (SELECT max(m.number) FROM migration AS m),
@@ -10,11 +11,11 @@ AS $$
            (SELECT count(*) FROM account),
            (SELECT count(*) FROM domain AS d WHERE d.deleted_at IS NULL),
            q.queued, q.due, q.in_flight, coalesce(q.oldest_due_seconds, 0),
-           (SELECT count(*) FROM event AS e WHERE e.event_id >= uuid7_floor(now() - interval '1 hour')),
            (SELECT max(uuid7_time((regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''(.*)''\)'))[1]::uuid))
               FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
              WHERE i.inhparent = 'emailgw.content'::regclass),
-           current_setting('server_version')
+           current_setting('server_version'),
+           emailgw_api.durability()
       FROM (SELECT count(*) AS queued,
                    count(*) FILTER (WHERE emailgw_api.queue_state(w) = 'ready') AS due,
                    count(*) FILTER (WHERE emailgw_api.queue_state(w) = 'sending') AS in_flight,

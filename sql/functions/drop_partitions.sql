@@ -1,10 +1,11 @@
 -- drop_partitions: retention. Drops the partitions that end before p_days ago,
 -- of contents, of messages and events or of webhook deliveries, unless a row of
--- a queue still points into them.
+-- a queue still points into them. Waits briefly for each lock: less than
+-- deadlock_timeout, so that it is this that gives way to a mail, never the mail.
 --   p_parents  the partitioned tables
 CREATE FUNCTION emailgw_api.drop_partitions(p_parents text[], p_days integer)
 RETURNS integer -- how many were dropped
-LANGUAGE plpgsql VOLATILE SET lock_timeout = '2s'
+LANGUAGE plpgsql VOLATILE SET lock_timeout = '200ms'
 AS $$
 DECLARE
     v_part record;

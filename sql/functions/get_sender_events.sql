@@ -8,7 +8,7 @@ CREATE FUNCTION emailgw_api.get_sender_events(p_account_id bigint, p_key_hash by
                                               p_since timestamptz, p_until timestamptz, p_type smallint,
                                               p_message_id uuid)
 RETURNS TABLE (status integer, total bigint, event_id uuid, type integer, at_us bigint, message_id uuid, email text,
-               detail jsonb, tags text[], list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint)
+               detail jsonb, tags jsonb, list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
@@ -28,7 +28,7 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT coalesce(v_key.status, 13), v_total, p.event_id, p.type::integer,
-           (extract(epoch FROM p.at) * 1000000)::bigint, p.message_id, p.email, p.detail, m.tags,
+           (extract(epoch FROM p.at) * 1000000)::bigint, p.message_id, p.email, p.detail, to_jsonb(m.tags),
            m.list_id, m.subscriber_id, m.journey_id, m.action_id
       FROM (SELECT) AS always
       LEFT JOIN (SELECT e.* FROM event AS e

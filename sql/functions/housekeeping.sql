@@ -29,18 +29,20 @@ BEGIN
     GET DIAGNOSTICS v_count = ROW_COUNT;
     purged := purged + v_count;
 
-    DELETE FROM usage AS u
-     WHERE u.starts_at < date_trunc('month', now(), 'UTC') - interval '1 day'
-        OR u.period = 'h' AND u.starts_at < now() - interval '2 days';
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    purged := purged + v_count;
+    IF made > 0 THEN -- once a day: it reads the whole table
+        DELETE FROM usage AS u
+         WHERE u.starts_at < date_trunc('month', now(), 'UTC') - interval '1 day'
+            OR u.period = 'h' AND u.starts_at < now() - interval '2 days';
+        GET DIAGNOSTICS v_count = ROW_COUNT;
+        purged := purged + v_count;
+    END IF;
 
     -- Last, since it locks whole tables until the commit.
     BEGIN
         dropped := emailgw_api.drop_partitions('{content,attachment}', v_days)
                  + emailgw_api.drop_partitions('{message,recipient,event}', greatest(p_event_days, v_days))
                  + emailgw_api.drop_partitions('{webhook_delivery}', c_webhook_days);
-    EXCEPTION WHEN lock_not_available THEN
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
         dropped := 0;
     END;
 END

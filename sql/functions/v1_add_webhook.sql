@@ -8,8 +8,8 @@ AS $$
 DECLARE
     v_key record;
 BEGIN
-    SELECT * INTO v_key FROM emailgw_api.authenticate(p_account_id, p_key_hash, 'webhooks');
-    status := v_key.status;
+    SELECT * INTO v_key FROM emailgw_api.sender_key(p_account_id, p_key_hash, 'webhooks');
+    status := coalesce(v_key.status, 13);
     IF status = 0 THEN
         SELECT a.status, a.webhook_id INTO status, webhook_id
           FROM emailgw_api.add_webhook(p_account_id, v_key.domain_id, p_url, p_events, p_limit) AS a;

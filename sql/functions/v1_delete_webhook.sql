@@ -7,11 +7,11 @@ AS $$
 DECLARE
     v_key record;
 BEGIN
-    SELECT * INTO v_key FROM emailgw_api.authenticate(p_account_id, p_key_hash, 'webhooks');
+    SELECT * INTO v_key FROM emailgw_api.sender_key(p_account_id, p_key_hash, 'webhooks');
     IF v_key.status = 0 AND NOT emailgw_api.delete_webhook(p_account_id, v_key.domain_id, p_webhook_id) THEN
         RETURN 4;
     END IF;
-    RETURN v_key.status;
+    RETURN coalesce(v_key.status, 13);
 END
 $$;
 GRANT EXECUTE ON FUNCTION emailgw_api.v1_delete_webhook TO emailgw_module;

@@ -115,7 +115,15 @@ subtest 'domain add, list, enable' => sub {
     is($row->{domain_status}, 'Enabled');
     like(text(qw(domain list)), qr/^username +domain id/);
 
+    $gw->ctl(qw(user limits --group), $group, qw(--domains 2));
+    refused(1, qr/third\.example: domain limit reached: the limit of group \Q$group\E is 2$/m,
+        qw(domain add third.example --user), $user);
     refused(1, qr/domain exists/, qw(domain add), $domain, '--user', $user);
+    $gw->ctl(qw(user limits), $user, qw(--domains 0));
+    refused(1, qr/third\.example: domain limit reached: the account's own limit is 0$/m,
+        qw(domain add third.example --user), $user);
+    $gw->ctl(qw(user limits), $user, qw(--domains group));
+    $gw->ctl(qw(user limits --group), $group, qw(--domains none));
     refused(1, qr/held by another account/, qw(domain add), $domain, '--user', $other, '--enable');
     refused(1, qr/unknown user "nobody"/, qw(domain add x.example --user nobody));
     refused(1, qr/co\.uk is a public suffix/, qw(domain add co.uk --user), $user);
@@ -157,9 +165,20 @@ subtest 'user limits' => sub {
     is($limits->{used_hour}, 1);
     is($gw->send_mail(as => $account)->{status}, 200);
     like(text(qw(user limits), $user), qr/^sends per month  1000\n/m);
+    $limits = $gw->ctl(qw(user limits), $user, qw(--hour group));
+    is($limits->{sends_per_hour}, 1, "the group's limit holds again");
+    is($limits->{sends_per_month}, 1000, 'other limits stay');
+    is($limits->{source}, "own month; else group $group");
+    is($gw->send_mail(as => $account)->{status}, 429, 'also for mails');
+    $limits = $gw->ctl(qw(user limits), $user, qw(--hour none --day group --month group --domains group));
+    is($limits->{source}, "own hour; else group $group");
+    is($limits->{sends_per_month}, undef);
+    like(text(qw(user limits --help)), qr/--hour N .*group: its group's again/);
+    refused(2, qr/"group" given, allowed is a number of up to 15 digits, or none/,
+        qw(user limits --hour group --group), $group);
     refused(2, qr/either a user or a group/, qw(user limits));
     refused(2, qr/either a user or a group/, qw(user limits), $user, '--group', $group);
-    refused(2, qr/a number of up to 15 digits, or none/, qw(user limits), $user, '--hour', $_)
+    refused(2, qr/a number of up to 15 digits, none, or group/, qw(user limits), $user, '--hour', $_)
         for '-1', '1.5', '1' x 16, '', '1 ';
     refused(1, qr/unknown user/, qw(user limits nobody));
 };
@@ -198,6 +217,7 @@ subtest 'queue list, status' => sub {
     my $status = $gw->ctl('status');
     ok($status->{queued} >= 1);
     ok($status->{accounts} >= 2);
+    is($status->{durability}, 'ok');
     like($status->{code_sha256}, qr/\A[0-9a-f]{64}\z/);
 };
 

@@ -12,9 +12,9 @@ sub database {
     my ($name) = @_;
     $gw->sql("DROP DATABASE IF EXISTS $name WITH (FORCE)");
     $gw->sql("CREATE DATABASE $name");
-    my $dsn = $gw->env('DSN') =~ s{/emailgw\z}{/$name}r;
-    my $file = $gw->file("$name.conf", "database = $dsn\n");
-    return ($dsn, $file);
+    open my $conf, '<', $gw->env('SENDER_CONF') or die "SENDER_CONF: $!\n";
+    my ($admin) = map { /^admin_database = (.*)/ ? $1 =~ s/dbname=emailgw /dbname=$name /r : () } <$conf>;
+    return $gw->file("$name.conf", "database = $admin\n");
 }
 
 # Starts several at once; their exit statuses, and what they said.
@@ -38,27 +38,26 @@ sub together {
     } @running;
 }
 
+my $name = "migrate_$$";
+
 sub query {
-    my ($dsn, $query) = @_;
-    my ($status, $out, $err) = EmailGW::run_command(undef, qw(psql -XAtq -v ON_ERROR_STOP=1 -d), $dsn, '-c', $query);
-    die "$query\n$err" if $status != 0;
-    return $out =~ s/\n\z//r;
+    my ($query) = @_;
+    return scalar $gw->sql($query, $name);
 }
 
-my $name = "migrate_$$";
 my $migrations = () = glob "$EmailGW::ROOT/sql/migrations/*.sql";
 my $functions = () = glob "$EmailGW::ROOT/sql/functions/*.sql";
-my ($dsn, $file);
+my $file;
 
 subtest 'a new database, four at once' => sub {
     for my $round (1 .. $rounds) {
-        ($dsn, $file) = database($name);
+        $file = database($name);
         my @said = together(([ $ctl, '--config', $file, 'migrate' ]) x 4);
         is_deeply([ map { $_->[0] } @said ], [ 0, 0, 0, 0 ], "round $round") or diag(map { $_->[1] } @said);
         my @applied = map { $_->[1] =~ /^applied migration (\S+)/mg } @said;
         is(scalar @applied, $migrations, 'each migration is applied by one of them');
-        is(query($dsn, 'SELECT count(*) FROM emailgw.migration'), $migrations, 'and recorded');
-        is(query($dsn, 'SELECT count(*) FROM emailgw.code'), 1, 'one row says what the functions are');
+        is(query('SELECT count(*) FROM emailgw.migration'), $migrations, 'and recorded');
+        is(query('SELECT count(*) FROM emailgw.code'), 1, 'one row says what the functions are');
     }
 };
 
@@ -67,28 +66,28 @@ subtest 'again' => sub {
     is($said->[1], "nothing to do\n");
     ($said) = together([ $ctl, '--config', $file, '--json', 'migrate' ]);
     is($said->[1], qq({"step":"none"}\n));
-    is(query($dsn, "SELECT count(*) FROM pg_proc WHERE pronamespace = 'emailgw_api'::regnamespace"),
+    is(query("SELECT count(*) FROM pg_proc WHERE pronamespace = 'emailgw_api'::regnamespace"),
         $functions + 1, 'every function is there');
 };
 
 subtest 'functions of another version are replaced, while they are called' => sub {
     for my $round (1 .. $rounds) {
-        query($dsn, "UPDATE emailgw.code SET sha256 = 'other';"
+        query("UPDATE emailgw.code SET sha256 = 'other';"
             . "CREATE FUNCTION emailgw_api.leftover() RETURNS int LANGUAGE sql AS 'SELECT 1'");
         my @said = together(([ $ctl, '--config', $file, 'migrate' ]) x 2,
             ([ $ctl, '--config', $file, 'status' ]) x 3);
         is_deeply([ map { $_->[0] } @said ], [ 0, 0, 0, 0, 0 ], "round $round") or diag(map { $_->[1] } @said);
-        is(query($dsn, "SELECT to_regproc('emailgw_api.leftover') IS NULL"), 't');
+        is(query("SELECT to_regproc('emailgw_api.leftover') IS NULL"), 't');
     }
 };
 
 subtest 'a later database is left alone' => sub {
-    query($dsn, "INSERT INTO emailgw.migration (number, name) VALUES (9999, 'later');"
+    query("INSERT INTO emailgw.migration (number, name) VALUES (9999, 'later');"
         . "UPDATE emailgw.code SET sha256 = 'later'");
     my ($said) = together([ $ctl, '--config', $file, 'migrate' ]);
     is($said->[0] >> 8, 1);
     like($said->[1], qr/the database has migration 9999/);
-    is(query($dsn, 'SELECT sha256 FROM emailgw.code'), 'later');
+    is(query('SELECT sha256 FROM emailgw.code'), 'later');
 };
 
 subtest 'no database' => sub {

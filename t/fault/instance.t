@@ -58,6 +58,23 @@ ok(answers($_), "$_->{BASE_URL} answers") for @env;
 is(scalar(split ' ', $env[1]{SENDER_PID}), 2, 'SENDERS=2 runs two');
 like(`$EmailGW::ROOT/t/instance up $dirs[0] 2>&1`, qr/has an instance/, 'not twice in one directory');
 
+# The database, as another user of this host would try it: nobody is let in without the password.
+sub psql {
+    my ($dsn) = @_;
+    local $ENV{PGPASSFILE} = '/dev/null';
+    delete local $ENV{PGPASSWORD};
+    my ($status, $out, $err) = EmailGW::run_command(undef, qw(psql -XAtqwc), 'SELECT 1', '-d', $dsn);
+    return $status == 0 ? $out : $err;
+}
+my $dsn = $env[0]{DSN};
+is(psql($dsn), "1\n", 'the database answers over TCP');
+like(psql($dsn =~ s/:\w+\@/\@/r), qr/no password supplied/, '... not without the password');
+like(psql($dsn =~ s/:\w+\@/:wrong\@/r), qr/password authentication failed/, '... nor with another one');
+like(psql($dsn =~ s/postgres:\w+\@/$_\@/r), qr/no password supplied|authentication failed/, "... nor as $_")
+    for qw(emailgw_module emailgw_sender);
+is((stat "$dirs[0]/run")[2] & 07777, 0700, 'the directory of its socket is closed to others');
+is((stat "$dirs[0]/env")[2] & 07777, 0600, '... and so is the file that has the password');
+
 for my $server (qw(postgres httpd sender)) {
     my $name = uc "${server}_PID";
     for my $end (qw(stop kill)) {

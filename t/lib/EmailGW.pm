@@ -20,11 +20,13 @@ use Cwd ();
 use Encode ();
 use Exporter ();
 use File::Basename qw(dirname);
+use File::Path ();
 use File::Temp ();
 use HTTP::Tiny;
 use IO::Socket::INET;
 use IPC::Open3 ();
 use JSON::PP ();
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -41,7 +43,6 @@ sub import {
     Test::More->export_to_level(1, 'Test::More', @Test::More::EXPORT);
 }
 
-$SIG{$_} //= 'DEFAULT' for qw(INT TERM);
 $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
 
 # ---- the instance -----------------------------------------------------------
@@ -50,7 +51,7 @@ $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
 # with that text.
 sub up {
     my ($class, %option) = @_;
-    my $gw = bless { expected => {}, options => {%option} }, $class;
+    my $gw = bless { expected => {} }, $class;
     if (!%option && $ENV{EG_INSTANCE}) {
         $gw->{dir} = $ENV{EG_INSTANCE};
     } else {
@@ -133,6 +134,18 @@ END {
 
 # ---- requests ---------------------------------------------------------------
 
+# HTTP::Tiny writes header and body apart: each POST would wait 40 ms for the
+# acknowledgement of its header.
+my $connect = HTTP::Tiny::Handle->can('connect');
+{
+    no warnings 'redefine';
+    *HTTP::Tiny::Handle::connect = sub {
+        my $handle = $connect->(@_);
+        setsockopt $handle->{fh}, IPPROTO_TCP, TCP_NODELAY, 1;
+        return $handle;
+    };
+}
+
 # One request: key => sender key, json => data, form => {...} or [...], body and
 # type => bytes as they are, query => {...}, headers => {...}.
 # Returns {status, headers, body, json}: json is undef where the reply is none.
@@ -202,10 +215,15 @@ sub events {
 # ---- database, files, command line ------------------------------------------
 
 # Rows of fields, NULL as undef; in scalar context the first field of the first row.
+# Another database of the same server can be named. The password goes by the
+# environment: everybody can read the arguments of a process.
 sub sql {
-    my ($gw, $query) = @_;
+    my ($gw, $query, $database) = @_;
+    my $dsn = $gw->env('DSN');
+    local $ENV{PGPASSWORD} = $dsn =~ s{^(\w+://[^:@/]+):([^@/]*)@}{$1@} ? $2 : '';
+    $dsn =~ s{/emailgw\z}{/$database} if defined $database;
     my ($status, $out, $err) = run_command(undef, 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-F', "\x1f", '-R', "\x1e",
-        '-P', "null=\x1d", '-d', $gw->env('DSN'), '-c', $query);
+        '-P', "null=\x1d", '-d', $dsn, '-c', $query);
     die "$query\n$err" if $status != 0;
     $out =~ s/[\x1e\n]\z//;
     my @rows = map { [ map { $_ eq "\x1d" ? undef : $_ } split /\x1f/, $_, -1 ] } split /\x1e/, $out;
@@ -229,6 +247,28 @@ sub read_mail {
     my ($from, $to) = $text =~ s/\AX-Envelope: <([^\r\n]*)> <([^\r\n]*)>\r?\n// ? ($1, $2)
         : die "$path does not begin with its envelope\n";
     return { file => $path, from => $from, to => $to, raw => $text };
+}
+
+# What an account's requests have left in the tables, whatever the sender has done
+# with it since: a refused request leaves it as it was.
+sub ledger {
+    my ($gw, $account) = @_;
+    my $of = "account_id = $account->{account_id}";
+    my %rows = (
+        (map { $_ => "emailgw.$_ WHERE $of" } qw(message content attachment recipient idempotency)),
+        event => "emailgw.event WHERE $of AND type = 1",
+        queue => "emailgw.queue AS q WHERE $of AND NOT EXISTS (SELECT FROM emailgw.message AS m
+            WHERE m.account_id = q.account_id AND m.message_id = q.message_id)",
+        usage => "emailgw.usage, generate_series(1, sent) WHERE $of AND period = 'h'",
+    );
+    return scalar $gw->sql('SELECT ' . join " || ', ' || ",
+        map { "'$_ ' || (SELECT count(*) FROM $rows{$_})" } sort keys %rows);
+}
+
+# Mails in the outbox that are from an account's domain, each {file, from, to, raw}.
+sub mails_of {
+    my ($gw, $account) = @_;
+    return grep { $_->{from} =~ /\@(?:.*\.)?\Q$account->{domain}\E\z/ } $gw->outbox;
 }
 
 # emailgwctl --json: the objects that it prints, in scalar context the last. Dies on a refusal.

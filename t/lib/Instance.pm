@@ -4,6 +4,7 @@ package Instance;
 use strict;
 use warnings;
 use Cwd ();
+use Fcntl qw(O_CREAT O_EXCL O_WRONLY);
 use File::Basename qw(dirname);
 use File::Copy ();
 use File::Path ();
@@ -11,6 +12,7 @@ use File::Temp ();
 use HTTP::Tiny;
 use IO::Socket::INET;
 use JSON::PP ();
+use POSIX ();
 use Time::HiRes qw(sleep time);
 use Instance::Config;
 use Instance::Process;
@@ -93,7 +95,8 @@ sub make_dirs {
     for my $part (@parts) {
         my $path = "$it->{RUN}/$part";
         mkdir $path, 0755 or die "$path: $!\n";
-        chmod $part =~ /^(?:data|secrets)\z/ ? 0700 : 0755, $path;
+        # run has PostgreSQL's socket, where whoever gets to it is believed to be any role.
+        chmod $part =~ /^(?:data|run|secrets)\z/ ? 0700 : 0755, $path;
         chown @user, $path if @user && $part !~ /^(?:bin|conf|htdocs)\z/;
         symlink $path, "$it->{DIR}/$part" if $it->{RUN} ne $it->{DIR};
     }
@@ -163,7 +166,7 @@ sub save {
     my %value = (
         %$it,
         BASE_URL => "http://127.0.0.1:$it->{HTTPD_PORT}",
-        DSN => "postgresql://postgres\@127.0.0.1:$it->{POSTGRES_PORT}/emailgw",
+        DSN => "postgresql://postgres:$it->{POSTGRES_PASSWORD}\@127.0.0.1:$it->{POSTGRES_PORT}/emailgw",
         OUTBOX => "$it->{RUN}/outbox",
         LOGS => "$it->{RUN}/logs",
         EMAILGWCTL => "$it->{RUN}/bin/emailgwctl",
@@ -297,10 +300,7 @@ sub start_postgres {
     return if $it->ids('postgres');
     my $bin = postgres_bin();
     my $data = "$it->{RUN}/data";
-    if (!-e "$data/PG_VERSION") {
-        Instance::Process::run(as_user => 1, argv => [ "$bin/initdb", '-D', $data, '-U', 'postgres',
-            qw(-A trust -E UTF8 --locale=C.UTF-8 --no-sync --no-instructions) ]);
-    }
+    $it->make_cluster($bin, $data) if !-e "$data/PG_VERSION";
     # Of one that was killed, whose pid may live on as a zombie.
     unlink "$data/postmaster.pid", glob "$it->{RUN}/run/.s.PGSQL.*";
     $it->start_on_port('postgres', sub {
@@ -310,6 +310,21 @@ sub start_postgres {
         $it->set_ids('postgres', $id);
         $it->await('postgres', $id, "$it->{RUN}/logs/postgres.log", sub { postgres_ready($data, $id) });
     });
+}
+
+# Trust on the socket, whose directory is closed to others; over TCP, where every
+# user of the host gets to, a password that stands in DSN alone.
+sub make_cluster {
+    my ($it, $bin, $data) = @_;
+    my $file = "$it->{RUN}/secrets/postgres";
+    $it->{POSTGRES_PASSWORD} = random_password();
+    write_file($file, "$it->{POSTGRES_PASSWORD}\n", 0600);
+    my @user = Instance::Process::server_user();
+    chown @user, $file if @user;
+    Instance::Process::run(as_user => 1, argv => [ "$bin/initdb", '-D', $data, '-U', 'postgres',
+        qw(--auth-local=trust --auth-host=scram-sha-256), "--pwfile=$file",
+        qw(-E UTF8 --locale=C.UTF-8 --no-sync --no-instructions) ]);
+    unlink $file;
 }
 
 # One that was killed left shared memory behind, which only its next start removes.
@@ -413,7 +428,7 @@ sub start_sender {
 
 sub ask {
     my ($it, $path, %header) = @_;
-    return HTTP::Tiny->new(timeout => $patience, proxy => undef, http_proxy => undef)
+    return HTTP::Tiny->new(timeout => $patience, no_proxy => '127.0.0.1')
         ->get("http://127.0.0.1:$it->{HTTPD_PORT}$path", { headers => \%header });
 }
 
@@ -438,7 +453,8 @@ sub build_dir {
 
 sub write_file {
     my ($path, $text, $mode) = @_;
-    open my $file, '>', "$path.new" or die "$path: $!\n";
+    unlink "$path.new";
+    sysopen(my $file, "$path.new", O_WRONLY | O_CREAT | O_EXCL, 0600) or die "$path: $!\n";
     chmod $mode, "$path.new";
     print {$file} $text;
     close $file or die "$path: $!\n";

@@ -42,7 +42,7 @@ subtest 'content gone' => sub {
 
 subtest 'refused at start' => sub {
     my $conf = $gw->file('mx.conf', "database = dbname=none\ntransport = mx\n");
-    my ($status, $out, $err) = EmailGW::run_command(undef, "$EmailGW::ROOT/" . ($ENV{EG_BUILD} // 'build')
+    my ($status, $out, $err) = EmailGW::run_command(undef, ($ENV{EG_BUILD} // "$EmailGW::ROOT/build")
         . '/emailgw-sender', '--config', $conf);
     is($status >> 8, 1, 'a transport that there is not');
     like($err, qr/^emailgw-sender: transport = mx: /, 'is named');

@@ -142,6 +142,35 @@ subtest 'answers that are none' => sub {
     cmp_ok($beside->{at} - $start, '<', 0.9, 'the one beside them did not wait');
 };
 
+# Past the checks of the API, as if a name had led there only later.
+subtest 'addresses are judged where they are connected to' => sub {
+    my $forbidden = EmailGW::Receiver->up;
+    my $port = $forbidden->{port};
+    my ($open) = $receiver->address =~ /:(\d+)/;
+    my $account = $gw->new_account;
+    my @urls = map { "http://$_/" } "127.0.0.1:$port", "localhost:$port", "localhost.:$port", "127.1:$port", "0:$port", "0.0.0.0:$port",
+        "2130706433:$port", "0x7f000001:$port", "[::1]:$port", "[::]:$port", "[::ffff:127.0.0.1]:$port", "[::ffff:7f00:1]:$port",
+        "127.0.0.2:$open", "[::1]:$open", "example.com\@127.0.0.1:$port", "127.0.0.1:22", "169.254.169.254", "10.0.0.1:8080";
+    my $corpus = ($ENV{EG_CORPORA} // '') . '/url-ssrf/ssrf-urls.txt';
+    if (open my $file, '<', $corpus) {
+        push @urls, map { chomp; s/'/''/gr } grep { /\S/ && !/2\.2\.2\.2#/ } <$file>; # that one is public
+    } else {
+        diag("$corpus: $!");
+    }
+    my $values = join ', ', map { "('$_')" } @urls;
+    $gw->sql("SELECT emailgw_api.add_webhook($account->{account_id}, $account->{domain_id}, v.url, '{1}', 1000) FROM (VALUES $values) AS v (url)");
+    $gw->send_mail(as => $account);
+    idle($account, 20);
+    is($forbidden->connections, 0, 'no connection at a forbidden port');
+    my @log = $gw->sql(<<"END");
+SELECT w.url, d.state, d.error FROM emailgw.webhook AS w JOIN emailgw.webhook_delivery AS d USING (account_id, webhook_id)
+ WHERE w.account_id = $account->{account_id}
+END
+    is(scalar @log, scalar @urls, scalar(@urls) . ' URLs were tried');
+    my @wrong = grep { $_->[1] ne 'failed' || ($_->[2] // '') !~ /^(?:the address is not allowed|URL using|Unsupported protocol|Couldn't resolve)/ } @log;
+    is(join("\n", map { "@$_" } @wrong), '', 'none was connected to');
+};
+
 subtest 'Retry-After' => sub {
     my ($account) = hooked('send', '/after/503/2', '/after/429/2/date');
     $gw->send_mail(as => $account);
@@ -224,6 +253,21 @@ subtest 'kill -9: at least once, under the same id' => sub {
     my $twice = grep { $_ > 1 } values %times;
     cmp_ok($twice, '<=', 3 * 64, "$twice of 480 came again after three kills");
     is($gw->sql("SELECT count(*) FROM emailgw.webhook_delivery WHERE state = 'delivered' AND account_id = $account->{account_id}"), 480, 'one row each in the log');
+};
+
+subtest 'the database away: nothing begins that could not be recorded' => sub {
+    my ($account) = hooked('send', '/slow/0.3/away');
+    $gw->expects(qw(EG0102 EG0307 AH00629 AH00632 AH00633 AH00636));
+    $gw->send_mail(as => $account, To => [ map { { email => "a$_\@example.org", name => '' } } 1 .. 48 ]);
+    $gw->wait_for(sub { scalar $receiver->requests('/slow/0.3/away') }, 5, 'the first posts');
+    $gw->stop('postgres');
+    sleep 0.5;
+    my $begun = () = $receiver->requests('/slow/0.3/away');
+    sleep 1.5;
+    is(scalar(() = $receiver->requests('/slow/0.3/away')), $begun, "none after the $begun that had begun");
+    $gw->start('postgres');
+    idle($account, 30);
+    is(scalar(() = $receiver->requests('/slow/0.3/away')), 48, 'the rest follows, and nothing came twice');
 };
 
 subtest 'SIGTERM finishes what has begun' => sub {

@@ -1,10 +1,11 @@
 -- check_quota, used_quota, account_limits, add_usage, and accept under limits:
 -- recipients counted, own limits before the group's.
 \ir lib/setup.psql
-SELECT plan(37);
+SELECT plan(38);
 
 -- Sets the limits of one account (own) or of its group.
-CREATE FUNCTION pg_temp.limit_account(p_account_id bigint, p_own text[], p_hour bigint, p_day bigint, p_month bigint)
+CREATE FUNCTION pg_temp.limit_account(p_account_id bigint, p_own text[], p_hour bigint, p_day bigint,
+    p_month bigint)
 RETURNS void LANGUAGE sql VOLATILE
 AS $$
     UPDATE emailgw.account SET own_limits = p_own, sends_per_hour = p_hour, sends_per_day = p_day,
@@ -13,19 +14,23 @@ $$;
 CREATE FUNCTION pg_temp.limit_group(p_account_id bigint, p_hour bigint, p_day bigint, p_month bigint)
 RETURNS void LANGUAGE sql VOLATILE
 AS $$
-    WITH made AS (INSERT INTO emailgw.account_group (name, sends_per_hour, sends_per_day, sends_per_month, max_domains)
+    WITH made AS (INSERT INTO emailgw.account_group (name, sends_per_hour, sends_per_day, sends_per_month,
+        max_domains)
                   VALUES (gen_random_uuid()::text, p_hour, p_day, p_month, 7) RETURNING group_id)
     UPDATE emailgw.account SET group_id = made.group_id FROM made WHERE account_id = p_account_id
 $$;
 -- The period that stands against p_count more mails.
-CREATE FUNCTION pg_temp.against(p_account_id bigint, p_count integer, p_hour bigint, p_day bigint, p_month bigint)
+CREATE FUNCTION pg_temp.against(p_account_id bigint, p_count integer, p_hour bigint, p_day bigint,
+    p_month bigint)
 RETURNS text LANGUAGE sql VOLATILE
 AS $$ SELECT period FROM emailgw_api.check_quota(p_account_id, p_count, p_hour, p_day, p_month) $$;
 
 -- Has this transaction taken the lock on an account?
 CREATE FUNCTION pg_temp.waits() RETURNS boolean LANGUAGE sql VOLATILE
-AS $$ SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid = 1) $$;
-CREATE FUNCTION pg_temp.send_twice(p_account_id bigint, p_id uuid DEFAULT NULL) RETURNS integer[] LANGUAGE plpgsql VOLATILE
+AS $$ SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
+    AND objsubid = 1) $$;
+CREATE FUNCTION pg_temp.send_twice(p_account_id bigint,
+    p_id uuid DEFAULT NULL) RETURNS integer[] LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_statuses integer[] := '{}';
@@ -49,7 +54,8 @@ SELECT pg_temp.limit_account(:account, '{hour,month}', NULL, 99, 30) \gset
 SELECT results_eq('SELECT sends_per_hour, sends_per_day, sends_per_month, max_domains FROM emailgw_api.account_limits(' || :account || ')',
                   'VALUES (NULL::bigint, 20::bigint, 30::bigint, 7::bigint)',
                   'own limits, no limit among them, come before the group''s; what is not own does not count');
-SELECT is((SELECT count(*) FROM emailgw_api.account_limits(0)), 0::bigint, 'an account that does not exist has none');
+SELECT is((SELECT count(*) FROM emailgw_api.account_limits(0)), 0::bigint,
+          'an account that does not exist has none');
 ROLLBACK TO clean;
 
 -- used_quota.
@@ -63,10 +69,12 @@ VALUES (:account, 'h', date_trunc('hour', now(), 'UTC'), 99, 10), -- another con
        (:account, 'm', date_trunc('month', now(), 'UTC') - interval '1 month', 1, 1000),
        (:account + 64, 'h', date_trunc('hour', now(), 'UTC'), 1, 1000);
 SELECT results_eq('SELECT hour, day, month FROM emailgw_api.used_quota(' || :account || ', now())',
-                  'VALUES (17::bigint, 7::bigint, 7::bigint)', 'the sum over the slots of the present periods');
+                  'VALUES (17::bigint, 7::bigint, 7::bigint)',
+                      'the sum over the slots of the present periods');
 SET LOCAL TimeZone = 'Pacific/Chatham'; -- 13:45 ahead, or 12:45
 SELECT results_eq('SELECT hour, day, month FROM emailgw_api.used_quota(' || :account || ', now())',
-                  'VALUES (17::bigint, 7::bigint, 7::bigint)', '... in UTC, whatever the session''s time zone');
+                  'VALUES (17::bigint, 7::bigint, 7::bigint)',
+                      '... in UTC, whatever the session''s time zone');
 
 -- check_quota, with 17, 7, 7 used.
 SELECT is(pg_temp.against(:account, 3, 20, NULL, NULL), NULL, 'up to the limit of the hour');
@@ -78,12 +86,18 @@ SELECT is(pg_temp.against(:account, 4, NULL, NULL, 10), 'month', 'past the limit
 SELECT is(pg_temp.against(:account, 1000000, NULL, NULL, NULL), NULL, 'no limit');
 SELECT is(pg_temp.against(:account, 1, 0, NULL, NULL), 'hour', 'a limit of none');
 SELECT is(pg_temp.against(:account, 1, 17, 7, 7), 'hour', 'the shortest period is named first');
-SELECT results_eq('SELECT allowed, ends_at FROM emailgw_api.check_quota(' || :account || ', 1, 17, NULL, NULL)',
-                  $$ SELECT 17::bigint, date_trunc('hour', now(), 'UTC') + interval '1 hour' $$, 'with the limit and the end of the hour');
-SELECT results_eq('SELECT allowed, ends_at FROM emailgw_api.check_quota(' || :account || ', 1, NULL, 7, NULL)',
-                  $$ SELECT 7::bigint, date_trunc('day', now(), 'UTC') + interval '1 day' $$, '... of the day');
-SELECT results_eq('SELECT allowed, ends_at AT TIME ZONE ''UTC'' FROM emailgw_api.check_quota(' || :account || ', 1, NULL, NULL, 7)',
-                  $$ SELECT 7::bigint, date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month' $$, '... of the month');
+SELECT results_eq('SELECT allowed, ends_at FROM emailgw_api.check_quota(' || :account
+          || ', 1, 17, NULL, NULL)',
+                  $$ SELECT 17::bigint, date_trunc('hour', now(), 'UTC') + interval '1 hour' $$,
+                      'with the limit and the end of the hour');
+SELECT results_eq('SELECT allowed, ends_at FROM emailgw_api.check_quota(' || :account
+          || ', 1, NULL, 7, NULL)',
+                  $$ SELECT 7::bigint, date_trunc('day', now(), 'UTC') + interval '1 day' $$,
+                      '... of the day');
+SELECT results_eq('SELECT allowed, ends_at AT TIME ZONE ''UTC'' FROM emailgw_api.check_quota(' || :account
+          || ', 1, NULL, NULL, 7)',
+                  $$ SELECT 7::bigint, date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month' $$,
+                      '... of the month');
 
 -- Who takes turns: only those near a limit, or with many recipients.
 ROLLBACK TO clean;
@@ -100,12 +114,20 @@ ROLLBACK TO clean;
 
 -- accept: each limit, own and the group's, exact to the recipient.
 SELECT pg_temp.limit_account(:account, '{hour}', 5, NULL, NULL) \gset
-SELECT is((pg_temp.send(:account, p_emails => '{a@example.net,b@example.net,c@example.net}')).status, 0, '3 of 5 an hour');
-SELECT is((pg_temp.send(:account, p_emails => '{a@example.net,b@example.net,c@example.net}')).status, 17, '3 more: 17');
-SELECT is((SELECT hour FROM emailgw_api.used_quota(:account, now())), 3::bigint, 'what was refused is not counted');
+SELECT is((pg_temp.send(:account, p_emails => '{a@example.net,b@example.net,c@example.net}')).status, 0,
+          '3 of 5 an hour');
+SELECT is((pg_temp.send(:account, p_emails => '{a@example.net,b@example.net,c@example.net}')).status, 17,
+          '3 more: 17');
+SELECT is((SELECT hour FROM emailgw_api.used_quota(:account, now())), 3::bigint,
+          'what was refused is not counted');
 SELECT is((pg_temp.send(:account, p_emails => '{a@example.net,b@example.net}')).status, 0, '2 more: 0');
-SELECT matches((pg_temp.send(:account)).detail, '^5 emails per hour, until \d{4}-\d\d-\d\d \d\d:00:00 UTC$', '17 says which limit');
-UPDATE emailgw.usage SET starts_at = starts_at - interval '1 hour' WHERE account_id = :account AND period = 'h';
+SELECT matches((pg_temp.send(:account)).detail, '^5 emails per hour, until \d{4}-\d\d-\d\d \d\d:00:00 UTC$',
+          '17 says which limit');
+SELECT is((pg_temp.send(:account)).retry_seconds,
+          ceil(extract(epoch FROM date_trunc('hour', now(), 'UTC') + interval '1 hour' - now()))::integer,
+          '... and when it ends');
+UPDATE emailgw.usage SET starts_at = starts_at - interval '1 hour' WHERE account_id = :account
+    AND period = 'h';
 SELECT is((pg_temp.send(:account)).status, 0, 'in the next hour: 0');
 ROLLBACK TO clean;
 SELECT pg_temp.limit_account(:account, '{day}', NULL, 1, NULL) \gset

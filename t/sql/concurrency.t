@@ -12,6 +12,8 @@ use Test::More;
 
 my $source = $ENV{EG_DSN} // instance_dsn();
 plan skip_all => 'neither EG_DSN nor EG_INSTANCE names a database' if !$source;
+# By the environment: everybody can read the arguments of a process.
+$ENV{PGPASSWORD} = $2 if $source =~ s{^(\w+://[^:@/]+):([^@/]*)@}{$1@};
 
 my $database = "emailgw_concurrency_$$";
 my $main = $$; # children exit without touching the database of all
@@ -28,6 +30,7 @@ idempotency_at_the_limit();
 claims();
 record_and_claim();
 partitions();
+domains();
 done_testing();
 
 END {
@@ -47,8 +50,10 @@ sub quota {
     is(scalar @answers, 64, "$period: 16 sessions have all answers");
     is($sent, int($limit / $recipients), "... as many mails to $recipients as $limit allow");
     is($sent + (grep { $_ == 17 } @answers), 64, '... all others refused with 17');
-    is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), $sent * $recipients, '... the queue agrees');
-    is(psql($dsn, "SELECT $period FROM emailgw_api.used_quota($account, now())"), $sent * $recipients, '... the usage agrees');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), $sent * $recipients,
+        '... the queue agrees');
+    is(psql($dsn, "SELECT $period FROM emailgw_api.used_quota($account, now())"), $sent * $recipients,
+        '... the usage agrees');
 }
 
 # Ten at once with one key: one mail, and each gets its answer.
@@ -64,7 +69,8 @@ sub idempotency {
     is((grep { m{^0/.*/true$} } @answers), 9, '... the others were told that they did not');
     is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), 2, '... one mail is in the queue');
 
-    my $other = accept_call($account, key => "'\\x12'", body => "decode(lpad(pg_backend_pid()::text, 8, '0'), 'hex')");
+    my $other = accept_call($account, key => "'\\x12'",
+        body => "decode(lpad(pg_backend_pid()::text, 8, '0'), 'hex')");
     @answers = map { split ' ' } parallel(10, "SELECT status FROM $other;\n");
     is((grep { $_ == 0 } @answers), 1, 'one key with 10 bodies: one sent');
     is((grep { $_ == 409 } @answers), 9, '... the others refused with 409');
@@ -101,8 +107,9 @@ sub record_and_claim {
     enqueue(1000);
     my $work = <<'END';
 BEGIN;
-SELECT coalesce(jsonb_agg(jsonb_build_object('account_id', account_id, 'message_id', message_id, 'recipient_no', recipient_no,
-       'attempt', attempt, 'result', 'delivered')), '[]') AS outcomes FROM emailgw_api.claim_messages(40, 0, 0) \gset
+SELECT coalesce(jsonb_agg(jsonb_build_object('account_id', account_id, 'message_id', message_id,
+       'recipient_no', recipient_no, 'attempt', attempt, 'result', 'delivered')), '[]') AS outcomes
+  FROM emailgw_api.claim_messages(40, 0, 0) \gset
 COMMIT;
 SELECT recorded FROM emailgw_api.record_attempts(:'outcomes');
 END
@@ -113,8 +120,10 @@ END
 
     is($sum, 1000, '4 sessions claim and record past the end of their leases: each row recorded once');
     is(psql($dsn, 'SELECT count(*) FROM emailgw.event WHERE type = 2'), 1000, '... with one event');
-    is(psql($dsn, "SELECT sum(count) FROM emailgw.daily_count WHERE type = 2 AND tag = ''"), 1000, '... and one count');
-    is(psql($dsn, "SELECT count(*) FROM emailgw.recipient WHERE status = 'delivered' AND attempts = 1"), 1000, '... and one attempt');
+    is(psql($dsn, "SELECT sum(count) FROM emailgw.daily_count WHERE type = 2 AND tag = ''"), 1000,
+        '... and one count');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.recipient WHERE status = 'delivered' AND attempts = 1"), 1000,
+        '... and one attempt');
 }
 
 # Partitions are made under load, by whoever comes first.
@@ -134,6 +143,20 @@ END
     is((grep { /t/ } @leaders), 1, '6 sessions keep house: one leads');
 }
 
+# Eight add domains until the limit: together no more than it allows.
+sub domains {
+    my $account = account();
+    psql($dsn, "UPDATE emailgw.account SET own_limits = '{domains}', max_domains = 11"
+        . " WHERE account_id = $account");
+    my $add = "SELECT replace(status, ' ', '_') FROM emailgw_api.ctl_domain_add($account,"
+        . " gen_random_uuid() || '.example.org', false, 'eg', NULL, 't', 's', 'r', '', '');\n";
+    my @answers = map { split ' ' } parallel(8, $add x 4);
+    is((grep { $_ eq 'ok' } @answers), 10, '8 sessions add domains: as many as the limit leaves');
+    is((grep { $_ eq 'domain_limit_reached' } @answers), 22, '... all others are refused');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.domain WHERE account_id = $account"), 11,
+        '... the table agrees');
+}
+
 # An account with an enabled domain and the key \x01; a limit of its own for a period.
 sub account {
     my ($own, $number) = @_;
@@ -142,7 +165,8 @@ sub account {
     return psql($dsn, <<"END");
 WITH a AS (INSERT INTO emailgw.account (username, email, password_hash$columns)
            VALUES (gen_random_uuid()::text, 'owner\@example.com', 'x'$values) RETURNING account_id),
-d AS (INSERT INTO emailgw.domain (account_id, name, status, ownership_token, dkim_selector, dkim_record, dkim_sealed, webhook_key_sealed)
+d AS (INSERT INTO emailgw.domain (account_id, name, status, ownership_token, dkim_selector, dkim_record,
+                                  dkim_sealed, webhook_key_sealed)
       SELECT account_id, 'example.com', 'Enabled', 't', 's', 'r', '', '' FROM a RETURNING account_id, domain_id)
 INSERT INTO emailgw.api_key (account_id, domain_id, description, key_hash, key_sealed)
 SELECT account_id, domain_id, 'd', '\\x01', '' FROM d RETURNING account_id
@@ -154,9 +178,11 @@ sub accept_call {
     my ($account, %option) = @_;
     my $count = $option{recipients} // 1;
     my $list = join ',', map { "r$_\@example.net" } 1 .. $count;
-    return sprintf q{emailgw_api.accept(%d, emailgw.uuid7(now()), '\x01', %s, %s, 'a@example.com', '', 'example.com', 'Hi', '{}',
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{%s}', '{%s}', '{%s}', '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1)},
-        $account, $option{key} // 'NULL', $option{body} // q{'\xb0'}, join(',', ('to') x $count), $list, join(',', ('example.net') x $count);
+    return sprintf q{emailgw_api.accept(%d, emailgw.uuid7(now()), '\x01', %s, %s,
+        'a@example.com', '', 'example.com', 'Hi', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+        '{%s}', '{%s}', '{%s}', '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1)},
+        $account, $option{key} // 'NULL', $option{body} // q{'\xb0'}, join(',', ('to') x $count), $list,
+        join(',', ('example.net') x $count);
 }
 
 # $count mails of three accounts to several destinations.
@@ -169,7 +195,11 @@ sub enqueue {
         my $send = accept_call($account);
         $send =~ s/r1\@example\.net/x\@d%s.example.net/;
         $send =~ s/'\{example\.net\}'/'{d%s.example.net}'/;
-        psql($dsn, "DO \$\$ BEGIN FOR i IN $from + 1 .. $to LOOP EXECUTE replace(\$q\$SELECT $send\$q\$, '%s', (i % 7)::text); END LOOP; END \$\$");
+        psql($dsn, <<"END");
+DO \$\$ BEGIN
+    FOR i IN $from + 1 .. $to LOOP EXECUTE replace(\$q\$SELECT $send\$q\$, '%s', (i % 7)::text); END LOOP;
+END \$\$
+END
     }
 }
 

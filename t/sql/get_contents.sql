@@ -8,26 +8,36 @@ SELECT message_id AS id FROM pg_temp.send(:account, p_headers => '[["X-B", "2"],
     p_contents => ARRAY['\x61', '\x62']::bytea[]) \gset
 SELECT message_id AS id2 FROM pg_temp.send(:account) \gset
 SELECT pg_temp.new_account() AS other \gset
-SELECT format('''{%s,%s}'', ''{%s,%s}''', :account, :account, :'id', :'id2') AS both, format('''{%s}'', ''{%s}''', :other, :'id') AS foreign \gset
+SELECT format('''{%s,%s}'', ''{%s,%s}''', :account, :account, :'id', :'id2') AS both,
+          format('''{%s}'', ''{%s}''', :other, :'id') AS foreign \gset
 
 SELECT results_eq(format('SELECT message_id, domain, from_email, headers, html, plain FROM emailgw_api.get_contents(%s) ORDER BY headers DESC', :'both'),
-                  format($$ VALUES (%L::uuid, 'example.com', 'sender@example.com', '[["X-B", "2"], ["X-A", "1"]]'::jsonb, NULL::text, 'text'),
-                                   (%L, 'example.com', 'sender@example.com', '[]', NULL, 'text') $$, :'id', :'id2'),
+                  format($$ VALUES (%L::uuid, 'example.com', 'sender@example.com',
+                      '[["X-B", "2"], ["X-A", "1"]]'::jsonb, NULL::text, 'text'),
+                                   (%L, 'example.com', 'sender@example.com', '[]', NULL,
+                                       'text') $$, :'id', :'id2'),
                   'one row a message, headers in their order');
-SELECT is((SELECT array_agg(a.attachment_no || a.filename || coalesce(a.content_id, '-') || encode(a.content, 'escape'))
-             FROM emailgw_api.get_attachments(ARRAY[:account, :account], ARRAY[:'id', :'id2']::uuid[]) AS a), '{1a-a,2bcb}', 'attachments in their order');
-SELECT is_empty(format('SELECT * FROM emailgw_api.get_contents(%s)', :'foreign'), 'another account has no such message');
-SELECT is_empty(format('SELECT * FROM emailgw_api.get_attachments(%s)', :'foreign'), '... nor its attachments');
+SELECT is((SELECT array_agg(a.attachment_no || a.filename || coalesce(a.content_id, '-')
+          || encode(a.content, 'escape'))
+             FROM emailgw_api.get_attachments(ARRAY[:account, :account], ARRAY[:'id', :'id2']::uuid[]) AS a),
+                 '{1a-a,2bcb}', 'attachments in their order');
+SELECT is_empty(format('SELECT * FROM emailgw_api.get_contents(%s)', :'foreign'),
+          'another account has no such message');
+SELECT is_empty(format('SELECT * FROM emailgw_api.get_attachments(%s)', :'foreign'),
+          '... nor its attachments');
 
 -- The Date field stays the same over all recipients and tries.
-SELECT is((SELECT DISTINCT first_attempt_us FROM emailgw_api.get_contents(ARRAY[:account], ARRAY[:'id']::uuid[])),
+SELECT is((SELECT DISTINCT first_attempt_us
+          FROM emailgw_api.get_contents(ARRAY[:account], ARRAY[:'id']::uuid[])),
           (extract(epoch FROM now()) * 1000000)::bigint, 'not yet tried: dated now');
 UPDATE emailgw.queue SET first_attempt_at = '2026-01-02 03:04:05+00' WHERE message_id = :'id';
 SELECT is((SELECT first_attempt_us FROM emailgw_api.get_contents(ARRAY[:account], ARRAY[:'id']::uuid[])),
-          (extract(epoch FROM '2026-01-02 03:04:05+00'::timestamptz) * 1000000)::bigint, 'tried: dated by the first try');
+          (extract(epoch FROM '2026-01-02 03:04:05+00'::timestamptz) * 1000000)::bigint,
+              'tried: dated by the first try');
 
 DELETE FROM emailgw.content WHERE message_id = :'id';
-SELECT is((SELECT array_agg(message_id) FROM emailgw_api.get_contents(ARRAY[:account, :account], ARRAY[:'id', :'id2']::uuid[])),
+SELECT is((SELECT array_agg(message_id) FROM emailgw_api.get_contents(ARRAY[:account, :account],
+          ARRAY[:'id', :'id2']::uuid[])),
           ARRAY[:'id2']::uuid[], 'no row where the content is gone');
 
 SELECT * FROM finish();

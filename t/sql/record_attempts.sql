@@ -9,15 +9,18 @@ DELETE FROM emailgw.daily_count;
 CREATE FUNCTION pg_temp.outcomes(p_result text, p_extra jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE sql VOLATILE
 AS $$
-    SELECT jsonb_agg(jsonb_build_object('account_id', c.account_id, 'message_id', c.message_id, 'recipient_no', c.recipient_no,
-                                        'attempt', c.attempt, 'result', p_result, 'smtp', '{"code": 1}'::jsonb) || p_extra)
+    SELECT jsonb_agg(jsonb_build_object('account_id', c.account_id, 'message_id', c.message_id,
+              'recipient_no', c.recipient_no,
+                                        'attempt', c.attempt, 'result', p_result, 'smtp',
+                                            '{"code": 1}'::jsonb) || p_extra)
       FROM emailgw_api.claim_messages(100, 60, 0) AS c
 $$;
 -- What is in the events of an account and what the counters say, as texts.
 CREATE FUNCTION pg_temp.in_events(p_account_id bigint) RETURNS text[] LANGUAGE sql STABLE
 AS $$
     SELECT array_agg(c.line ORDER BY c.line)
-      FROM (SELECT concat_ws(' ', e.domain_id, (e.at AT TIME ZONE 'UTC')::date, e.type, t.tag, count(*)) AS line
+      FROM (SELECT concat_ws(' ', e.domain_id, (e.at AT TIME ZONE 'UTC')::date, e.type, t.tag,
+          count(*)) AS line
               FROM emailgw.event AS e
               JOIN emailgw.message AS m USING (account_id, message_id)
              CROSS JOIN LATERAL unnest('{""}' || m.tags) AS t (tag)
@@ -33,67 +36,95 @@ AS $$
 $$;
 
 -- Delivered.
-SELECT message_id AS id FROM pg_temp.send(:account, p_emails => '{ann@example.net,bob@example.org}', p_tags => '{a,b}') \gset
+SELECT message_id AS id FROM pg_temp.send(:account, p_emails => '{ann@example.net,bob@example.org}',
+          p_tags => '{a,b}') \gset
 SAVEPOINT sent;
-SELECT pg_temp.outcomes('delivered', '{"smtp": {"host": "mx.example.net", "code": 250, "text": "ok"}}') AS outcomes \gset
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (2, 0)', 'delivered: both recorded');
+SELECT pg_temp.outcomes('delivered',
+          '{"smtp": {"host": "mx.example.net", "code": 250, "text": "ok"}}') AS outcomes \gset
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (2, 0)',
+          'delivered: both recorded');
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... out of the queue');
-SELECT is((SELECT array_agg(concat_ws(' ', r.status, r.attempts, r.finished_at = now())) FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
+SELECT is((SELECT array_agg(concat_ws(' ', r.status, r.attempts, r.finished_at = now()))
+          FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
           '{"delivered 1 t","delivered 1 t"}', '... the recipients are finished');
-SELECT is((SELECT array_agg(e.recipient_no || ' ' || e.email || ' ' || (e.detail #>> '{smtp,host}') || ' ' || (e.detail ->> 'attempt')
-                            ORDER BY e.recipient_no) FROM emailgw.event AS e WHERE e.message_id = :'id' AND e.type = 2),
-          '{"1 ann@example.net mx.example.net 1","2 bob@example.org mx.example.net 1"}', '... with an event each');
-SELECT is((SELECT bool_and(e.domain_id = :domain AND e.at = now() AND emailgw.uuid7_time(e.event_id) = date_trunc('milliseconds', e.at))
-             FROM emailgw.event AS e WHERE e.message_id = :'id'), true, '... of their domain, their id of their time');
+SELECT is((SELECT array_agg(e.recipient_no || ' ' || e.email || ' ' || (e.detail #>> '{smtp,host}') || ' '
+          || (e.detail ->> 'attempt')
+                            ORDER BY e.recipient_no) FROM emailgw.event AS e WHERE e.message_id = :'id'
+                                AND e.type = 2),
+          '{"1 ann@example.net mx.example.net 1","2 bob@example.org mx.example.net 1"}',
+              '... with an event each');
+SELECT is((SELECT bool_and(e.domain_id = :domain AND e.at = now()
+          AND emailgw.uuid7_time(e.event_id) = date_trunc('milliseconds', e.at))
+             FROM emailgw.event AS e WHERE e.message_id = :'id'), true,
+                 '... of their domain, their id of their time');
 SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), 'counters agree with the events');
-SELECT is((SELECT sum(d.count) FROM emailgw.daily_count AS d WHERE d.account_id = :account AND d.type = 2 AND d.tag = 'b'), 2::numeric, '... for each tag');
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (0, 2)', 'the same again: fenced');
+SELECT is((SELECT sum(d.count) FROM emailgw.daily_count AS d WHERE d.account_id = :account AND d.type = 2
+          AND d.tag = 'b'), 2::numeric, '... for each tag');
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (0, 2)',
+          'the same again: fenced');
 SELECT is(pg_temp.rows_of(:account, 'event'), 4, '... no event more');
 SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), '... and no count');
-SELECT is((SELECT d.last_used_at FROM emailgw.domain AS d WHERE d.account_id = :account), now(), 'the domain was used now');
-SELECT is((SELECT k.last_used_at FROM emailgw.api_key AS k WHERE k.account_id = :account), now(), 'so was the key');
+SELECT is((SELECT d.last_used_at FROM emailgw.domain AS d WHERE d.account_id = :account), now(),
+          'the domain was used now');
+SELECT is((SELECT k.last_used_at FROM emailgw.api_key AS k WHERE k.account_id = :account), now(),
+          'so was the key');
 ROLLBACK TO sent;
 
 -- Bounced.
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', pg_temp.outcomes('bounced')), 'VALUES (2, 0)', 'bounced: recorded');
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', pg_temp.outcomes('bounced')),
+          'VALUES (2, 0)', 'bounced: recorded');
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... out of the queue');
-SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.finished_at = now())) FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.finished_at = now()))
+          FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
           '{"bounced 1 t"}', '... the recipients are finished');
-SELECT is((SELECT count(*) FROM emailgw.event AS e WHERE e.message_id = :'id' AND e.type = 4), 2::bigint, '... with an event each');
+SELECT is((SELECT count(*) FROM emailgw.event AS e WHERE e.message_id = :'id' AND e.type = 4), 2::bigint,
+          '... with an event each');
 SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), 'counters agree with the events');
 ROLLBACK TO sent;
 
 -- Deferred, again, then delivered.
 SELECT pg_temp.outcomes('deferred', '{"retry_seconds": 90}') AS outcomes \gset
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (2, 0)', 'deferred: recorded');
-SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted, q.next_at - now())) FROM emailgw.queue AS q WHERE q.account_id = :account),
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (2, 0)',
+          'deferred: recorded');
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted, q.next_at - now()))
+          FROM emailgw.queue AS q WHERE q.account_id = :account),
           '{"f f t 00:01:30"}', '... waits as long as asked');
-SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.finished_at)) FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.finished_at))
+          FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
           '{"queued 1"}', '... the recipients are not finished');
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (0, 2)', 'the same again: fenced');
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (0, 2)',
+          'the same again: fenced');
 UPDATE emailgw.queue SET next_at = now() WHERE account_id = :account;
 SELECT pg_temp.outcomes('deferred') AS outcomes \gset
 SELECT emailgw_api.record_attempts(:'outcomes') \gset
 UPDATE emailgw.queue SET next_at = now() WHERE account_id = :account;
 SELECT pg_temp.outcomes('delivered') AS outcomes \gset
 SELECT emailgw_api.record_attempts(:'outcomes') \gset
-SELECT is((SELECT array_agg(e.type || ':' || coalesce(e.detail ->> 'attempt', '') ORDER BY e.type, e.detail ->> 'attempt')
-             FROM emailgw.event AS e WHERE e.message_id = :'id' AND e.recipient_no = 1), '{1:,2:3,3:1,3:2}', 'two more tries: an event each, numbered');
-SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), 'counters agree: the send event is counted once');
+SELECT is((SELECT array_agg(e.type || ':' || coalesce(e.detail ->> 'attempt', '') ORDER BY e.type,
+          e.detail ->> 'attempt')
+             FROM emailgw.event AS e WHERE e.message_id = :'id' AND e.recipient_no = 1), '{1:,2:3,3:1,3:2}',
+                 'two more tries: an event each, numbered');
+SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account),
+          'counters agree: the send event is counted once');
 ROLLBACK TO sent;
 
 -- Released.
 SELECT pg_temp.outcomes('released') AS outcomes \gset
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (2, 0)', 'released: recorded');
-SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted, q.next_at - now())) FROM emailgw.queue AS q WHERE q.account_id = :account),
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (2, 0)',
+          'released: recorded');
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted, q.next_at - now()))
+          FROM emailgw.queue AS q WHERE q.account_id = :account),
           '{"t f f 00:00:00"}', '... due again at once');
 SELECT is(pg_temp.rows_of(:account, 'event'), 2, '... without an event');
 SELECT is(pg_temp.rows_of(:account, 'daily_count'), 0, '... or a count');
 SELECT pg_temp.outcomes('delivered') AS later \gset
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (0, 2)', 'the release again, after the next claim: fenced');
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (0, 2)',
+          'the release again, after the next claim: fenced');
 SELECT emailgw_api.record_attempts(:'later') \gset
-SELECT is((SELECT array_agg(DISTINCT r.attempts || ' ' || (e.detail ->> 'attempt')) FROM emailgw.recipient AS r
-             JOIN emailgw.event AS e USING (account_id, message_id, recipient_no) WHERE r.message_id = :'id' AND e.type = 2),
+SELECT is((SELECT array_agg(DISTINCT r.attempts || ' ' || (e.detail ->> 'attempt'))
+          FROM emailgw.recipient AS r
+             JOIN emailgw.event AS e USING (account_id, message_id, recipient_no) WHERE r.message_id = :'id'
+                 AND e.type = 2),
           '{"1 1"}', 'what was released does not count as an attempt');
 ROLLBACK TO sent;
 
@@ -107,11 +138,14 @@ SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outc
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... and not sent twice');
 ROLLBACK TO lapsed;
 SELECT pg_temp.outcomes('deferred') AS newer \gset
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (0, 2)', 'after another claim: fenced');
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', :'outcomes'), 'VALUES (0, 2)',
+          'after another claim: fenced');
 SELECT is(pg_temp.rows_of(:account, 'event'), 2, '... nothing written');
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)', jsonb_build_array(:'newer'::jsonb -> 0, :'outcomes'::jsonb -> 1)),
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)',
+          jsonb_build_array(:'newer'::jsonb -> 0, :'outcomes'::jsonb -> 1)),
                   'VALUES (1, 1)', 'one owned and one fenced in a call');
-SELECT results_eq($$ SELECT * FROM emailgw_api.record_attempts('[]') $$, 'VALUES (0, 0)', 'nothing to record');
+SELECT results_eq($$ SELECT * FROM emailgw_api.record_attempts('[]') $$, 'VALUES (0, 0)',
+          'nothing to record');
 SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(jsonb_set(%L, ''{0,account_id}'', ''%s''))', :'newer'::jsonb #- '{1}', :account + 64),
                   'VALUES (0, 1)', 'an account''s fence does not open another''s row');
 

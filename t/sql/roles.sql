@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(49);
+SELECT plan(50);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -15,6 +15,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'v1_get_webhooks'),
     ('emailgw_sender', 'claim_messages'),
     ('emailgw_sender', 'claim_webhooks'),
+    ('emailgw_sender', 'durability'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
     ('emailgw_sender', 'housekeeping'),
@@ -52,17 +53,22 @@ CREATE FUNCTION pg_temp.callable(p_role text) RETURNS text[]
 LANGUAGE sql STABLE
 AS $$
     SELECT coalesce(array_agg(p.proname::text ORDER BY p.proname), '{}') FROM pg_proc AS p
-     WHERE p.pronamespace IN ('emailgw_api'::regnamespace, 'emailgw'::regnamespace) AND has_function_privilege(p_role, p.oid, 'EXECUTE')
+     WHERE p.pronamespace IN ('emailgw_api'::regnamespace, 'emailgw'::regnamespace)
+         AND has_function_privilege(p_role, p.oid, 'EXECUTE')
 $$;
-SELECT is(pg_temp.callable(r), (SELECT array_agg(g.function ORDER BY g.function) FROM granted AS g WHERE g.role = r), r || ' may call what is listed, no more')
+SELECT is(pg_temp.callable(r), (SELECT array_agg(g.function ORDER BY g.function) FROM granted AS g
+          WHERE g.role = r), r || ' may call what is listed, no more')
   FROM unnest('{emailgw_module,emailgw_sender}'::text[]) AS r;
 SELECT is(pg_temp.callable(:'stranger'), '{}', 'PUBLIC may call nothing');
 
 -- Each granted function does its work when called by its role.
-SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_module: ' || substring(s FROM 'emailgw_api\.\w+'))
+SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_module: '
+          || substring(s FROM 'emailgw_api\.\w+'))
   FROM unnest(ARRAY[
-    $$ SELECT emailgw_api.accept(%s, (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') || '70008000000000000001')::uuid, '\x01', '\x02',
-       '\x03', 'a@example.com', '', 'example.com', 'Hi', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{to}', '{ann@example.net}', '{example.net}',
+    $$ SELECT emailgw_api.accept(%s, (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0')
+        || '70008000000000000001')::uuid, '\x01', '\x02',
+       '\x03', 'a@example.com', '', 'example.com', 'Hi', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+           '{to}', '{ann@example.net}', '{example.net}',
        '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1) $$,
     $$ SELECT emailgw_api.authenticate(%s, '\x01', 'send') $$,
     $$ SELECT emailgw_api.get_sender_events(%s, '\x01', 0, 5, NULL, NULL, NULL, NULL) $$,
@@ -72,7 +78,8 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset
-SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000', 'emailgw_sender: ' || substring(s FROM 'emailgw_api\.\w+'))
+SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000', 'emailgw_sender: '
+          || substring(s FROM 'emailgw_api\.\w+'))
   FROM unnest(ARRAY[
     $$ SELECT emailgw_api.claim_messages(1000, 60, 0) $$,
     $$ SELECT emailgw_api.get_contents('{%s}', '{%s}') $$,
@@ -81,6 +88,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
     $$ SELECT emailgw_api.record_webhooks('[]', 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$,
+    $$ SELECT emailgw_api.durability() $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... and the mail is delivered');
 
@@ -89,11 +97,13 @@ CREATE FUNCTION pg_temp.calls(p_role text) RETURNS text[]
 LANGUAGE sql STABLE
 AS $$
     SELECT array_agg(format('SELECT %I.%I(%s)', n.nspname, p.proname,
-                            (SELECT string_agg('(SELECT NULL::' || t::regtype || ')', ', ' ORDER BY o) FROM unnest(p.proargtypes) WITH ORDINALITY AS a (t, o))))
+                            (SELECT string_agg('(SELECT NULL::' || t::regtype || ')', ', ' ORDER BY o)
+                                FROM unnest(p.proargtypes) WITH ORDINALITY AS a (t, o))))
       FROM pg_proc AS p
       JOIN pg_namespace AS n ON n.oid = p.pronamespace
      WHERE n.nspname IN ('emailgw_api', 'emailgw')
-       AND NOT EXISTS (SELECT FROM granted AS g WHERE g.role = p_role AND g.function = p.proname AND n.nspname = 'emailgw_api')
+       AND NOT EXISTS (SELECT FROM granted AS g WHERE g.role = p_role AND g.function = p.proname
+           AND n.nspname = 'emailgw_api')
 $$;
 SELECT is(pg_temp.not_refused(r, pg_temp.calls(r)), '{}', r || ' calls no other function')
   FROM unnest(ARRAY['emailgw_module', 'emailgw_sender', :'stranger']) AS r;
@@ -103,35 +113,48 @@ SELECT cmp_ok(cardinality(pg_temp.calls('emailgw_module')), '>', 30, '... of the
 CREATE FUNCTION pg_temp.on_tables(p_pattern text) RETURNS text[]
 LANGUAGE sql STABLE
 AS $$
-    SELECT array_agg(format(p_pattern, c.oid::regclass, (SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum = 1)))
+    SELECT array_agg(format(p_pattern, c.oid::regclass,
+              (SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum = 1)))
       FROM pg_class AS c WHERE c.relnamespace = 'emailgw'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
 $$;
-SELECT is(pg_temp.not_refused(r, pg_temp.on_tables(s)), '{}', r || ': no ' || split_part(s, ' ', 1) || ' on any table')
+SELECT is(pg_temp.not_refused(r, pg_temp.on_tables(s)), '{}', r || ': no ' || split_part(s, ' ', 1)
+          || ' on any table')
   FROM unnest(ARRAY['emailgw_module', 'emailgw_sender', :'stranger']) AS r,
-       unnest(ARRAY['SELECT FROM %s', 'INSERT INTO %s DEFAULT VALUES', 'UPDATE %s SET %I = NULL', 'DELETE FROM %s', 'TRUNCATE %s']) AS s;
-SELECT is(pg_temp.not_refused(r, (SELECT array_agg(format('SELECT nextval(%L)', c.oid::regclass)) FROM pg_class AS c
-                                   WHERE c.relnamespace = 'emailgw'::regnamespace AND c.relkind = 'S')), '{}', r || ': no sequence')
+       unnest(ARRAY['SELECT FROM %s', 'INSERT INTO %s DEFAULT VALUES', 'UPDATE %s SET %I = NULL',
+           'DELETE FROM %s', 'TRUNCATE %s']) AS s;
+SELECT is(pg_temp.not_refused(r, (SELECT array_agg(format('SELECT nextval(%L)', c.oid::regclass))
+          FROM pg_class AS c
+                                   WHERE c.relnamespace = 'emailgw'::regnamespace AND c.relkind = 'S')), '{}',
+                                       r || ': no sequence')
   FROM unnest(ARRAY['emailgw_module', 'emailgw_sender', :'stranger']) AS r;
 
 -- Nothing can be made.
-SELECT is(pg_temp.not_refused(r, ARRAY['CREATE TABLE emailgw.x ()', 'CREATE TABLE emailgw_api.x ()', 'CREATE TABLE public.x ()',
+SELECT is(pg_temp.not_refused(r, ARRAY['CREATE TABLE emailgw.x ()', 'CREATE TABLE emailgw_api.x ()',
+          'CREATE TABLE public.x ()',
                                        'CREATE FUNCTION emailgw_api.x() RETURNS integer LANGUAGE sql RETURN 1', 'CREATE SCHEMA x', 'CREATE ROLE x',
-                                       'DROP FUNCTION emailgw_api.make_partitions', 'GRANT emailgw_sender TO emailgw_module']),
+                                       'DROP FUNCTION emailgw_api.make_partitions',
+                                           'GRANT emailgw_sender TO emailgw_module']),
           '{}', r || ' makes nothing')
   FROM unnest(ARRAY['emailgw_module', 'emailgw_sender']) AS r;
-SELECT is((SELECT coalesce(array_agg(m.roleid::regrole::text), '{}') FROM pg_auth_members AS m WHERE m.member = r::regrole), '{}',
+SELECT is((SELECT coalesce(array_agg(m.roleid::regrole::text), '{}') FROM pg_auth_members AS m
+          WHERE m.member = r::regrole), '{}',
           r || ' can become no other role')
   FROM unnest('{emailgw_module,emailgw_sender}'::text[]) AS r;
 
 -- What runs with the owner's rights looks names up where it should.
 SELECT is((SELECT coalesce(array_agg(p.proname::text), '{}') FROM pg_proc AS p
             WHERE p.pronamespace = 'emailgw_api'::regnamespace AND p.prosecdef
-              AND NOT coalesce('search_path=emailgw, pg_temp' = ANY (p.proconfig), false)), '{}', 'a fixed search_path on every function with the owner''s rights');
-SELECT is((SELECT coalesce(array_agg(g.function), '{}') FROM granted AS g JOIN pg_proc AS p ON p.proname = g.function AND NOT p.prosecdef
+              AND NOT coalesce('search_path=emailgw, pg_temp' = ANY (p.proconfig), false)), '{}',
+                  'a fixed search_path on every function with the owner''s rights');
+SELECT is((SELECT coalesce(array_agg(g.function), '{}') FROM granted AS g
+          JOIN pg_proc AS p ON p.proname = g.function AND NOT p.prosecdef
             WHERE p.pronamespace = 'emailgw_api'::regnamespace), '{}', '... which all that are granted have');
-SELECT is((SELECT coalesce(array_agg(p.proname::text), '{}') FROM pg_proc AS p JOIN granted AS g ON g.function = p.proname
-            WHERE p.pronamespace = 'emailgw_api'::regnamespace AND g.role = 'emailgw_module' AND p.proname <> 'make_partitions'
-              AND (p.proargnames)[1] IS DISTINCT FROM 'p_account_id'), '{}', 'the routing key is the first argument of what the module calls');
+SELECT is((SELECT coalesce(array_agg(p.proname::text), '{}') FROM pg_proc AS p
+          JOIN granted AS g ON g.function = p.proname
+            WHERE p.pronamespace = 'emailgw_api'::regnamespace AND g.role = 'emailgw_module'
+                AND p.proname <> 'make_partitions'
+              AND (p.proargnames)[1] IS DISTINCT FROM 'p_account_id'), '{}',
+                  'the routing key is the first argument of what the module calls');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -97,37 +97,12 @@ static void mailboxes_are_written(void **state)
     }
 }
 
-static const struct {
-    const char *name;
-    int valid;
-} names[] = {
-    { "X-Order", 1 }, { "x", 1 },          { "__proto__", 1 }, { "", 0 },      { "a b", 0 },
-    { "X: y", 0 },    { "X-\xc3\xa9", 0 }, { "a\r\nBcc", 0 },  { "a\x7f", 0 }, { "a\t", 0 },
-};
-
-static void names_are_checked(void **state)
-{
-    char longest[EGS_HEADER_NAME_MAX + 2];
-
-    (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        print_message("# name %u\n", (unsigned)i);
-        assert_int_equal(egs_header_name_valid(names[i].name), names[i].valid);
-    }
-    memset(longest, 'x', sizeof longest);
-    longest[EGS_HEADER_NAME_MAX] = '\0';
-    assert_true(egs_header_name_valid(longest));
-    longest[EGS_HEADER_NAME_MAX] = 'x';
-    longest[EGS_HEADER_NAME_MAX + 1] = '\0';
-    assert_false(egs_header_name_valid(longest));
-}
-
 /* Words that no line can hold, behind names of every length. */
 static void no_line_is_over_998(void **state)
 {
-    char name[EGS_HEADER_NAME_MAX + 1], value[3000];
+    char name[EG_FIELD_NAME_MAX + 1], value[3000];
 
-    for (int i = 1; i <= EGS_HEADER_NAME_MAX; i += 29) {
+    for (int i = 1; i <= EG_FIELD_NAME_MAX; i += 3) {
         for (size_t length = 80; length < sizeof value; length += 307) {
             egs_text field;
 
@@ -149,7 +124,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EG_TEST(texts_are_written),
         EG_TEST(mailboxes_are_written),
-        EG_TEST(names_are_checked),
         EG_TEST(no_line_is_over_998),
     };
 

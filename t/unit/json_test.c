@@ -259,22 +259,45 @@ static void finds_two_spellings(void **state)
     }
 }
 
-/* Quadratic, this would take hours. */
-static void takes_a_million_keys(void **state)
+/* Each value costs memory: a small body must not become a large tree. */
+static void limits_values(void **state)
 {
-    const int count = 1000000;
-    char *text = apr_palloc(*state, (size_t)count * 16), *at = text;
-    const char *problem;
-    json_t *value;
+    static const char *const shapes[] = { "0,", "[],", "{},", "{\"a\":0}," };
 
-    *at++ = '{';
-    for (int i = 0; i < count; i++) {
-        at += sprintf(at, "\"k%d\":0,", i);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        for (int many = 0; many < 2; many++) {
+            /* The most that a shape needs is three marks an element. */
+            int count = many ? EG_JSON_VALUES_MAX + 1 : EG_JSON_VALUES_MAX / 3 - 2;
+            char *text = apr_palloc(*state, (size_t)count * strlen(shapes[i]) + 3), *at = text;
+            const char *problem = "";
+            json_t *value;
+
+            *at++ = '[';
+            for (int n = 0; n < count; n++) {
+                at += sprintf(at, "%s", shapes[i]);
+            }
+            at[-1] = ']';
+            print_message("# %d of %s\n", count, shapes[i]);
+            assert_int_equal(eg_json_parse(&value, &problem, text, (apr_size_t)(at - text), *state),
+                             many ? APR_EINVAL : APR_SUCCESS);
+            assert_true(!many || strstr(problem, "more than 50000 values") != NULL);
+        }
     }
-    at += sprintf(at, "\"K500000\":0}");
-    assert_int_equal(eg_json_parse(&value, &problem, text, (apr_size_t)(at - text), *state), APR_SUCCESS);
-    assert_int_equal(json_object_size(value), count + 1);
-    assert_string_equal(apr_pstrdup(*state, eg_json_twice(value)) + 1, "500000");
+}
+
+/* Quadratic, this would take hours. */
+static void finds_one_of_a_million_keys(void **state)
+{
+    json_t *object = eg_json_own(json_object(), *state);
+    char key[16];
+
+    for (int i = 0; i < 1000000; i++) {
+        sprintf(key, "k%d", i);
+        json_object_set_new(object, key, json_null());
+    }
+    assert_null(eg_json_twice(object));
+    json_object_set_new(object, "K500000", json_null());
+    assert_string_equal(apr_pstrdup(*state, eg_json_twice(object)) + 1, "500000");
 }
 
 static const struct {
@@ -464,7 +487,8 @@ int main(void)
         EG_TEST(refuses_a_number_of_400_digits),
         EG_TEST(finds_members_in_any_case),
         EG_TEST(finds_two_spellings),
-        EG_TEST(takes_a_million_keys),
+        EG_TEST(limits_values),
+        EG_TEST(finds_one_of_a_million_keys),
         EG_TEST(reads_whole_numbers),
         EG_TEST(reads_booleans),
         EG_TEST(writes_compactly),

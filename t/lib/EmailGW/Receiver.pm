@@ -26,7 +26,7 @@ my $json = JSON::PP->new->canonical;
 
 sub up {
     my ($class, %with) = @_;
-    my $it = bless { owner => $$, ledger => File::Temp->new(TEMPLATE => '/tmp/emailgw-receiver.XXXXXX') }, $class;
+    my $it = bless { owner => $$, read => 0, entries => [], ledger => File::Temp->new(TEMPLATE => '/tmp/emailgw-receiver.XXXXXX') }, $class;
     $it->{socket} = IO::Socket::INET->new(Listen => 128, LocalAddr => $with{host} // '127.0.0.1', ReuseAddr => 1,
         LocalPort => $with{port} // 0) or die "receiver: $!\n";
     $it->{port} = $it->{socket}->sockport;
@@ -66,7 +66,13 @@ sub url { return 'http://' . $_[0]->address . $_[1] }
 sub ledger {
     my ($it) = @_;
     open my $file, '<', $it->{ledger}->filename or die "$it->{ledger}: $!\n";
-    return map { $json->decode($_) } grep { /\n\z/ } <$file>;
+    seek $file, $it->{read}, 0;
+    while (my $line = <$file>) {
+        last if $line !~ /\n\z/;
+        $it->{read} += length $line;
+        push @{ $it->{entries} }, $json->decode($line);
+    }
+    return @{ $it->{entries} };
 }
 
 # Requests in order of arrival, of one path or of all.
