@@ -27,7 +27,8 @@ static int add_event(int wanted[EG_EVENT_COMPLAINT + 1], const char *name)
 
 static void refuse_event(eg_call *call, const char *name)
 {
-    eg_errors_add_as(&call->errors, UNPROCESSABLE, EG_E_WEBHOOK_EVENT, "Invalid Event value '%s': it must be of %s",
+    eg_errors_add_as(&call->errors, UNPROCESSABLE, EG_E_WEBHOOK_EVENT,
+                     "Invalid Event value '%s': it must be of %s",
                      eg_utf8_excerpt(name, strlen(name), call->pool), eg_eventtype_webhook_list());
 }
 
@@ -46,8 +47,9 @@ static void add_names(int wanted[EG_EVENT_COMPLAINT + 1], eg_call *call, const c
 
 static int is_empty(const json_t *value)
 {
-    return value == NULL || (json_is_string(value) && strspn(json_string_value(value), ", ") == json_string_length(value))
-           || (json_is_array(value) && json_array_size(value) == 0);
+    return value == NULL ||
+           (json_is_string(value) && strspn(json_string_value(value), ", ") == json_string_length(value)) ||
+           (json_is_array(value) && json_array_size(value) == 0);
 }
 
 static void parse_events(eg_webhook *hook, eg_call *call)
@@ -66,9 +68,11 @@ static void parse_events(eg_webhook *hook, eg_call *call)
     else if (!json_is_array(value)) {
         refuse_event(call, eg_json_text(value, call->pool));
     }
-    json_array_foreach(value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         if (!json_is_string(item) || !add_event(wanted, json_string_value(item))) {
-            refuse_event(call, json_is_string(item) ? json_string_value(item) : eg_json_text(item, call->pool));
+            refuse_event(call,
+                         json_is_string(item) ? json_string_value(item) : eg_json_text(item, call->pool));
         }
     }
     for (int type = 0; type <= EG_EVENT_COMPLAINT; type++) {
@@ -87,10 +91,10 @@ static void parse_url(eg_webhook *hook, eg_call *call)
         eg_errors_add_as(&call->errors, UNPROCESSABLE, EG_E_WEBHOOK_URL, "WebhookURL is missing");
         return;
     }
-    if (!json_is_string(value)
-        || eg_url_parse(&hook->url, &problem, json_string_value(value), call->limits->webhook_allow, call->pool)
-               != APR_SUCCESS) {
-        eg_errors_add_as(&call->errors, UNPROCESSABLE, EG_E_WEBHOOK_URL, "WebhookURL is invalid: %s", problem);
+    if (!json_is_string(value) || eg_url_parse(&hook->url, &problem, json_string_value(value),
+                                               call->limits->webhook_allow, call->pool) != APR_SUCCESS) {
+        eg_errors_add_as(&call->errors, UNPROCESSABLE, EG_E_WEBHOOK_URL, "WebhookURL is invalid: %s",
+                         problem);
     }
 }
 
@@ -105,16 +109,19 @@ void eg_webhook_parse(eg_webhook *hook, eg_call *call)
 apr_status_t eg_webhook_show_key(const char **text, eg_call *call, eg_bytes sealed)
 {
     eg_bytes key;
-    apr_status_t rv = eg_unseal(&key, call->secret, EG_SEAL_WEBHOOK_KEY, call->account_id, sealed, call->pool);
+    apr_status_t rv =
+        eg_unseal(&key, call->secret, EG_SEAL_WEBHOOK_KEY, call->account_id, sealed, call->pool);
 
     if (rv != APR_SUCCESS) {
         eg_log_at(call->log, EG_LOG_ERR, rv,
-                  EGLOGNO(0120) "account=%" APR_INT64_T_FMT ": a webhook signing key cannot be opened: it was sealed "
-                                "with another secret file", call->account_id);
+                  EGLOGNO(0120) "account=%" APR_INT64_T_FMT
+                                ": a webhook signing key cannot be opened: it was sealed "
+                                "with another secret file",
+                  call->account_id);
         return rv;
     }
-    *text = apr_pstrcat(call->pool, "whsec_",
-                        apr_pencode_base64_binary(call->pool, key.data, (apr_ssize_t)key.size, APR_ENCODE_NONE, NULL),
-                        NULL);
+    *text = apr_pstrcat(
+        call->pool, "whsec_",
+        apr_pencode_base64_binary(call->pool, key.data, (apr_ssize_t)key.size, APR_ENCODE_NONE, NULL), NULL);
     return APR_SUCCESS;
 }

@@ -16,9 +16,9 @@
 
 #define USER_AGENT "mod_emailgw-webhooks/1"
 #define CONNECT_MAX apr_time_from_sec(3)
-#define ANSWER_MAX (64 * 1024) /* bytes of an answer, header and body, that are read */
-#define HELD_FACTOR 2          /* posts in hand for each connection */
-#define RECORD_COUNT 100       /* results that are recorded at once ... */
+#define ANSWER_MAX (64 * 1024)              /* bytes of an answer, header and body, that are read */
+#define HELD_FACTOR 2                       /* posts in hand for each connection */
+#define RECORD_COUNT 100                    /* results that are recorded at once ... */
 #define RECORD_AFTER apr_time_from_msec(20) /* ... or after the first has waited so long */
 #define BACKOFF_FIRST apr_time_from_msec(100)
 #define BACKOFF_MAX apr_time_from_sec(5)
@@ -160,7 +160,8 @@ static struct curl_slist *make_headers(const egs_post *post)
 /* Whatever a receiver, its DNS or the environment say: straight to the address, no further. */
 static void set_bounds(CURL *easy, const egs_options *options)
 {
-    apr_interval_time_t connect = options->webhook_timeout < CONNECT_MAX ? options->webhook_timeout : CONNECT_MAX;
+    apr_interval_time_t connect =
+        options->webhook_timeout < CONNECT_MAX ? options->webhook_timeout : CONNECT_MAX;
 
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -169,7 +170,8 @@ static void set_bounds(CURL *easy, const egs_options *options)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* else a hanging look-up would hold up the whole thread */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
+                     1L); /* else a hanging look-up would hold up the whole thread */
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)apr_time_as_msec(connect));
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)apr_time_as_msec(options->webhook_timeout));
 }
@@ -241,7 +243,8 @@ static void log_result(const poster *p, const egs_post *post)
     case EGS_POST_AGAIN:
         eg_log_at(&p->log, EG_LOG_INFO, APR_SUCCESS,
                   EGLOGNO(0402) "webhook=%" APR_INT64_T_FMT " event=%s try=%d status=%d retry=%.0fs: %s",
-                  post->webhook_id, post->event_id, post->tries + 1, post->answer.status, post->retry_seconds, error);
+                  post->webhook_id, post->event_id, post->tries + 1, post->answer.status, post->retry_seconds,
+                  error);
         return;
     case EGS_POST_FAILED:
     case EGS_POST_GONE:
@@ -261,8 +264,8 @@ static void finish(poster *p, egs_post *post, const egs_options *options)
     int was_busy = egs_lanes_is_busy(p->lanes, post->webhook_id);
     egs_post *waiting;
 
-    post->result = egs_webhook_judge(&post->retry_seconds, &post->answer, post->tries, &options->webhook_retry,
-                                     random_part());
+    post->result = egs_webhook_judge(&post->retry_seconds, &post->answer, post->tries,
+                                     &options->webhook_retry, random_part());
     log_result(p, post);
     for (waiting = egs_lanes_done(p->lanes, post, post->result == EGS_POST_DELIVERED); waiting;) {
         egs_post *next = waiting->next;
@@ -282,7 +285,8 @@ static void begin(poster *p, egs_post *post)
     CURL *easy;
 
     if (!post->body || !post->key.data) {
-        post->answer.error = post->body ? "the signing key cannot be opened" : "the event is no longer stored";
+        post->answer.error =
+            post->body ? "the signing key cannot be opened" : "the event is no longer stored";
         finish(p, post, p->settings->options);
         return;
     }
@@ -307,7 +311,8 @@ static void begin_all(poster *p)
 {
     egs_post *post;
 
-    while (!p->backoff && (post = egs_lanes_next(p->lanes, p->settings->options->webhook_connections)) != NULL) {
+    while (!p->backoff &&
+           (post = egs_lanes_next(p->lanes, p->settings->options->webhook_connections)) != NULL) {
         if (monotonic() < post->lease_end) {
             begin(p, post);
         }
@@ -378,7 +383,8 @@ static void note_answer(poster *p, apr_status_t rv)
 
 static apr_status_t record_some(poster *p, egs_post *const *posts, int count)
 {
-    apr_status_t rv = egs_webhook_record(posts, count, eg_db_with_pool(p->db, p->batch), p->settings->options);
+    apr_status_t rv =
+        egs_webhook_record(posts, count, eg_db_with_pool(p->db, p->batch), p->settings->options);
 
     apr_pool_clear(p->batch);
     return rv;
@@ -444,7 +450,8 @@ static void claim(poster *p)
         return;
     }
     want.busy = egs_lanes_busy(p->lanes, &want.busy_count, p->batch);
-    rv = egs_webhook_claim(&posts, &p->cursor, eg_db_with_pool(p->db, p->batch), &want, p->settings->secret, p->pool);
+    rv = egs_webhook_claim(&posts, &p->cursor, eg_db_with_pool(p->db, p->batch), &want, p->settings->secret,
+                           p->pool);
     if (rv == APR_SUCCESS && !posts) {
         p->claim_at = now + options->poll;
     }

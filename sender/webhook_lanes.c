@@ -123,7 +123,8 @@ egs_post *egs_lanes_next(egs_lanes *lanes, int connections)
     failing_full = begun_by_failing(lanes) >= (connections + 1) / 2;
     for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
          lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
-        if (!lane->waiting || (is_failing(lane) ? failing_full || lane->begun > 0 : lane->begun >= EGS_LANE_MAX)) {
+        if (!lane->waiting ||
+            (is_failing(lane) ? failing_full || lane->begun > 0 : lane->begun >= EGS_LANE_MAX)) {
             continue;
         }
         APR_RING_REMOVE(lane, link);

@@ -3,7 +3,7 @@
  */
 #include "webhook_post.h"
 
-#define JITTER 0.1                /* of the wait, either way */
+#define JITTER 0.1                  /* of the wait, either way */
 #define RETRY_AFTER_MAX (24 * 3600) /* seconds */
 #define GONE 410
 

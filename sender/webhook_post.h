@@ -82,7 +82,8 @@ apr_status_t egs_webhook_claim(egs_post **posts, apr_int64_t *cursor, eg_db *db,
 const char *egs_webhook_body(const egs_event *event, apr_pool_t *pool);
 
 /** webhook-signature by Standard Webhooks: "v1," and base64 of HMAC-SHA256 over "id.timestamp.body". */
-const char *egs_webhook_sign(eg_bytes key, const char *id, const char *timestamp, const char *body, apr_pool_t *pool);
+const char *egs_webhook_sign(eg_bytes key, const char *id, const char *timestamp, const char *body,
+                             apr_pool_t *pool);
 
 /**
  * What an answer means. Only 2xx is success, 410 is the end of the webhook, all

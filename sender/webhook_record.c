@@ -14,9 +14,10 @@ static const char *const results[] = {
 
 static json_t *result_of(const egs_post *post)
 {
-    json_t *result = json_pack("{s:I, s:I, s:s, s:i, s:s, s:s*}", "account_id", (json_int_t)post->account_id,
-                               "webhook_id", (json_int_t)post->webhook_id, "event_id", post->event_id, "attempt",
-                               post->attempt, "result", results[post->result], "error", post->answer.error);
+    json_t *result =
+        json_pack("{s:I, s:I, s:s, s:i, s:s, s:s*}", "account_id", (json_int_t)post->account_id, "webhook_id",
+                  (json_int_t)post->webhook_id, "event_id", post->event_id, "attempt", post->attempt,
+                  "result", results[post->result], "error", post->answer.error);
 
     if (post->answer.status) {
         json_object_set_new(result, "status", json_integer(post->answer.status));
@@ -36,7 +37,8 @@ static void log_disabled(const eg_rows *rows, eg_db *db)
     if (eg_json_parse(&list, &problem, text, strlen(text), db->pool) != APR_SUCCESS) {
         return;
     }
-    json_array_foreach(list, i, hook) {
+    json_array_foreach(list, i, hook)
+    {
         eg_log_at(db->log, EG_LOG_INFO, APR_SUCCESS,
                   EGLOGNO(0404) "disabled account=%" APR_INT64_T_FMT " webhook=%" APR_INT64_T_FMT ": %s",
                   (apr_int64_t)json_integer_value(json_object_get(hook, "account_id")),

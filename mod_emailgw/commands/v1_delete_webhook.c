@@ -35,8 +35,9 @@ apr_status_t eg_v1_delete_webhook(eg_call *call)
     if (!parse_id(&id, call)) {
         return eg_call_authenticate(call, "webhooks");
     }
-    rv = eg_db_call(&rows, call->db, EG_DB_ONCE, "v1_delete_webhook",
-                    EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE), eg_db_int(id)));
+    rv = eg_db_call(
+        &rows, call->db, EG_DB_ONCE, "v1_delete_webhook",
+        EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE), eg_db_int(id)));
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -6,9 +6,10 @@
 
 static json_t *webhook_json(const eg_rows *rows, int row)
 {
-    json_t *hook = json_pack("{s:s, s:s, s:s, s:s}", "WebhookID", eg_rows_text(rows, row, "webhook_id"), "Event",
-                             eg_eventtype_synonym((int)eg_rows_int(rows, row, "type")), "URL",
-                             eg_rows_text(rows, row, "url"), "Status", eg_rows_text(rows, row, "webhook_status"));
+    json_t *hook =
+        json_pack("{s:s, s:s, s:s, s:s}", "WebhookID", eg_rows_text(rows, row, "webhook_id"), "Event",
+                  eg_eventtype_synonym((int)eg_rows_int(rows, row, "type")), "URL",
+                  eg_rows_text(rows, row, "url"), "Status", eg_rows_text(rows, row, "webhook_status"));
     char since[EG_DATETIME_SIZE];
 
     if (eg_rows_text(rows, row, "failing_us") != NULL) {
@@ -26,8 +27,9 @@ apr_status_t eg_v1_get_webhooks(eg_call *call)
     const char *key = NULL;
     json_t *hooks;
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "v1_get_webhooks",
-                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE)));
+    apr_status_t rv =
+        eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "v1_get_webhooks",
+                   EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE)));
 
     if (rv != APR_SUCCESS) {
         return rv;

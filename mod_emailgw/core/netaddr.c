@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 #define HOST_MAX 64 /* characters of a literal address */
 
 static const unsigned char v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
@@ -16,22 +15,22 @@ static const struct {
     unsigned char net[4];
     int bits;
 } v4_special[] = {
-    { { 0, 0, 0, 0 }, 8 },       /* this network */
-    { { 10, 0, 0, 0 }, 8 },      /* private */
-    { { 100, 64, 0, 0 }, 10 },   /* carrier-grade NAT; a cloud's metadata in it */
-    { { 127, 0, 0, 0 }, 8 },     /* loopback */
+    { { 0, 0, 0, 0 }, 8 },        /* this network */
+    { { 10, 0, 0, 0 }, 8 },       /* private */
+    { { 100, 64, 0, 0 }, 10 },    /* carrier-grade NAT; a cloud's metadata in it */
+    { { 127, 0, 0, 0 }, 8 },      /* loopback */
     { { 168, 63, 129, 16 }, 32 }, /* a cloud's host, seen from its guests */
-    { { 169, 254, 0, 0 }, 16 },  /* link-local; clouds' metadata */
-    { { 172, 16, 0, 0 }, 12 },   /* private */
-    { { 192, 0, 0, 0 }, 24 },    /* IETF protocol assignments */
-    { { 192, 0, 2, 0 }, 24 },    /* documentation */
-    { { 192, 88, 99, 0 }, 24 },  /* 6to4 relays */
-    { { 192, 168, 0, 0 }, 16 },  /* private */
-    { { 198, 18, 0, 0 }, 15 },   /* benchmarking */
-    { { 198, 51, 100, 0 }, 24 }, /* documentation */
-    { { 203, 0, 113, 0 }, 24 },  /* documentation */
-    { { 224, 0, 0, 0 }, 4 },     /* multicast */
-    { { 240, 0, 0, 0 }, 4 },     /* reserved, broadcast */
+    { { 169, 254, 0, 0 }, 16 },   /* link-local; clouds' metadata */
+    { { 172, 16, 0, 0 }, 12 },    /* private */
+    { { 192, 0, 0, 0 }, 24 },     /* IETF protocol assignments */
+    { { 192, 0, 2, 0 }, 24 },     /* documentation */
+    { { 192, 88, 99, 0 }, 24 },   /* 6to4 relays */
+    { { 192, 168, 0, 0 }, 16 },   /* private */
+    { { 198, 18, 0, 0 }, 15 },    /* benchmarking */
+    { { 198, 51, 100, 0 }, 24 },  /* documentation */
+    { { 203, 0, 113, 0 }, 24 },   /* documentation */
+    { { 224, 0, 0, 0 }, 4 },      /* multicast */
+    { { 240, 0, 0, 0 }, 4 },      /* reserved, broadcast */
 };
 
 /* Within 2000::/3, the only global unicast space there is. */
@@ -49,8 +48,8 @@ static int has_prefix(const unsigned char *bytes, const unsigned char *net, int 
 {
     int whole = bits / 8, rest = bits % 8;
 
-    return memcmp(bytes, net, (size_t)whole) == 0
-           && (rest == 0 || ((bytes[whole] ^ net[whole]) & (0xff00 >> rest) & 0xff) == 0);
+    return memcmp(bytes, net, (size_t)whole) == 0 &&
+           (rest == 0 || ((bytes[whole] ^ net[whole]) & (0xff00 >> rest) & 0xff) == 0);
 }
 
 int eg_netaddr_is_public(const eg_netaddr *addr)
@@ -135,7 +134,8 @@ static apr_status_t parse_one(eg_netaddr *addr, const char *text, apr_size_t len
     }
     *colon = '\0';
     digits = strspn(colon + 1, "0123456789");
-    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' || atoi(colon + 1) < 1 || atoi(colon + 1) > 65535) {
+    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0' || atoi(colon + 1) < 1 ||
+        atoi(colon + 1) > 65535) {
         return APR_EINVAL;
     }
     if (*host == '[') {

@@ -139,8 +139,8 @@ static const char *check_host(parts *url, const apr_array_header_t *allowed, apr
     return ends_in(url->host, ".local") ? "its host is a local name" : NULL;
 }
 
-apr_status_t eg_url_parse(const char **url, const char **problem, const char *text, const apr_array_header_t *allowed,
-                          apr_pool_t *pool)
+apr_status_t eg_url_parse(const char **url, const char **problem, const char *text,
+                          const apr_array_header_t *allowed, apr_pool_t *pool)
 {
     parts parsed;
     const char *wrong = check_bytes(text);

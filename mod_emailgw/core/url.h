@@ -23,7 +23,7 @@
  * @param allowed  addresses with ports (eg_netaddr) that are taken although they
  *        are not public; NULL for none
  */
-apr_status_t eg_url_parse(const char **url, const char **problem, const char *text, const apr_array_header_t *allowed,
-                          apr_pool_t *pool);
+apr_status_t eg_url_parse(const char **url, const char **problem, const char *text,
+                          const apr_array_header_t *allowed, apr_pool_t *pool);
 
 #endif

@@ -40,7 +40,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     apr_initialize();
     apr_pool_create(&pool, NULL);
-    if (eg_url_parse(&url, &problem, apr_pstrmemdup(pool, (const char *)data, size), NULL, pool) == APR_SUCCESS) {
+    if (eg_url_parse(&url, &problem, apr_pstrmemdup(pool, (const char *)data, size), NULL, pool) ==
+        APR_SUCCESS) {
         check(url, pool);
     }
     else {

@@ -3,12 +3,14 @@
 use EmailGW;
 use Digest::SHA qw(hmac_sha256_base64);
 use EmailGW::Receiver;
+use IO::Socket::INET;
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 use Time::HiRes qw(sleep time);
 
 my $receiver = EmailGW::Receiver->up;
-my $gw = EmailGW->up(WEBHOOK_ALLOW => $receiver->address,
+my $tls_port = do { IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport };
+my $gw = EmailGW->up(WEBHOOK_ALLOW => $receiver->address . ",127.0.0.1:$tls_port",
     SENDER_CONF => \"poll = 20ms\nwebhook_retry = 300ms\nwebhook_timeout = 1s\nwebhook_lease = 5s\n");
 
 # A fresh account with one webhook for each of these paths: [account, path => id ...].
@@ -169,6 +171,28 @@ END
     is(scalar @log, scalar @urls, scalar(@urls) . ' URLs were tried');
     my @wrong = grep { $_->[1] ne 'failed' || ($_->[2] // '') !~ /^(?:the address is not allowed|URL using|Unsupported protocol|Couldn't resolve)/ } @log;
     is(join("\n", map { "@$_" } @wrong), '', 'none was connected to');
+};
+
+subtest 'a certificate that nobody vouches for' => sub {
+    my ($key, $certificate) = map { $gw->file($_, '') } qw(tls.key tls.pem);
+    my ($status) = EmailGW::run_command(undef, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1
+        -addext), 'subjectAltName=IP:127.0.0.1', '-keyout', $key, '-out', $certificate);
+    is($status, 0, 'made') or return;
+    my $pid = fork // die "fork: $!\n";
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>&', \*STDOUT;
+        exec qw(openssl s_server -quiet -accept), "127.0.0.1:$tls_port", '-key', $key, '-cert', $certificate;
+    }
+    my $account = $gw->new_account;
+    my $id = $gw->call('POST', '/api/v1/webhooks', { key => $account->{key},
+        json => { Event => 'send', WebhookURL => "https://127.0.0.1:$tls_port/" } })->{json}{NewWebhookID};
+    $gw->wait_for(sub { IO::Socket::INET->new("127.0.0.1:$tls_port") }, 5, 'the TLS server');
+    $gw->send_mail(as => $account);
+    idle($account);
+    like($gw->sql("SELECT error FROM emailgw.webhook_delivery WHERE webhook_id = $id"), qr/certificate/, 'is refused');
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
 };
 
 subtest 'Retry-After' => sub {

@@ -20,7 +20,9 @@ static const struct {
     { "HTTP://Example.COM", "http://example.com" },
     { "http://example.com:8080/a/../b?c=d&e=%20f", "http://example.com:8080/a/../b?c=d&e=%20f" },
     { "https://example.com?x", "https://example.com?x" },
-    { "https://b\xC3\xBC" "cher.example/", "https://xn--bcher-kva.example/" },
+    { "https://b\xC3\xBC"
+      "cher.example/",
+      "https://xn--bcher-kva.example/" },
     { "http://8.8.8.8/", "http://8.8.8.8/" },
     { "http://[2606:4700::1111]:443/", "http://[2606:4700::1111]:443/" },
     { "http://127.0.0.1:8081/", "http://127.0.0.1:8081/" }, /* in the list */
@@ -141,7 +143,8 @@ static void takes_or_refuses(void **state)
 static void refuses_the_corpus(void **state)
 {
     const char *folder = getenv("EG_CORPORA");
-    FILE *file = folder != NULL ? fopen(apr_pstrcat(*state, folder, "/url-ssrf/ssrf-urls.txt", NULL), "r") : NULL;
+    FILE *file =
+        folder != NULL ? fopen(apr_pstrcat(*state, folder, "/url-ssrf/ssrf-urls.txt", NULL), "r") : NULL;
     int lines = 0, taken = 0;
     char line[1024];
 

@@ -17,10 +17,11 @@ static const struct {
     const char *secret, *id, *timestamp, *body, *signature;
 } vectors[] = {
     { "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "msg_eg_0001", "1763900000",
-      "{\"type\":\"email.delivered\",\"timestamp\":\"2026-11-23T11:33:20Z\",\"data\":{\"message_id\":\"m1\"}}",
+      "{\"type\":\"email.delivered\",\"timestamp\":\"2026-11-23T11:33:20Z\",\"data\":{\"message_id\":\"m1\"}"
+      "}",
       "v1,12iBV+0GS4QqE9XSygjjoauET3I2+PZyPCZvQdbwP8o=" },
-    { "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", "{\"test\": 2432232314}",
-      "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" },
+    { "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330",
+      "{\"test\": 2432232314}", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" },
 };
 
 static void signs(void **state)
@@ -28,9 +29,11 @@ static void signs(void **state)
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         eg_bytes key;
 
-        assert_int_equal(eg_base64_decode(&key, vectors[i].secret, strlen(vectors[i].secret), *state), APR_SUCCESS);
-        assert_string_equal(egs_webhook_sign(key, vectors[i].id, vectors[i].timestamp, vectors[i].body, *state),
-                            vectors[i].signature);
+        assert_int_equal(eg_base64_decode(&key, vectors[i].secret, strlen(vectors[i].secret), *state),
+                         APR_SUCCESS);
+        assert_string_equal(
+            egs_webhook_sign(key, vectors[i].id, vectors[i].timestamp, vectors[i].body, *state),
+            vectors[i].signature);
     }
 }
 
@@ -38,9 +41,15 @@ static void signs(void **state)
 
 static egs_event an_event(void)
 {
-    return (egs_event){ .event_id = "01a2-e", .message_id = "01a2-m", .type = 2, .at = 1763900000500000,
-                        .domain = "example.com", .recipient = "ann@example.org", .from = "shop@example.com",
-                        .subject = "Hi", .tags = "[\"a\"]" };
+    return (egs_event){ .event_id = "01a2-e",
+                        .message_id = "01a2-m",
+                        .type = 2,
+                        .at = 1763900000500000,
+                        .domain = "example.com",
+                        .recipient = "ann@example.org",
+                        .from = "shop@example.com",
+                        .subject = "Hi",
+                        .tags = "[\"a\"]" };
 }
 
 static void tells_what_applies(void **state)
@@ -49,19 +58,29 @@ static void tells_what_applies(void **state)
 
     assert_string_equal(
         egs_webhook_body(&event, *state),
-        "{\"type\":\"email.delivery\",\"timestamp\":\"2025-11-23T12:13:20.500000Z\",\"data\":{\"MessageId\":\"01a2-m\","
-        "\"EventId\":\"01a2-e\",\"Domain\":\"example.com\",\"Recipient\":\"ann@example.org\",\"RecipientDomain\":"
+        "{\"type\":\"email.delivery\",\"timestamp\":\"2025-11-23T12:13:20.500000Z\",\"data\":{\"MessageId\":"
+        "\"01a2-m\","
+        "\"EventId\":\"01a2-e\",\"Domain\":\"example.com\",\"Recipient\":\"ann@example.org\","
+        "\"RecipientDomain\":"
         "\"example.org\",\"From\":\"shop@example.com\",\"Subject\":\"Hi\",\"Tags\":[\"a\"]}}");
-    event = (egs_event){ .event_id = "e", .message_id = "m", .type = 8, .recipient = "a@b.example", .journey_id = 7,
-                         .detail = "{\"attempt\": 2, \"smtp\": {\"code\": 250, \"host\": \"mx\", \"seconds\": 0.1}, "
-                                   "\"bounce\": {\"class\": \"hard\"}, \"url\": \"https://x.example/\", \"machine\": true, "
-                                   "\"ua\": \"U\", \"ip\": \"192.0.2.1\"}" };
-    assert_string_equal(
-        egs_webhook_body(&event, *state),
-        "{\"type\":\"email.click\",\"timestamp\":\"1970-01-01T00:00:00Z\",\"data\":{\"MessageId\":\"m\",\"EventId\":"
-        "\"e\",\"Recipient\":\"a@b.example\",\"RecipientDomain\":\"b.example\",\"Attempt\":2,\"Smtp\":{\"Code\":250,"
-        "\"Host\":\"mx\",\"Seconds\":0.1},\"Bounce\":{\"class\":\"hard\"},\"Click\":{\"URL\":\"https://x.example/\"},"
-        "\"Machine\":true,\"UserAgent\":\"U\",\"IpAddress\":\"192.0.2.1\",\"JourneyID\":7}}");
+    event = (egs_event){
+        .event_id = "e",
+        .message_id = "m",
+        .type = 8,
+        .recipient = "a@b.example",
+        .journey_id = 7,
+        .detail = "{\"attempt\": 2, \"smtp\": {\"code\": 250, \"host\": \"mx\", \"seconds\": 0.1}, "
+                  "\"bounce\": {\"class\": \"hard\"}, \"url\": \"https://x.example/\", \"machine\": true, "
+                  "\"ua\": \"U\", \"ip\": \"192.0.2.1\"}"
+    };
+    assert_string_equal(egs_webhook_body(&event, *state),
+                        "{\"type\":\"email.click\",\"timestamp\":\"1970-01-01T00:00:00Z\",\"data\":{"
+                        "\"MessageId\":\"m\",\"EventId\":"
+                        "\"e\",\"Recipient\":\"a@b.example\",\"RecipientDomain\":\"b.example\",\"Attempt\":2,"
+                        "\"Smtp\":{\"Code\":250,"
+                        "\"Host\":\"mx\",\"Seconds\":0.1},\"Bounce\":{\"class\":\"hard\"},\"Click\":{\"URL\":"
+                        "\"https://x.example/\"},"
+                        "\"Machine\":true,\"UserAgent\":\"U\",\"IpAddress\":\"192.0.2.1\",\"JourneyID\":7}}");
     event.type = 0;
     assert_null(egs_webhook_body(&event, *state));
 }
@@ -83,8 +102,9 @@ static void stays_under_20_kb(void **state)
     json_t *body, *data;
 
     event.subject = long_text;
-    event.detail = apr_psprintf(*state, "{\"smtp\":{\"code\":250,\"text\":\"%s\"},\"url\":\"https://x.example/%s\","
-                                        "\"ua\":\"%s\",\"bounce\":{\"text\":\"%s\"}}",
+    event.detail = apr_psprintf(*state,
+                                "{\"smtp\":{\"code\":250,\"text\":\"%s\"},\"url\":\"https://x.example/%s\","
+                                "\"ua\":\"%s\",\"bounce\":{\"text\":\"%s\"}}",
                                 long_text, long_text, long_text, long_text);
     const char *text = egs_webhook_body(&event, *state);
 
@@ -140,7 +160,8 @@ static void waits_by_schedule(void **state)
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
         egs_answer answer = { .status = 503, .retry_after = waits[i].retry_after };
         double wait = 0;
-        egs_post_result result = egs_webhook_judge(&wait, &answer, waits[i].tries, &schedule, waits[i].random);
+        egs_post_result result =
+            egs_webhook_judge(&wait, &answer, waits[i].tries, &schedule, waits[i].random);
 
         print_message("# %s\n", waits[i].what);
         assert_int_equal(result, waits[i].wait > 0 ? EGS_POST_AGAIN : EGS_POST_FAILED);
