@@ -502,19 +502,24 @@ subtest 'Idempotency-Key' => sub {
         WHERE account_id = $it->{account_id} AND domain_id = $it->{domain_id}"));
 };
 
-# The children end without END blocks: those belong to the parent.
+# So many processes do something at the same instant; what each says. They end
+# without END blocks, which belong to the parent.
 sub in_parallel {
     my ($count, $do) = @_;
+    my $start = time + 0.5;
     my @pipes = map {
         pipe my $out, my $in or die "pipe: $!\n";
         my $pid = fork() // die "fork: $!\n";
         if ($pid == 0) {
             delete $gw->{agent};
+            $gw->call('GET', '/nothing', {}); # the connection stands
+            sleep $start - time if time < $start;
             print {$in} $do->($_);
             close $in;
             require POSIX;
             POSIX::_exit(0);
         }
+        close $in;
         $out;
     } 1 .. $count;
     my @lines = map { scalar <$_> // '' } @pipes;
@@ -540,11 +545,13 @@ subtest 'twenty at once with one Idempotency-Key' => sub {
 };
 
 subtest 'twenty at once against a limit of seven' => sub {
-    my $it = $gw->new_account;
-    $gw->ctl(qw(user limits), $it->{username}, qw(--hour 7));
-    my @answers = in_parallel(20, sub { $gw->send_mail(as => $it)->{status} });
-    is(join(' ', sort @answers), join(' ', (200) x 7, (429) x 13), 'seven are sent');
-    like($gw->ledger($it), qr/message 7, .*usage 7\z/);
+    for my $round (1 .. 5) {
+        my $it = $gw->new_account;
+        $gw->ctl(qw(user limits), $it->{username}, qw(--hour 7));
+        my @answers = in_parallel(20, sub { $gw->send_mail(as => $it)->{status} });
+        is(join(' ', sort @answers), join(' ', (200) x 7, (429) x 13), 'seven are sent');
+        like($gw->ledger($it), qr/message 7, .*usage 7\z/);
+    }
 };
 
 subtest 'EmailGatewayCompatStatus On' => sub {

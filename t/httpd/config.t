@@ -134,7 +134,9 @@ subtest 'limits of a virtual host' => sub {
 # `httpd -t` with more directives at the end of the configuration: (exit status, what it says).
 sub check_config {
     my (@directives) = @_;
-    my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->env('HTTPD_CONF'), map { ('-c', $_) } @directives);
+    local %ENV = (%ENV, $gw->httpd_env);
+    my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->env('HTTPD_CONF'),
+        map { ('-c', $_) } @directives);
     return ($status >> 8, "$out$err");
 }
 
@@ -191,6 +193,7 @@ sub start_with {
     my $pid = fork() // die "fork: $!\n";
     if ($pid == 0) {
         POSIX::setsid();
+        %ENV = (%ENV, $gw->httpd_env);
         open STDOUT, '>', "$site/start.out";
         open STDERR, '>&', \*STDOUT;
         exec '/usr/sbin/apache2', '-f', "$site/start.conf", '-DFOREGROUND' or POSIX::_exit(127);

@@ -98,6 +98,13 @@ for my $verb (qw(stop start kill)) {
     };
 }
 
+# What must be set for httpd to load a module that is built with sanitizers.
+sub httpd_env {
+    my ($gw) = @_;
+    require Instance;
+    return Instance->attach($gw->{dir})->sanitizer_env('httpd');
+}
+
 sub read_env {
     my ($gw) = @_;
     open my $file, '<', "$gw->{dir}/env" or die "$gw->{dir}/env: $!\n";
