@@ -1,6 +1,5 @@
 #include "webhook.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_encode.h>

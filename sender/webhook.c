@@ -44,7 +44,6 @@ typedef struct {
 
 /** One post in the hands of libcurl. */
 typedef struct {
-    poster *p;
     egs_post *post;
     egs_settings *settings; /* as when it began */
     struct curl_slist *headers;
@@ -296,7 +295,6 @@ static void begin(poster *p, egs_post *post)
         finish(p, post, p->settings->options);
         return;
     }
-    t->p = p;
     t->post = post;
     t->settings = egs_control_take(p->control);
     t->headers = make_headers(post);
