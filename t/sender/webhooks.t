@@ -11,7 +11,7 @@ use Time::HiRes qw(sleep time);
 my $receiver = EmailGW::Receiver->up;
 my $tls_port = do { IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport };
 my $gw = EmailGW->up(WEBHOOK_ALLOW => $receiver->address . ",127.0.0.1:$tls_port",
-    SENDER_CONF => \"poll = 20ms\nwebhook_retry = 300ms\nwebhook_timeout = 1s\nwebhook_lease = 5s\n");
+    SENDER_CONF => \"poll = 20ms\nlease = 5s\nwebhook_retry = 300ms\nwebhook_timeout = 1s\nwebhook_lease = 5s\n");
 
 # A fresh account with one webhook for each of these paths: [account, path => id ...].
 sub hooked {
