@@ -3,10 +3,11 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "job.h"
 
-#define SLICE_MAX (16 * 1024 * 1024) /* bytes of stored contents */
+#define SLICE_MAX (2 * 1024 * 1024) /* bytes of stored contents: one slow transfer keeps them all */
 
 static int by_message(const void *a, const void *b)
 {
@@ -19,7 +20,15 @@ static int by_message(const void *a, const void *b)
     return order ? order : left->recipient_no - right->recipient_no;
 }
 
-static void fill(egs_job *job, const eg_rows *rows, int row)
+apr_time_t egs_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
+}
+
+static void fill(egs_job *job, const eg_rows *rows, int row, apr_time_t start, apr_time_t lease_end)
 {
     job->account_id = eg_rows_int(rows, row, "account_id");
     job->message_id = eg_rows_text(rows, row, "message_id");
@@ -27,6 +36,8 @@ static void fill(egs_job *job, const eg_rows *rows, int row)
     job->attempt = (int)eg_rows_int(rows, row, "attempt");
     job->recipient = eg_rows_text(rows, row, "email");
     job->size = (int)eg_rows_int(rows, row, "size_bytes");
+    job->age_start = start - eg_rows_int(rows, row, "age_us");
+    job->lease_end = lease_end;
 }
 
 /* How late an account's turn comes in a round that begins behind cursor. */
@@ -49,13 +60,15 @@ static apr_int64_t last_served(const egs_job *jobs, int count, apr_int64_t curso
     return account_id;
 }
 
-apr_status_t egs_claim(egs_job **jobs, int *count, apr_int64_t *cursor, eg_db *db, const egs_options *options)
+apr_status_t egs_claim(egs_job **jobs, int *count, int limit, apr_int64_t *cursor, eg_db *db,
+                       const egs_options *options)
 {
+    apr_time_t start = egs_clock(); /* before the database's: the lease is over there no sooner than here */
     eg_rows *rows;
     /* Not repeatable: a claim whose answer is lost would be paid for with a second lease. */
-    apr_status_t rv = eg_db_call(&rows, db, EG_DB_ONCE, "claim_messages",
-                                 EG_DB_ARGS(eg_db_int(options->claim_batch),
-                                            eg_db_int(apr_time_sec(options->lease)), eg_db_int(*cursor)));
+    apr_status_t rv =
+        eg_db_call(&rows, db, EG_DB_ONCE, "claim_messages",
+                   EG_DB_ARGS(eg_db_int(limit), eg_db_int(apr_time_sec(options->lease)), eg_db_int(*cursor)));
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -63,14 +76,14 @@ apr_status_t egs_claim(egs_job **jobs, int *count, apr_int64_t *cursor, eg_db *d
     *count = eg_rows_count(rows);
     *jobs = apr_pcalloc(db->pool, ((apr_size_t)*count + 1) * sizeof **jobs);
     for (int i = 0; i < *count; i++) {
-        fill(&(*jobs)[i], rows, i);
+        fill(&(*jobs)[i], rows, i, start, start + options->lease);
     }
     *cursor = last_served(*jobs, *count, *cursor);
     qsort(*jobs, (size_t)*count, sizeof **jobs, by_message);
     return APR_SUCCESS;
 }
 
-int egs_slice(const egs_job *jobs, int count)
+int egs_slice_count(const egs_job *jobs, int count)
 {
     apr_int64_t total = jobs[0].size;
     int i;

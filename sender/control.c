@@ -38,7 +38,7 @@ apr_status_t egs_settings_load(egs_settings **settings, const char **problem, co
     loaded->users = 1;
     rv = egs_options_load(&loaded->options, problem, path, own);
     if (rv == APR_SUCCESS) {
-        rv = egs_transport_choose(&loaded->transport, problem, loaded->options, own);
+        rv = egs_transport_choose(&loaded->transport, &loaded->plan, problem, loaded->options, own);
     }
     if (rv == APR_SUCCESS) {
         rv = eg_secret_load(&secret, problem, loaded->options->secret_file, own);

@@ -16,8 +16,9 @@ typedef struct {
     const egs_options *options;
     const egs_transport *transport;
     const eg_secret *secret;
-    apr_pool_t *pool; /* a root pool of its own */
-    int users;        /* control's business */
+    const egs_plan *plan; /* the transport's */
+    apr_pool_t *pool;     /* a root pool of its own */
+    int users;            /* control's business */
 } egs_settings;
 
 /**

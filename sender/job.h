@@ -38,19 +38,39 @@ typedef struct {
 typedef enum {
     EGS_RELEASED, /* not tried: back into the queue, the attempt does not count */
     EGS_DELIVERED,
-    EGS_DEFERRED,
+    EGS_DEFERRED, /* failed: policy makes a bounce of it where no later try would do better */
     EGS_BOUNCED
 } egs_result;
+
+/** How far a dialogue came: what the last reply answered, or what failed. */
+typedef enum {
+    EGS_STAGE_NONE, /* no dialogue */
+    EGS_STAGE_CONNECT,
+    EGS_STAGE_GREETING,
+    EGS_STAGE_EHLO,
+    EGS_STAGE_STARTTLS, /* with the handshake */
+    EGS_STAGE_AUTH,
+    EGS_STAGE_RSET,
+    EGS_STAGE_MAIL,
+    EGS_STAGE_RCPT,
+    EGS_STAGE_DATA, /* with the message itself */
+    EGS_STAGE_DOT
+} egs_stage;
 
 /** How one attempt ended. */
 typedef struct {
     egs_result result;
-    int retry_seconds;    /* for EGS_DEFERRED: how long to wait, from the database's now */
-    double seconds;       /* that the attempt took */
-    const char *host;     /* who answered: "outbox", a host name */
-    int smtp_code;        /* 0 where there was no dialogue */
-    const char *enhanced; /* "2.0.0" or NULL */
-    const char *text;     /* UTF-8: the other side's words, or ours, or NULL */
+    const char *bounce_class;  /* for EGS_BOUNCED, by policy: "permanent", "expired" */
+    apr_interval_time_t retry; /* for EGS_DEFERRED, by policy: how long to wait, from the database's now */
+    double seconds;            /* that the attempt took */
+    const char *host;          /* who answered: "outbox", a host name */
+    egs_stage stage;
+    int smtp_code;           /* 0 where there was no reply */
+    const char *enhanced;    /* "2.0.0" or NULL */
+    const char *text;        /* UTF-8: the other side's words, or ours, or NULL */
+    const char *tls_version; /* "TLSv1.3", or NULL in the clear */
+    const char *tls_cipher;
+    int ambiguous; /* the whole message was sent and no reply came: it may have been delivered */
 } egs_outcome;
 
 typedef struct egs_job {
@@ -61,25 +81,67 @@ typedef struct egs_job {
     int attempt;           /* 1 for the first: the fence against late owners */
     const char *recipient; /* envelope address */
     int size;              /* bytes of the contents as stored */
+    apr_time_t age_start;  /* of the first attempt, by egs_clock */
+    apr_time_t lease_end;  /* by egs_clock; 0: it is another's now */
     /* render */
     egs_content *content;    /* shared by the message's jobs; NULL: no longer stored */
     const char *return_path; /* envelope sender */
     eg_bytes message;        /* RFC 5322, CRLF, 7-bit */
     /* deliver */
+    apr_time_t begun; /* by egs_clock */
     egs_outcome outcome;
+    /* the worker's */
+    apr_pool_t *pool;        /* of its slice: for what the stages make */
+    struct egs_slice *slice; /* what it was loaded with */
+    struct egs_job *next;    /* it is in one list at a time */
+    int given_back;
 } egs_job;
 
+/** Jobs in order; empty when it is all zero. */
+typedef struct {
+    egs_job *first, *last;
+} egs_jobs;
+
+/** To the end of the list. */
+static inline void egs_jobs_add(egs_jobs *list, egs_job *job)
+{
+    job->next = NULL;
+    if (list->first) {
+        list->last->next = job;
+    }
+    else {
+        list->first = job;
+    }
+    list->last = job;
+}
+
+/** The first one, off the list; NULL when it is empty. */
+static inline egs_job *egs_jobs_take(egs_jobs *list)
+{
+    egs_job *job = list->first;
+
+    if (job) {
+        list->first = job->next;
+    }
+    return job;
+}
+
+/** Microseconds by a clock that nobody sets, and that goes on while the machine is suspended. */
+apr_time_t egs_clock(void);
+
 /**
- * Claim: lease up to options->claim_batch due recipients. Those of one message
- * stand together.
+ * Claim: lease up to limit due recipients. Those of one message stand together.
  * @param jobs  in db's pool
  * @param cursor  whom the last claim served: accounts take turns; 0 at first
  */
-apr_status_t egs_claim(egs_job **jobs, int *count, apr_int64_t *cursor, eg_db *db,
+apr_status_t egs_claim(egs_job **jobs, int *count, int limit, apr_int64_t *cursor, eg_db *db,
                        const egs_options *options);
 
-/** How many of the jobs to load at once: their messages have at most 16 MB, or it is one alone. */
-int egs_slice(const egs_job *jobs, int count);
+/** A full lease from now for count jobs; lease_end is 0 for those that are another's or done. */
+apr_status_t egs_renew(egs_job **jobs, int count, eg_db *db, const egs_options *options);
+
+/** How many of the jobs to load at once: their messages have at most 2 MB, or it is one alone. */
+int egs_slice_count(const egs_job *jobs, int count);
 
 /** Render, first half: the contents of a slice, into db's pool. job->content stays NULL where it is gone. */
 apr_status_t egs_load(egs_job *jobs, int count, eg_db *db);
@@ -92,6 +154,9 @@ apr_status_t egs_load(egs_job *jobs, int count, eg_db *db);
 int egs_render(egs_job *job, const eg_log *log, apr_pool_t *pool);
 
 /** Record: the outcomes of count jobs in one transaction. Repeating it changes nothing. */
-apr_status_t egs_record(const egs_job *jobs, int count, eg_db *db);
+apr_status_t egs_record(egs_job *const *jobs, int count, eg_db *db);
+
+/** A stage in a word, for events and log lines: "connect", "rcpt"; NULL for EGS_STAGE_NONE. */
+const char *egs_stage_name(egs_stage stage);
 
 #endif

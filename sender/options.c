@@ -19,8 +19,9 @@ typedef enum {
     COUNT,     /* min to max */
     DAYS,      /* min to max, "7" or "7d" */
     DURATION,  /* min to max in microseconds, with a unit */
-    SCHEDULE,  /* a list of durations, each min to max */
-    ADDRESSES, /* a list of literal addresses with ports */
+    DURATIONS, /* several of these with commas between */
+    ADDRESSES, /* literal addresses with ports, commas between */
+    TLS,       /* none | opportunistic | required */
     LEVEL
 } option_kind;
 
@@ -38,6 +39,7 @@ typedef struct {
 #define SECONDS(n) (APR_INT64_C(n) * APR_USEC_PER_SEC)
 #define STRING "a text that is not empty"
 #define PATH "the path of a file"
+#define TIMEOUT "10ms to 1h, with a unit (ms, s, min, h, d)"
 
 static const option options_known[] = {
     { "database", TEXT, AT(database), 0, 0, "dbname=emailgw user=emailgw_sender", STRING,
@@ -52,6 +54,29 @@ static const option options_known[] = {
       "where mails go" },
     { "outbox", TEXT, AT(outbox), 0, 0, "/var/spool/emailgw/outbox", "the path of a directory",
       "where the transport outbox writes" },
+    { "hostname", OPTIONAL, AT(hostname), 0, 0, "", "a host name", "how the sender calls itself in EHLO" },
+    { "relay_tls", TLS, AT(relay_tls), 0, 0, "opportunistic", "none, opportunistic or required",
+      "TLS to the relay" },
+    { "relay_ca_file", OPTIONAL, AT(relay_ca_file), 0, 0, "", PATH, "certificates that vouch for the relay" },
+    { "relay_user", OPTIONAL, AT(relay_user), 0, 0, "", STRING, "user name at the relay" },
+    { "relay_password_file", OPTIONAL, AT(relay_password_file), 0, 0, "", PATH, "password at the relay" },
+    { "relay_connections", COUNT, AT(relay_connections), 1, 256, "32", "1 to 256",
+      "connections of a thread to the relay" },
+    { "connect_timeout", DURATION, AT(connect_timeout), MILLISECONDS(10), SECONDS(3600), "30s", TIMEOUT,
+      "longest wait for a connection" },
+    { "command_timeout", DURATION, AT(command_timeout), MILLISECONDS(10), SECONDS(3600), "5min", TIMEOUT,
+      "longest wait for a reply" },
+    { "final_timeout", DURATION, AT(final_timeout), MILLISECONDS(10), SECONDS(3600), "10min", TIMEOUT,
+      "longest wait for the reply to a whole message" },
+    { "retry", DURATIONS, AT(retry), MILLISECONDS(10), SECONDS(7 * 86400),
+      "1min, 5min, 15min, 30min, 1h, 2h, 4h, 8h",
+      "1 to 32 times of 10ms to 7d, with units (ms, s, min, h, d) and commas between",
+      "waits between attempts" },
+    { "lifetime", DURATION, AT(lifetime), MILLISECONDS(10), SECONDS(30 * 86400), "48h",
+      "10ms to 30d, with a unit (ms, s, min, h, d)", "how long a mail is tried" },
+    { "connections", COUNT, AT(connections), 1, 256, "32", "1 to 256", "transfers of a thread at a time" },
+    { "stop_timeout", DURATION, AT(stop_timeout), 0, SECONDS(3600), "60s",
+      "0s to 1h, with a unit (ms, s, min, h, d)", "patience with what is in flight at the end" },
     { "threads", COUNT, AT(threads), 1, 64, "2", "1 to 64", "threads that take and deliver mails" },
     { "claim_batch", COUNT, AT(claim_batch), 1, 1000, "100", "1 to 1000", "mails taken at once by a thread" },
     { "lease", DURATION, AT(lease), SECONDS(5), SECONDS(3600), "15min",
@@ -72,7 +97,7 @@ static const option options_known[] = {
       "100ms to 5min, with a unit (ms, s, min, h, d)", "longest time of a webhook post" },
     { "webhook_lease", DURATION, AT(webhook_lease), SECONDS(5), SECONDS(3600), "2min",
       "5s to 1h, with a unit (ms, s, min, h, d)", "time after which another sender may take over a webhook post" },
-    { "webhook_retry", SCHEDULE, AT(webhook_retry), MILLISECONDS(10), SECONDS(30 * 86400),
+    { "webhook_retry", DURATIONS, AT(webhook_retry), MILLISECONDS(10), SECONDS(30 * 86400),
       "5s,5min,30min,2h,5h,10h,14h,20h,24h", "up to 32 waits of 10ms to 30d, such as 5s,5min,2h",
       "waits between the tries of a webhook post" },
     { "webhook_disable_after", DURATION, AT(webhook_disable_after), SECONDS(1), SECONDS(30 * 86400), "5d",
@@ -83,6 +108,7 @@ static const option options_known[] = {
     { "include", TEXT, AT(include), 0, 0, NULL, PATH, "another file, read after this one" },
 };
 
+static const char *const tls_names[] = { "none", "opportunistic", "required" };
 static const char *const level_names[] = { "err", "warn", "info", "debug" };
 
 /* Digits from *text on; *text is left behind them. Refused: none, or over 15 digits. */
@@ -102,7 +128,8 @@ static apr_status_t scan_number(apr_int64_t *number, const char **text)
     return APR_SUCCESS;
 }
 
-static apr_status_t parse_duration(apr_int64_t *microseconds, const char *text)
+/* A number and its unit from *text on, up to a blank, a comma or the end. */
+static apr_status_t scan_duration(apr_int64_t *microseconds, const char **text)
 {
     static const struct {
         const char *name;
@@ -112,20 +139,43 @@ static apr_status_t parse_duration(apr_int64_t *microseconds, const char *text)
         { "h", SECONDS(3600) },    { "d", SECONDS(86400) },
     };
     apr_int64_t number;
+    apr_size_t length;
 
-    if (scan_number(&number, &text) != APR_SUCCESS) {
+    if (scan_number(&number, text) != APR_SUCCESS) {
         return APR_EINVAL;
     }
-    while (*text == ' ') {
-        text++;
-    }
+    *text += strspn(*text, " ");
+    length = strcspn(*text, " ,");
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strcmp(text, units[i].name) == 0 && number <= APR_INT64_MAX / units[i].microseconds) {
+        if (strlen(units[i].name) == length && strncmp(*text, units[i].name, length) == 0 &&
+            number <= APR_INT64_MAX / units[i].microseconds) {
+            *text += length;
             *microseconds = number * units[i].microseconds;
             return APR_SUCCESS;
         }
     }
     return APR_EINVAL;
+}
+
+static apr_status_t set_durations(egs_options *options, const option *row, const char *text)
+{
+    egs_durations list = { .count = 0 };
+
+    do {
+        apr_int64_t *next = &list.each[list.count];
+
+        text += strspn(text, " ");
+        if (list.count++ == EGS_DURATIONS_MAX || scan_duration(next, &text) != APR_SUCCESS ||
+            *next < row->min || *next > row->max) {
+            return APR_EINVAL;
+        }
+        text += strspn(text, " ");
+    } while (*text++ == ',');
+    if (text[-1] != '\0') {
+        return APR_EINVAL;
+    }
+    *(egs_durations *)(void *)((char *)options + row->offset) = list;
+    return APR_SUCCESS;
 }
 
 /* relay:HOST:PORT is judged by its form here; the host is looked up when mails go there. */
@@ -146,15 +196,34 @@ static int is_transport(const char *text)
     return scan_number(&number, &port) == APR_SUCCESS && *port == '\0' && number >= 1 && number <= 65535;
 }
 
-static apr_status_t parse_level(eg_log_level *level, const char *text)
+/* The place of a word in a list. */
+static apr_status_t parse_word(int *place, const char *text, const char *const *words, int count)
 {
-    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
-        if (strcmp(text, level_names[i]) == 0) {
-            *level = (eg_log_level)i;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *place = i;
             return APR_SUCCESS;
         }
     }
     return APR_EINVAL;
+}
+
+static apr_status_t set_word(egs_options *options, const option *row, const char *text)
+{
+    int place;
+
+    if (row->kind == LEVEL) {
+        if (parse_word(&place, text, level_names, sizeof level_names / sizeof *level_names) != APR_SUCCESS) {
+            return APR_EINVAL;
+        }
+        options->log_level = (eg_log_level)place;
+        return APR_SUCCESS;
+    }
+    if (parse_word(&place, text, tls_names, sizeof tls_names / sizeof *tls_names) != APR_SUCCESS) {
+        return APR_EINVAL;
+    }
+    options->relay_tls = (egs_tls)place;
+    return APR_SUCCESS;
 }
 
 /* A number within the bounds of its row, to where the row points. */
@@ -164,7 +233,8 @@ static apr_status_t set_number(egs_options *options, const option *row, const ch
     apr_int64_t number;
 
     if (row->kind == DURATION) {
-        if (parse_duration(&number, text) != APR_SUCCESS || number < row->min || number > row->max) {
+        if (scan_duration(&number, &text) != APR_SUCCESS || *text != '\0' || number < row->min ||
+            number > row->max) {
             return APR_EINVAL;
         }
         *(apr_interval_time_t *)(void *)member = number;
@@ -178,35 +248,6 @@ static apr_status_t set_number(egs_options *options, const option *row, const ch
     }
     *(int *)(void *)member = (int)number;
     return APR_SUCCESS;
-}
-
-/* "5s,5min,2h" */
-static apr_status_t set_schedule(egs_schedule *schedule, const option *row, const char *text)
-{
-    egs_schedule made = { 0 };
-
-    while (made.count < EGS_SCHEDULE_MAX) {
-        char one[32];
-        apr_size_t length;
-        apr_int64_t wait;
-
-        text += strspn(text, " ");
-        length = strcspn(text, ",");
-        if (length >= sizeof one) {
-            return APR_EINVAL;
-        }
-        apr_cpystrn(one, text, length + 1);
-        if (parse_duration(&wait, one) != APR_SUCCESS || wait < row->min || wait > row->max) {
-            return APR_EINVAL;
-        }
-        made.waits[made.count++] = wait;
-        text += length;
-        if (*text++ == '\0') {
-            *schedule = made;
-            return APR_SUCCESS;
-        }
-    }
-    return APR_EINVAL;
 }
 
 static apr_status_t set_addresses(const apr_array_header_t **member, const char *text, apr_pool_t *pool)
@@ -241,12 +282,13 @@ static apr_status_t set(egs_options *options, const option *row, const char *tex
     case OPTIONAL:
         *member = *text != '\0' ? text : NULL;
         return APR_SUCCESS;
-    case SCHEDULE:
-        return set_schedule(&options->webhook_retry, row, text);
     case ADDRESSES:
         return set_addresses(&options->webhook_allow, text, pool);
     case LEVEL:
-        return parse_level(&options->log_level, text);
+    case TLS:
+        return set_word(options, row, text);
+    case DURATIONS:
+        return set_durations(options, row, text);
     default:
         return set_number(options, row, text);
     }

@@ -15,13 +15,19 @@
 
 #define EGS_OPTIONS_PATH "/etc/emailgw/emailgw-sender.conf"
 
-#define EGS_SCHEDULE_MAX 32
+#define EGS_DURATIONS_MAX 32
 
-/** Waits between tries. */
+/** Times of a list. */
 typedef struct {
-    int count;
-    apr_interval_time_t waits[EGS_SCHEDULE_MAX];
-} egs_schedule;
+    apr_interval_time_t each[EGS_DURATIONS_MAX];
+    int count; /* 1 or more */
+} egs_durations;
+
+typedef enum {
+    EGS_TLS_NONE,
+    EGS_TLS_OPPORTUNISTIC, /* where offered, with any certificate */
+    EGS_TLS_REQUIRED       /* with a certificate that holds */
+} egs_tls;
 
 /* Every option has a default; conf/emailgw-sender.conf is the reference. */
 typedef struct {
@@ -31,11 +37,24 @@ typedef struct {
     const char *sender_key_file; /* private half; the public one has ".pub" behind it */
     const char *transport;       /* "outbox", "relay:HOST:PORT" or "mx" */
     const char *outbox;          /* directory */
-    int threads;                 /* 1 to 64 */
-    int claim_batch;             /* messages per claim, 1 to 1000 */
-    apr_interval_time_t lease;   /* 5 s to 1 h */
-    apr_interval_time_t poll;    /* sleep when nothing is due, 10 ms to 10 s */
-    const char *log_file;        /* "-" is standard error */
+    const char *hostname;        /* EHLO's; NULL: the machine's own */
+    egs_tls relay_tls;
+    const char *relay_ca_file; /* PEM; NULL: the system's */
+    const char *relay_user;    /* NULL: no AUTH */
+    const char *relay_password_file;
+    int relay_connections;               /* of one thread, 1 to 256 */
+    apr_interval_time_t connect_timeout; /* the three: 10 ms to 1 h */
+    apr_interval_time_t command_timeout;
+    apr_interval_time_t final_timeout; /* for the reply after the final dot */
+    egs_durations retry;               /* 10 ms to 7 d each; the last one repeats */
+    apr_interval_time_t lifetime;      /* 10 ms to 30 d, from the first attempt */
+    int connections;                   /* transfers of one thread at a time, 1 to 256 */
+    apr_interval_time_t stop_timeout;  /* 0 to 1 h */
+    int threads;                       /* 1 to 64 */
+    int claim_batch;                   /* messages per claim, 1 to 1000 */
+    apr_interval_time_t lease;         /* 5 s to 1 h */
+    apr_interval_time_t poll;          /* sleep when nothing is due, 10 ms to 10 s */
+    const char *log_file;              /* "-" is standard error */
     eg_log_level log_level;
     const char *pid_file;  /* NULL: none is written */
     int message_retention; /* days that contents are kept, 1 to 3650 */
@@ -43,7 +62,7 @@ typedef struct {
     int webhook_connections;                   /* posts at once, 1 to 1000 */
     apr_interval_time_t webhook_timeout;       /* of one post, 100 ms to 5 min */
     apr_interval_time_t webhook_lease;         /* 5 s to 1 h */
-    egs_schedule webhook_retry;                /* waits before the second and later tries */
+    egs_durations webhook_retry;                /* waits before the second and later tries */
     apr_interval_time_t webhook_disable_after; /* of failing, 1 s to 30 d */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet posted to; may be NULL */
     const char *include;   /* as given, or NULL */

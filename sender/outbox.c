@@ -9,21 +9,35 @@
 #include <apr_strings.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "policy.h"
 #include "transport.h"
 
-static apr_status_t check(const char **problem, const egs_options *options, apr_pool_t *pool)
+struct egs_plan {
+    const char *folder;
+};
+
+/* An attempt is over as soon as it is begun. */
+struct egs_carrier {
+    egs_jobs finished;
+    const eg_log *log;
+};
+
+static apr_status_t prepare(const egs_plan **plan, const char **problem, const egs_options *options,
+                            apr_pool_t *pool)
 {
+    egs_plan *made = apr_palloc(pool, sizeof *made);
     struct stat found;
 
     if (stat(options->outbox, &found) == 0 && !S_ISDIR(found.st_mode)) {
         errno = ENOTDIR;
     }
     else if (access(options->outbox, W_OK | X_OK) == 0) {
+        made->folder = options->outbox;
+        *plan = made;
         return APR_SUCCESS;
     }
     *problem = apr_psprintf(pool, "outbox = %s: %s; it must be a directory that this user may write to",
@@ -86,51 +100,82 @@ static apr_status_t write_file(const char *path, const char *temporary, const eg
 }
 
 /* Two owners of one job, one of them late, must not write into one file: so the attempt is in this name. */
-static const char *temporary_path(const egs_job *job, int attempt, const egs_options *options,
-                                  apr_pool_t *pool)
+static const char *temporary_path(const egs_job *job, int attempt, const egs_plan *plan)
 {
-    return apr_psprintf(pool, "%s/.%s-%d.%d", options->outbox, job->message_id, job->recipient_no, attempt);
+    return apr_psprintf(job->pool, "%s/.%s-%d.%d", plan->folder, job->message_id, job->recipient_no, attempt);
 }
 
 /* What earlier attempts left when they were killed. */
-static void remove_leftovers(const egs_job *job, const egs_options *options, apr_pool_t *pool)
+static void remove_leftovers(const egs_job *job, const egs_plan *plan)
 {
     for (int attempt = 1; attempt < job->attempt; attempt++) {
-        unlink(temporary_path(job, attempt, options, pool));
+        unlink(temporary_path(job, attempt, plan));
     }
 }
 
-static void deliver(egs_job *job, const egs_options *options, const eg_log *log, apr_pool_t *pool)
+static void deliver(egs_job *job, const egs_plan *plan, const eg_log *log)
 {
-    const char *name = apr_psprintf(pool, "%s-%d.eml", job->message_id, job->recipient_no);
-    const char *path = apr_pstrcat(pool, options->outbox, "/", name, NULL);
-    apr_status_t rv = write_file(path, temporary_path(job, job->attempt, options, pool), job, pool);
+    const char *name = apr_psprintf(job->pool, "%s-%d.eml", job->message_id, job->recipient_no);
+    const char *path = apr_pstrcat(job->pool, plan->folder, "/", name, NULL);
+    apr_status_t rv = write_file(path, temporary_path(job, job->attempt, plan), job, job->pool);
 
     job->outcome.host = egs_transport_outbox.name;
     if (rv == APR_SUCCESS) {
-        remove_leftovers(job, options, pool);
+        remove_leftovers(job, plan);
         job->outcome.result = EGS_DELIVERED;
         job->outcome.text = name;
         return;
     }
     eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0340) "cannot write %s", path);
     job->outcome.result = EGS_DEFERRED;
-    job->outcome.retry_seconds = egs_policy_retry_seconds(job->attempt);
-    job->outcome.text = apr_psprintf(pool, "cannot write to the outbox: %s", strerror(rv));
+    job->outcome.text = apr_psprintf(job->pool, "cannot write to the outbox: %s", strerror(rv));
 }
 
-static apr_status_t sync_directory(const egs_options *options, const eg_log *log)
+static apr_status_t open_carrier(egs_carrier **carrier, const eg_log *log, apr_pool_t *pool)
 {
-    int fd = open(options->outbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *carrier = apr_pcalloc(pool, sizeof **carrier);
+    (*carrier)->log = log;
+    return APR_SUCCESS;
+}
+
+static int room(egs_carrier *carrier, const egs_plan *plan, const egs_job *job)
+{
+    (void)carrier;
+    (void)plan;
+    (void)job;
+    return INT_MAX;
+}
+
+static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
+{
+    deliver(job, plan, carrier->log);
+    egs_jobs_add(&carrier->finished, job);
+}
+
+static void work(egs_carrier *carrier, apr_interval_time_t wait)
+{
+    (void)carrier;
+    (void)wait;
+}
+
+static egs_job *finished(egs_carrier *carrier)
+{
+    return egs_jobs_take(&carrier->finished);
+}
+
+static apr_status_t sync_directory(egs_carrier *carrier, const egs_plan *plan)
+{
+    int fd = open(plan->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     apr_status_t rv = fd < 0 || fsync(fd) ? errno : APR_SUCCESS;
 
     if (fd >= 0) {
         close(fd);
     }
     if (rv != APR_SUCCESS) {
-        eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0341) "cannot flush the directory %s", options->outbox);
+        eg_log_at(carrier->log, EG_LOG_ERR, rv, EGLOGNO(0341) "cannot flush the directory %s", plan->folder);
     }
     return rv;
 }
 
-const egs_transport egs_transport_outbox = { "outbox", check, deliver, sync_directory };
+const egs_transport egs_transport_outbox = { "outbox", prepare, open_carrier, room,
+                                             begin,    work,    finished,     sync_directory };

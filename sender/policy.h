@@ -4,12 +4,19 @@
 #ifndef EGS_POLICY_H
 #define EGS_POLICY_H
 
+#include "job.h"
+
 /**
- * How long to wait after an attempt that failed for a time: 1, 5, 15, 30
- * minutes, then every hour.
+ * Delivered and released stay so. A failure is a bounce where the other side
+ * refused this mail for good (5yz to MAIL, RCPT, DATA or the final dot), or
+ * where the next try would lie beyond options->lifetime; else it waits as
+ * options->retry says for this attempt, 10 % more or less. A 5yz before MAIL is
+ * about us, not about the mail: that waits, too.
  * @param attempt  1 for the first
- * @return seconds
+ * @param age  since the first attempt
+ * @param dice  0 up to 1: which part of the 20 % it is to be
  */
-int egs_policy_retry_seconds(int attempt);
+void egs_policy_judge(egs_outcome *outcome, int attempt, apr_interval_time_t age, double dice,
+                      const egs_options *options);
 
 #endif

@@ -1,28 +1,54 @@
 /*
  * Ways for a rendered message to leave.
+ *
+ * A thread opens a carrier of the transport, begins jobs on it while there is
+ * room, lets it work, and takes the finished ones back. Begun jobs end in any
+ * order; none of them keeps the others waiting.
  */
 #ifndef EGS_TRANSPORT_H
 #define EGS_TRANSPORT_H
 
 #include "job.h"
 
+/** A transport's reading of the options. Each transport has its own. */
+typedef struct egs_plan egs_plan;
+
+/** What one thread does with a transport. Each transport has its own. */
+typedef struct egs_carrier egs_carrier;
+
 typedef struct {
     const char *name; /* as the option transport has it, up to a colon */
-    /** Can it work with these options? @param problem  if not: a sentence for the operator */
-    apr_status_t (*check)(const char **problem, const egs_options *options, apr_pool_t *pool);
-    /** One attempt: sets job->outcome. */
-    void (*deliver)(egs_job *job, const egs_options *options, const eg_log *log, apr_pool_t *pool);
+    /**
+     * Can it work with these options?
+     * @param plan  lives as long as the options
+     * @param problem  if not: a sentence for the operator
+     */
+    apr_status_t (*prepare)(const egs_plan **plan, const char **problem, const egs_options *options,
+                            apr_pool_t *pool);
+    /** Closed with the pool; what is running then ends without an outcome. */
+    apr_status_t (*open)(egs_carrier **carrier, const eg_log *log, apr_pool_t *pool);
+    /** How many jobs like this one could begin now. @param job  NULL: of any kind */
+    int (*room)(egs_carrier *carrier, const egs_plan *plan, const egs_job *job);
+    /**
+     * Begin one attempt, rendered: at its end job->outcome is set but for what
+     * policy decides. Both plan and job stay until then.
+     */
+    void (*begin)(egs_carrier *carrier, const egs_plan *plan, egs_job *job);
+    /** Go on with what runs. Waits for something to happen, no longer than wait. */
+    void (*work)(egs_carrier *carrier, apr_interval_time_t wait);
+    /** A job whose attempt is over, once; NULL when there is none. */
+    egs_job *(*finished)(egs_carrier *carrier);
     /** Make what was delivered so far survive a crash, before it is recorded as delivered. */
-    apr_status_t (*sync)(const egs_options *options, const eg_log *log);
+    apr_status_t (*sync)(egs_carrier *carrier, const egs_plan *plan);
 } egs_transport;
 
-extern const egs_transport egs_transport_outbox;
+extern const egs_transport egs_transport_outbox, egs_transport_relay;
 
 /**
  * The transport that the options name, ready to work.
  * @param problem  on APR_EINVAL: a sentence for the operator
  */
-apr_status_t egs_transport_choose(const egs_transport **transport, const char **problem,
-                                  const egs_options *options, apr_pool_t *pool);
+apr_status_t egs_transport_choose(const egs_transport **transport, const egs_plan **plan,
+                                  const char **problem, const egs_options *options, apr_pool_t *pool);
 
 #endif

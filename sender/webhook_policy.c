@@ -8,7 +8,7 @@
 #define GONE 410
 
 egs_post_result egs_webhook_judge(double *retry_seconds, const egs_answer *answer, int tries,
-                                  const egs_schedule *schedule, double random)
+                                  const egs_durations *schedule, double random)
 {
     double wait, asked = answer->retry_after < RETRY_AFTER_MAX ? answer->retry_after : RETRY_AFTER_MAX;
 
@@ -21,7 +21,7 @@ egs_post_result egs_webhook_judge(double *retry_seconds, const egs_answer *answe
     if (tries >= schedule->count) {
         return EGS_POST_FAILED;
     }
-    wait = (double)schedule->waits[tries] / APR_USEC_PER_SEC * (1 - JITTER + 2 * JITTER * random);
+    wait = (double)schedule->each[tries] / APR_USEC_PER_SEC * (1 - JITTER + 2 * JITTER * random);
     *retry_seconds = wait > asked ? wait : asked;
     return EGS_POST_AGAIN;
 }

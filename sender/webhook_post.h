@@ -94,7 +94,7 @@ const char *egs_webhook_sign(eg_bytes key, const char *id, const char *timestamp
  * @param retry_seconds  set for EGS_POST_AGAIN
  */
 egs_post_result egs_webhook_judge(double *retry_seconds, const egs_answer *answer, int tries,
-                                  const egs_schedule *schedule, double random);
+                                  const egs_durations *schedule, double random);
 
 /** Record the results of count posts in one transaction. Repeating it changes nothing. */
 apr_status_t egs_webhook_record(egs_post *const *posts, int count, eg_db *db, const egs_options *options);

@@ -1,38 +1,40 @@
 /*
- * A thread that takes jobs through the stages; sleeps when none is due.
+ * A thread that takes jobs through the stages: many transfers at a time, none
+ * of which keeps the others waiting.
  */
-#include <time.h>
-
-#include "policy.h"
+#include "results.h"
 #include "worker.h"
 
-#define RECORD_AFTER apr_time_from_msec(50)   /* from the first outcome that waits to be recorded */
 #define BACKOFF_FIRST apr_time_from_msec(100) /* doubled up to BACKOFF_MAX while the database is away */
 #define BACKOFF_MAX apr_time_from_sec(5)
 #define MEMORY_KEPT (8 * 1024 * 1024)    /* bytes that a thread keeps between batches */
-#define LAST_WORDS apr_time_from_sec(10) /* for recording after the sender was told to stop */
+#define LAST_WORDS apr_time_from_sec(10) /* for recording when all transfers have ended, or been given up */
+#define PACE_WINDOW apr_time_from_msec(100)
+#define RECORD_MAX 500 /* outcomes that are recorded before their time is up */
 
 typedef struct {
     egs_control *control;
-    apr_pool_t *pool;  /* the thread's */
-    apr_pool_t *batch; /* cleared after each batch */
-    apr_pool_t *slice; /* cleared after each slice */
+    apr_pool_t *pool; /* the thread's */
     eg_log log;
     eg_db *db;
-    egs_settings *settings; /* of this batch */
-    apr_int64_t cursor;
-    apr_time_t lease_end;        /* of this batch, by the monotonic clock */
+    egs_stock *stock;
+    egs_results *results;
+    egs_jobs waiting; /* loaded, not begun */
+    int waiting_count;
+    int running;
+    const egs_transport *transport; /* NULL: none is open */
+    egs_carrier *carrier;
+    apr_pool_t *carrier_pool;
+    int hungry;                  /* there is room for more than is claimed */
+    int full;                    /* of what is loaded: more only when some of it is gone */
+    apr_time_t next_claim;       /* none before */
+    apr_time_t next_call;        /* none of any kind before, while the database is away */
     apr_interval_time_t backoff; /* 0 while the database answers */
+    apr_time_t window;           /* when the counting of ended transfers began */
+    int ended, pace;             /* in this window, in the one before */
+    apr_time_t give_up;          /* end of the patience with transfers; 0: not told to stop */
+    apr_time_t last_words;       /* end of the patience with the database; 0: transfers are running */
 } worker;
-
-/* Intervals are measured by the clock that nobody sets. */
-static apr_time_t monotonic(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
-}
 
 /* The database did or did not answer: logged when that changes, and the next wait set. */
 static void note_answer(worker *w, apr_status_t rv)
@@ -48,202 +50,278 @@ static void note_answer(worker *w, apr_status_t rv)
         eg_log_at(&w->log, EG_LOG_WARN, APR_SUCCESS,
                   EGLOGNO(0307) "the database does not answer, trying again");
         w->backoff = BACKOFF_FIRST;
-        return;
     }
-    w->backoff = w->backoff * 2 < BACKOFF_MAX ? w->backoff * 2 : BACKOFF_MAX;
+    else {
+        w->backoff = w->backoff * 2 < BACKOFF_MAX ? w->backoff * 2 : BACKOFF_MAX;
+    }
+    w->next_call = egs_clock() + (w->give_up ? BACKOFF_FIRST : w->backoff);
 }
 
-static void log_outcome(const worker *w, const egs_job *job)
+static int may_call(const worker *w)
 {
-    const egs_outcome *outcome = &job->outcome;
-    const char *text = outcome->text ? outcome->text : "";
+    return !w->backoff || egs_clock() >= w->next_call;
+}
 
-    switch (outcome->result) {
-    case EGS_RELEASED:
+/* ---- the database's side ------------------------------------------------------ */
+
+static void record(worker *w)
+{
+    apr_time_t due = egs_results_due(w->results);
+
+    if (!due || !may_call(w)) {
         return;
-    case EGS_DELIVERED:
-        eg_log_at(&w->log, EG_LOG_INFO, APR_SUCCESS,
-                  EGLOGNO(0310) "delivered message=%s recipient=%s attempt=%d via=%s seconds=%.3f",
-                  job->message_id, job->recipient, job->attempt, outcome->host, outcome->seconds);
-        return;
-    case EGS_DEFERRED:
-        eg_log_at(
-            &w->log, EG_LOG_INFO, APR_SUCCESS,
-            EGLOGNO(0311) "deferred message=%s recipient=%s attempt=%d retry=%ds seconds=%.3f text=\"%s\"",
-            job->message_id, job->recipient, job->attempt, outcome->retry_seconds, outcome->seconds, text);
-        return;
-    case EGS_BOUNCED:
-        eg_log_at(&w->log, EG_LOG_INFO, APR_SUCCESS,
-                  EGLOGNO(0312) "bounced message=%s recipient=%s attempt=%d seconds=%.3f text=\"%s\"",
-                  job->message_id, job->recipient, job->attempt, outcome->seconds, text);
-        return;
+    }
+    if (egs_clock() >= due || egs_results_count(w->results) >= RECORD_MAX || w->give_up ||
+        (!w->running && !w->waiting_count)) {
+        note_answer(w, egs_results_record(w->results, w->carrier));
     }
 }
 
-/* Wait before recording is tried again. @return 0: the sender has to end, and it has been tried long enough */
-static int wait_to_record(worker *w, apr_time_t *give_up)
+/* After a silence of the database this is how it is asked again: are they still ours? */
+static void renew(worker *w)
 {
-    if (!egs_control_sleep(w->control, w->backoff)) {
+    int count = 0;
+    apr_status_t rv;
+
+    if (!may_call(w)) {
+        return;
+    }
+    rv = egs_stock_renew(&count, w->stock, w->backoff != 0);
+    if (count) {
+        note_answer(w, rv);
+    }
+}
+
+/* How fast transfers end: so many more can be claimed than could begin at once. */
+static void measure(worker *w)
+{
+    apr_time_t now = egs_clock();
+
+    if (now - w->window >= PACE_WINDOW) {
+        w->pace = now - w->window < 2 * PACE_WINDOW ? w->ended : 0;
+        w->ended = 0;
+        w->window = now;
+    }
+}
+
+/* How many to claim. Never more than can begin soon: what waits here, no other sender can take. */
+static int claim_limit(worker *w, const egs_settings *settings)
+{
+    int places = settings->options->connections - w->running, room, limit;
+
+    if (w->give_up || egs_stock_unloaded(w->stock)) {
+        return 0;
+    }
+    if (w->transport == settings->transport) {
+        room = w->transport->room(w->carrier, settings->plan, NULL);
+        places = room < places ? room : places;
+    }
+    measure(w);
+    limit = places + (w->pace > w->ended ? w->pace : w->ended) - w->waiting_count;
+    if (w->waiting_count * 4 > limit) {
+        return 0;
+    }
+    return limit < settings->options->claim_batch ? limit : settings->options->claim_batch;
+}
+
+static void claim(worker *w)
+{
+    egs_settings *settings = egs_control_take(w->control);
+    int limit = claim_limit(w, settings), count;
+
+    w->log.level = settings->options->log_level;
+    w->hungry = limit > 0;
+    if (w->hungry && (w->backoff ? may_call(w) : egs_clock() >= w->next_claim)) {
+        apr_status_t rv = egs_stock_claim(w->stock, &count, limit);
+
+        note_answer(w, rv);
+        w->next_claim = egs_clock() + (rv == APR_SUCCESS && count ? 0 : settings->options->poll);
+    }
+    egs_control_give(w->control, settings);
+}
+
+static void load(worker *w)
+{
+    egs_jobs loaded = { NULL, NULL };
+    egs_job *job;
+    apr_status_t rv;
+
+    if (w->waiting_count || w->give_up || !may_call(w) || !egs_stock_unloaded(w->stock)) {
+        return;
+    }
+    rv = egs_stock_load(w->stock, &loaded);
+    w->full = !loaded.first;
+    if (rv != APR_SUCCESS || !w->full) {
+        note_answer(w, rv);
+    }
+    while ((job = egs_jobs_take(&loaded))) {
+        egs_jobs_add(&w->waiting, job);
+        w->waiting_count++;
+    }
+}
+
+/* ---- the transport's side ------------------------------------------------------- */
+
+/* Another transport is opened when the last transfer of the former one is over. */
+static int open_transport(worker *w, const egs_settings *settings)
+{
+    apr_status_t rv;
+
+    if (w->transport == settings->transport) {
         return 1;
     }
-    if (!*give_up) {
-        *give_up = monotonic() + LAST_WORDS;
+    if (w->running || egs_results_count(w->results)) {
+        return 0;
     }
-    apr_sleep(BACKOFF_FIRST);
-    return monotonic() < *give_up;
-}
-
-/*
- * Recording is repeated until the database takes it or refuses it, for what was
- * delivered and not recorded would be delivered again; nothing new is begun
- * meanwhile.
- */
-static apr_status_t record_all(worker *w, const egs_job *jobs, int count)
-{
-    apr_time_t give_up = 0;
-    apr_pool_t *scratch;
-    apr_status_t rv = apr_pool_create(&scratch, w->slice);
-
+    w->transport = NULL;
+    apr_pool_clear(w->carrier_pool);
+    rv = settings->transport->open(&w->carrier, &w->log, w->carrier_pool);
     if (rv != APR_SUCCESS) {
-        return rv;
+        eg_log_at(&w->log, EG_LOG_ERR, rv, EGLOGNO(0363) "the transport %s cannot be opened",
+                  settings->transport->name);
+        return 0;
     }
-    for (;;) {
-        rv = egs_record(jobs, count, eg_db_with_pool(w->db, scratch));
-        apr_pool_clear(scratch);
-        note_answer(w, rv == EG_DB_REFUSED ? APR_SUCCESS : rv);
-        if (rv == APR_SUCCESS || rv == EG_DB_REFUSED || !wait_to_record(w, &give_up)) {
-            break;
-        }
-    }
-    apr_pool_destroy(scratch);
-    return rv;
+    w->transport = settings->transport;
+    return 1;
 }
 
-/* One outcome that the database refuses must not keep the others from being recorded. */
-static void record(worker *w, const egs_job *jobs, int count)
+static void collect(worker *w)
 {
-    apr_status_t rv = record_all(w, jobs, count);
+    egs_job *job;
 
-    if (rv == EG_DB_REFUSED && count > 1) {
-        for (int i = 0; i < count; i++) {
-            record(w, jobs + i, 1);
-        }
+    while (w->transport && (job = w->transport->finished(w->carrier))) {
+        job->outcome.seconds = (double)(egs_clock() - job->begun) / APR_USEC_PER_SEC;
+        w->running--;
+        w->ended++;
+        egs_results_add(w->results, job);
     }
-    else if (rv != APR_SUCCESS) {
-        eg_log_at(&w->log, EG_LOG_ERR, APR_SUCCESS,
-                  EGLOGNO(0309) "outcomes not recorded: %d, the first message=%s recipient=%s; these will be "
-                                "tried again",
-                  count, jobs[0].message_id, jobs[0].recipient);
-    }
-}
-
-/* What is not safe on the disk is not delivered. */
-static void withdraw(egs_job *jobs, int count)
-{
-    for (int i = 0; i < count; i++) {
-        if (jobs[i].outcome.result == EGS_DELIVERED) {
-            jobs[i].outcome.result = EGS_DEFERRED;
-            jobs[i].outcome.retry_seconds = 60;
-            jobs[i].outcome.text = "cannot flush the outbox";
-        }
-    }
-}
-
-static void finish(worker *w, egs_job *jobs, int count)
-{
-    if (!count) {
-        return;
-    }
-    if (w->settings->transport->sync(w->settings->options, &w->log) != APR_SUCCESS) {
-        withdraw(jobs, count);
-    }
-    for (int i = 0; i < count; i++) {
-        log_outcome(w, &jobs[i]);
-    }
-    record(w, jobs, count);
-}
-
-static void attempt(worker *w, egs_job *job)
-{
-    apr_time_t start = monotonic();
-
-    if (egs_render(job, &w->log, w->slice)) {
-        w->settings->transport->deliver(job, w->settings->options, &w->log, w->slice);
-    }
-    job->outcome.seconds = (double)(monotonic() - start) / APR_USEC_PER_SEC;
 }
 
 /*
  * After a long stop of this process or of the database the jobs may be another
  * sender's: they are not begun then.
  */
+static void begin(worker *w, egs_job *job, const egs_plan *plan)
+{
+    job->begun = egs_clock();
+    if (job->begun >= job->lease_end || job->outcome.result != EGS_RELEASED ||
+        !egs_render(job, &w->log, job->pool)) {
+        egs_results_add(w->results, job);
+        return;
+    }
+    w->running++;
+    w->transport->begin(w->carrier, plan, job);
+}
+
+/* Nothing begins while its outcome could not be recorded. */
 static int may_begin(const worker *w)
 {
-    return monotonic() < w->lease_end && !egs_control_stopping(w->control);
+    apr_time_t due = egs_results_due(w->results);
+
+    return !w->backoff && !w->give_up && w->waiting_count && (!due || egs_clock() < due);
 }
 
-static void run_slice(worker *w, egs_job *jobs, int count);
-
-/* Something in these messages cannot be read: find out which, and put that one off. */
-static void run_one_by_one(worker *w, egs_job *jobs, int count)
+static void begin_all(worker *w)
 {
-    if (count == 1) {
-        jobs->outcome.result = EGS_DEFERRED;
-        jobs->outcome.retry_seconds = egs_policy_retry_seconds(jobs->attempt);
-        jobs->outcome.text = "the content could not be read from the database";
-        finish(w, jobs, 1);
-        return;
-    }
-    for (int i = 0; i < count; i++) {
-        run_slice(w, jobs + i, 1);
-    }
-}
+    while (may_begin(w)) {
+        egs_job *job = w->waiting.first;
+        const egs_settings *settings = egs_stock_settings(job);
 
-/* Outcomes start as EGS_RELEASED, so what is not begun goes back into the queue. */
-static void run_slice(worker *w, egs_job *jobs, int count)
-{
-    apr_status_t rv = egs_load(jobs, count, eg_db_with_pool(w->db, w->slice));
-    apr_time_t waiting_since = 0;
-    int first = 0;
-
-    if (rv == EG_DB_REFUSED) {
-        run_one_by_one(w, jobs, count);
-        return;
-    }
-    note_answer(w, rv);
-    for (int i = 0; i < count && rv == APR_SUCCESS && may_begin(w); i++) {
-        attempt(w, &jobs[i]);
-        if (first == i) {
-            waiting_since = monotonic();
+        if (!open_transport(w, settings) || w->running >= settings->options->connections ||
+            w->transport->room(w->carrier, settings->plan, job) < 1) {
+            return;
         }
-        else if (monotonic() - waiting_since > RECORD_AFTER) {
-            finish(w, jobs + first, i + 1 - first);
-            first = i + 1;
-        }
+        egs_jobs_take(&w->waiting);
+        w->waiting_count--;
+        begin(w, job, settings->plan);
+        collect(w);
     }
-    finish(w, jobs + first, count - first);
 }
 
-/* @return were there any jobs? */
-static int run_batch(worker *w)
-{
-    const egs_options *options = w->settings->options;
-    apr_time_t start = monotonic();
-    egs_job *jobs;
-    int count;
-    apr_status_t rv = egs_claim(&jobs, &count, &w->cursor, eg_db_with_pool(w->db, w->batch), options);
+/* ---- the thread ------------------------------------------------------------------ */
 
-    note_answer(w, rv);
-    if (rv != APR_SUCCESS) {
+/* What was not begun goes back into the queue; what was, has until give_up. */
+static void begin_to_stop(worker *w)
+{
+    egs_settings *settings = egs_control_take(w->control);
+    egs_job *job;
+
+    w->give_up = egs_clock() + settings->options->stop_timeout;
+    egs_control_give(w->control, settings);
+    egs_stock_unload(w->stock, &w->waiting);
+    while ((job = egs_jobs_take(&w->waiting))) {
+        egs_results_add(w->results, job);
+    }
+    w->waiting_count = 0;
+    w->next_call = 0;
+}
+
+static apr_interval_time_t until(apr_time_t when, apr_interval_time_t wait)
+{
+    apr_time_t now = egs_clock();
+
+    return when <= now ? 0 : when - now < wait ? when - now : wait;
+}
+
+/* How long nothing will be due but what transfers bring. */
+static apr_interval_time_t find_pause(const worker *w)
+{
+    apr_time_t due = egs_results_due(w->results);
+    apr_interval_time_t pause = PACE_WINDOW;
+
+    if (w->backoff) {
+        return until(w->next_call, w->running || w->give_up ? pause : BACKOFF_MAX);
+    }
+    if (due) {
+        pause = until(due, pause);
+    }
+    if (w->hungry) {
+        pause = until(w->next_claim, pause);
+    }
+    return !w->waiting_count && !w->full && egs_stock_unloaded(w->stock) ? 0 : pause;
+}
+
+static void rest(worker *w)
+{
+    apr_interval_time_t pause = find_pause(w);
+
+    if (w->running) {
+        w->transport->work(w->carrier, pause);
+    }
+    else if (w->give_up) {
+        apr_sleep(pause);
+    }
+    else if (pause) {
+        egs_control_sleep(w->control, pause);
+    }
+}
+
+static int is_over(worker *w)
+{
+    if (!w->give_up) {
         return 0;
     }
-    w->lease_end = start + options->lease;
-    for (int done = 0, slice; done < count; done += slice) {
-        slice = egs_slice(jobs + done, count - done);
-        run_slice(w, jobs + done, slice);
-        apr_pool_clear(w->slice);
+    if (w->running) {
+        return egs_clock() >= w->give_up;
     }
-    return count > 0;
+    if (!w->last_words) {
+        w->last_words = egs_clock() + LAST_WORDS;
+    }
+    return !egs_results_count(w->results) || egs_clock() >= w->last_words;
+}
+
+static void give_up(worker *w)
+{
+    if (w->running) {
+        eg_log_at(
+            &w->log, EG_LOG_WARN, APR_SUCCESS,
+            EGLOGNO(0364) "%d mails are still being sent: they are left to the end of their leases, and "
+                          "may be sent twice",
+            w->running);
+    }
+    if (egs_results_record(w->results, w->carrier) != APR_SUCCESS) {
+        egs_results_abandon(w->results);
+    }
 }
 
 static apr_status_t start(worker *w, egs_control *control, const char *dsn)
@@ -259,16 +337,21 @@ static apr_status_t start(worker *w, egs_control *control, const char *dsn)
                    .pool = pool,
                    .log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO) };
     w->db = eg_db_dedicated(dsn, &w->log, pool);
-    rv = apr_pool_create(&w->batch, pool);
-    if (rv == APR_SUCCESS) {
-        rv = apr_pool_create(&w->slice, pool);
-    }
-    if (rv != APR_SUCCESS) {
+    w->stock = egs_stock_new(control, w->db, &w->log, pool);
+    w->results = egs_results_new(w->stock, w->db, &w->log, pool);
+    rv = apr_pool_create(&w->carrier_pool, pool);
+    if (rv != APR_SUCCESS || !w->results) {
         apr_pool_destroy(pool);
+        return APR_ENOMEM;
     }
-    return rv;
+    return APR_SUCCESS;
 }
 
+/*
+ * A round: record outcomes that are due, renew leases, claim and load more where
+ * there is room, begin what can begin, then wait for the transfers to go on and
+ * take back those that ended.
+ */
 void egs_worker_run(egs_control *control, const char *dsn)
 {
     worker w;
@@ -276,19 +359,19 @@ void egs_worker_run(egs_control *control, const char *dsn)
     if (start(&w, control, dsn) != APR_SUCCESS) {
         return;
     }
-    while (!egs_control_stopping(control)) {
-        apr_interval_time_t pause = 0;
-
-        w.settings = egs_control_take(control);
-        w.log.level = w.settings->options->log_level;
-        if (!run_batch(&w) || w.backoff) {
-            pause = w.backoff ? w.backoff : w.settings->options->poll;
+    while (!is_over(&w)) {
+        if (!w.give_up && egs_control_stopping(control)) {
+            begin_to_stop(&w);
         }
-        egs_control_give(control, w.settings);
-        apr_pool_clear(w.batch);
-        if (pause) {
-            egs_control_sleep(control, pause);
-        }
+        record(&w);
+        renew(&w);
+        claim(&w);
+        load(&w);
+        begin_all(&w);
+        rest(&w);
+        collect(&w);
     }
+    give_up(&w);
+    apr_pool_destroy(w.carrier_pool);
     apr_pool_destroy(w.pool);
 }

@@ -1,14 +1,15 @@
 -- claim_messages: leases up to p_limit recipients that are due.
 --   p_lease_seconds  how long they are the caller's; then they come due again
 --   p_after          the account that was served last: the next ones come first
--- attempt is the fence: record_attempts takes a result for no other.
+-- attempt is the fence: record_attempts takes a result for no other. age_us is
+-- the time since the first attempt, which is what a mail's lifetime is counted from.
 -- Fair by rounds: the next accounts get equal parts of the limit, each takes it
 -- from its lanes (destinations) in equal parts, beginning at a random one. What
 -- is not due is in none of the indexes walked here, and each step is one index
 -- probe, so the cost goes with what is claimed, not with what waits.
 CREATE FUNCTION emailgw_api.claim_messages(p_limit integer, p_lease_seconds integer, p_after bigint)
 RETURNS TABLE (account_id bigint, message_id uuid, recipient_no integer, attempt integer, email text,
-               domain_id bigint, size_bytes integer)
+               domain_id bigint, size_bytes integer, age_us bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
@@ -47,7 +48,7 @@ BEGIN
            first_attempt_at = coalesce(q.first_attempt_at, now())
      WHERE q.ctid = ANY (v_taken)
     RETURNING q.account_id, q.message_id, q.recipient_no::integer, q.attempt::integer, q.email, q.domain_id,
-              q.size_bytes;
+              q.size_bytes, (extract(epoch FROM now() - q.first_attempt_at) * 1000000)::bigint;
 END
 $$;
 GRANT EXECUTE ON FUNCTION emailgw_api.claim_messages TO emailgw_sender;

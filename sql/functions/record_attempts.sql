@@ -2,7 +2,9 @@
 -- recipients, their events and webhook posts, the counters, when domains and keys were last used.
 --   p_outcomes  [{"account_id", "message_id", "recipient_no", "attempt",
 --                 "result": delivered | deferred | bounced | released,
---                 "retry_seconds": for deferred, "smtp": {host, code, enhanced, text, seconds}}]
+--                 "retry_seconds": for deferred, "smtp": {host, code, enhanced, text, seconds, tls, ...},
+--                 "bounce": {"class"} for bounced: "expired" ends the recipient as such,
+--                 "ambiguous": true where the other side may have taken the mail all the same}]
 -- fenced counts those whose lease went to another meanwhile: nothing of theirs
 -- is written, so a late owner and a repeated call change nothing. What was
 -- released does not count as an attempt of the recipient.
@@ -15,7 +17,7 @@ BEGIN
     WITH outcome AS (
         SELECT o.* FROM jsonb_to_recordset(p_outcomes)
                AS o (account_id bigint, message_id uuid, recipient_no smallint, attempt integer, result text,
-                     retry_seconds double precision, smtp jsonb)
+                     retry_seconds double precision, smtp jsonb, bounce jsonb, ambiguous boolean)
     ), owned AS ( -- locked first, in one order, so that two callers cannot wait for each other
         SELECT o.*, q.domain_id, q.email, q.counted, q.queued_at
           FROM outcome AS o
@@ -39,17 +41,22 @@ BEGIN
         UPDATE recipient AS r
            SET attempts = r.attempts + 1,
                status = CASE o.result WHEN 'delivered' THEN 'delivered'::recipient_status
-                                      WHEN 'bounced' THEN 'bounced' ELSE r.status END,
+                                      WHEN 'bounced' THEN CASE WHEN o.bounce ->> 'class' = 'expired' THEN 'expired'::recipient_status
+                                                               ELSE 'bounced' END
+                                      ELSE r.status END,
                finished_at = CASE WHEN o.result <> 'deferred' THEN now() END
           FROM owned AS o
          WHERE r.account_id = o.account_id AND r.message_id = o.message_id AND r.recipient_no = o.recipient_no
            AND o.result <> 'released'
-        RETURNING o.account_id, o.message_id, o.recipient_no, o.domain_id, o.email, o.result, o.smtp, r.attempts
+        RETURNING o.account_id, o.message_id, o.recipient_no, o.domain_id, o.email, o.result, o.smtp, o.bounce, o.ambiguous,
+                  r.attempts
     ), told AS (
         INSERT INTO event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email, detail)
         SELECT r.account_id, r.domain_id, uuid7(now()),
                CASE r.result WHEN 'delivered' THEN 2 WHEN 'deferred' THEN 3 ELSE 4 END, now(),
-               r.message_id, r.recipient_no, r.email, jsonb_build_object('attempt', r.attempts, 'smtp', r.smtp)
+               r.message_id, r.recipient_no, r.email,
+               jsonb_strip_nulls(jsonb_build_object('attempt', r.attempts, 'smtp', r.smtp, 'bounce', r.bounce,
+                                                    'ambiguous', r.ambiguous))
           FROM marked AS r
         RETURNING account_id, domain_id, type, event_id, message_id
     ), counted AS (

@@ -17,14 +17,16 @@ if (!defined $file) {
 }
 
 # Rows of differences[]: { "CATEGORY", "DIAGNOSIS" or NULL, "why" }; the first that fits stands.
-my $table = read_text("$EmailGW::ROOT/t/unit/mailbox_test.c") =~ /\bdifferences\[\] = \{\n(.*?)\n\};/s ? $1 : die "no table of differences\n";
+my $table = read_text("$EmailGW::ROOT/t/unit/mailbox_test.c") =~ /\bdifferences\[\] = \{\n(.*?)\n\};/s ? $1
+    : die "no table of differences\n";
 my @differences = map { [ $_->[0], $_->[1] =~ /"(.*)"/ ? $1 : undef, $_->[2] ] }
     map { [ /\{ "(\w+)", (NULL|"\w+"), "([^"]+)" \}/ ] } grep { /\S/ } split /\n/, $table;
 cmp_ok(scalar(grep { defined $_->[2] } @differences), '>', 5, 'there are reasons');
 
 my (@tests, %count, %why, %seen);
 for my $test (read_text($file) =~ m{<test id=.*?</test>}sg) {
-    my %of = map { my ($text) = $test =~ m{<$_>(.*?)</$_>}s; ($_ => unescape($text // '')) } qw(address category diagnosis);
+    my %of = map { my ($text) = $test =~ m{<$_>(.*?)</$_>}s; ($_ => unescape($text
+        // '')) } qw(address category diagnosis);
     s/\AISEMAIL_// for @of{qw(category diagnosis)};
     push @tests, \%of;
 }
@@ -40,7 +42,8 @@ for my $test (@tests) {
         isnt($category, 'ERR', "taken: $shown");
         my ($local, $domain) = $address =~ /\A(.*)\@(.*)\z/s;
         my @stored = $gw->sql("SELECT email FROM emailgw.recipient WHERE account_id = $account->{account_id} AND message_id = '$reply->{json}{MessageID}'");
-        is_deeply([ map { Encode::decode('UTF-8', $_->[0]) } @stored ], [ "$local\@\L$domain" ], "stored: $shown");
+        is_deeply([ map { Encode::decode('UTF-8', $_->[0]) } @stored ], [ "$local\@\L$domain" ],
+            "stored: $shown");
         $seen{ $reply->{json}{MessageID} } = "$local\@\L$domain";
         $count{agreed}++;
         next;
@@ -52,7 +55,8 @@ for my $test (@tests) {
         next;
     }
     my ($row) = grep { $_->[0] eq $category && (!defined $_->[1] || $_->[1] eq $diagnosis) } @differences;
-    ok($row && ($diagnosis ne 'VALID' || $address !~ /\@.*\./s), "the refusal of $shown has a reason") or next;
+    ok($row && ($diagnosis ne 'VALID' || $address !~ /\@.*\./s), "the refusal of $shown has a reason")
+        or next;
     push @{ $why{$category}{ $row->[2] } }, $shown;
     $count{differ}++;
 }
@@ -60,7 +64,8 @@ for my $category (sort keys %why) {
     note("$category: $_", map { "\n    $_" } @{ $why{$category}{$_} }) for sort keys %{ $why{$category} };
 }
 note("$count{agreed} of @{[ scalar @tests ]} agree, $count{differ} are refused for a reason");
-is($gw->sql("SELECT count(*) FROM emailgw.message WHERE account_id = $account->{account_id}"), $rows, 'what is refused leaves no row');
+is($gw->sql("SELECT count(*) FROM emailgw.message WHERE account_id = $account->{account_id}"), $rows,
+    'what is refused leaves no row');
 
 $gw->wait_for(sub { $rows == $gw->mails_of($account) }, 10, 'all mails');
 for my $mail ($gw->mails_of($account)) {
@@ -69,11 +74,14 @@ for my $mail ($gw->mails_of($account)) {
 }
 
 subtest 'international domains are stored as A-labels, letters of the local part stay' => sub {
-    for my $case ([ "Ann\@B\x{fc}cher.Example", 'Ann@xn--bcher-kva.example' ], [ 'ANN@XN--BCHER-KVA.example', 'ANN@xn--bcher-kva.example' ],
-        [ "\x{7528}\x{6237}\@example.org", "\x{7528}\x{6237}\@example.org" ], [ '"a b"@Example.ORG', '"a b"@example.org' ]) {
+    for my $case ([ "Ann\@B\x{fc}cher.Example", 'Ann@xn--bcher-kva.example' ],
+        [ 'ANN@XN--BCHER-KVA.example', 'ANN@xn--bcher-kva.example' ],
+        [ "\x{7528}\x{6237}\@example.org", "\x{7528}\x{6237}\@example.org" ],
+        [ '"a b"@Example.ORG', '"a b"@example.org' ]) {
         my $reply = $gw->send_mail(as => $account, To => { email => $case->[0], name => '' });
         is($reply->{status}, 200, $json->encode($case->[0])) or next;
-        is(Encode::decode('UTF-8', scalar $gw->sql("SELECT email FROM emailgw.recipient WHERE account_id = $account->{account_id}
+        is(Encode::decode('UTF-8',
+            scalar $gw->sql("SELECT email FROM emailgw.recipient WHERE account_id = $account->{account_id}
             AND message_id = '$reply->{json}{MessageID}'")), $case->[1], $json->encode($case->[1]));
     }
 };

@@ -15,7 +15,8 @@ sub get {
 sub is_refusal {
     my ($reply, $status, $codes, $what, $says) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is("$reply->{status}: " . join(' ', map { $_->{Code} } @{ $reply->{json}{Errors} // [] }), "$status: $codes", $what)
+    is("$reply->{status}: " . join(' ', map { $_->{Code} } @{ $reply->{json}{Errors} // [] }),
+        "$status: $codes", $what)
         or diag($reply->{body});
     is_deeply([ keys %{ $reply->{json} // {} } ], ['Errors'], "$what: no events");
     is($reply->{headers}{'content-type'}, 'application/json', "$what: as JSON");
@@ -27,13 +28,15 @@ sub event_at {
     my ($at, $type, $message, $more) = @_;
     my $detail = $more ? "'" . $json->encode($more) =~ s/'/''/gr . "'" : 'NULL';
     return scalar $gw->sql("INSERT INTO emailgw.event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email, detail)
-        VALUES ($account->{account_id}, $account->{domain_id}, emailgw.uuid7(to_timestamp($at)), $type, to_timestamp($at), '$message', 1,
+        VALUES ($account->{account_id}, $account->{domain_id}, emailgw.uuid7(to_timestamp($at)), $type,
+            to_timestamp($at), '$message', 1,
         'recipient\@example.org', $detail) RETURNING event_id");
 }
 
 subtest 'fields and types' => sub {
     my $before = time;
-    my $id = $gw->send_mail(as => $account, To => [ { email => 'Ann@EXAMPLE.org', name => 'Ann' } ], Tags => [ 'shop', 'größe' ],
+    my $id = $gw->send_mail(as => $account, To => [ { email => 'Ann@EXAMPLE.org', name => 'Ann' } ],
+        Tags => [ 'shop', 'größe' ],
         ListID => 1, SubscriberID => 2, JourneyID => 3, ActionID => 4)->{json}{MessageID};
     $gw->wait_for(sub { 2 == $gw->events($id, $account) }, 10, 'two events');
     my $reply = get({});
@@ -46,9 +49,11 @@ subtest 'fields and types' => sub {
     for my $event ($delivery, $send) {
         my $what = $event->{EventType};
         like($event->{EventId}, qr/\A[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}\z/, "$what: EventId");
-        like($event->{EventTimestamp}, qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\z/, "$what: EventTimestamp");
+        like($event->{EventTimestamp}, qr/\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z\z/,
+            "$what: EventTimestamp");
         cmp_ok($event->{EventTimestamp}, 'ge', strftime('%Y-%m-%dT%H:%M:%S', gmtime $before), "$what: now");
-        cmp_ok($event->{EventTimestamp}, 'lt', strftime('%Y-%m-%dT%H:%M:%SZ', gmtime time + 1), "$what: and not later");
+        cmp_ok($event->{EventTimestamp}, 'lt', strftime('%Y-%m-%dT%H:%M:%SZ', gmtime time + 1),
+            "$what: and not later");
         is($event->{Recipient}, 'Ann@example.org', "$what: Recipient");
         is($event->{MessageId}, $id, "$what: MessageId");
         is($event->{CampaignId}, '3', "$what: CampaignId");
@@ -64,15 +69,19 @@ subtest 'fields and types' => sub {
     is($event->{CampaignId}, '', 'no journey: an empty CampaignId');
     is_deeply($event->{Tags}, [], 'no tags: an empty list');
     ok(!exists $event->{ListID}, 'no list: no ListID');
-    event_at(time - 3600, 8, $plain, { ua => 'Mozilla/5.0', ip => '192.0.2.1', url => 'https://example.com/?a=1&b="2"', machine => JSON::PP::true });
-    event_at(time - 3601, 4, $plain, { attempt => 2, bounce => 'hard', smtp => { code => 550, enhanced => '5.1.1', text => "no\r\nsuch", host => 'mx.example.org',
+    event_at(time - 3600, 8, $plain, { ua => 'Mozilla/5.0', ip => '192.0.2.1',
+        url => 'https://example.com/?a=1&b="2"', machine => JSON::PP::true });
+    event_at(time - 3601, 4, $plain, { attempt => 2, bounce => 'hard',
+        smtp => { code => 550, enhanced => '5.1.1', text => "no\r\nsuch", host => 'mx.example.org',
         tls => 'TLSv1.3', seconds => 0.25 } });
     my ($click) = @{ get({ Event => 'click' })->{json}{Events} };
-    is_deeply($click->{Details}, { UserAgent => 'Mozilla/5.0', IpAddress => '192.0.2.1' }, 'the person of a click');
+    is_deeply($click->{Details}, { UserAgent => 'Mozilla/5.0', IpAddress => '192.0.2.1' },
+        'the person of a click');
     is($click->{URL}, 'https://example.com/?a=1&b="2"', 'its URL');
     ok($click->{Machine}, 'its machine flag');
     my ($bounce) = @{ get({ Event => 'bounce' })->{json}{Events} };
-    is_deeply($bounce->{Smtp}, { Code => 550, EnhancedCode => '5.1.1', Text => "no\r\nsuch", Host => 'mx.example.org', TLS => 'TLSv1.3', Seconds => 0.25 },
+    is_deeply($bounce->{Smtp}, { Code => 550, EnhancedCode => '5.1.1', Text => "no\r\nsuch",
+        Host => 'mx.example.org', TLS => 'TLSv1.3', Seconds => 0.25 },
         'the dialogue of a bounce');
 };
 
@@ -80,12 +89,16 @@ subtest 'fields and types' => sub {
 $account = $gw->new_account;
 my $start = (int(time / 60) - 24 * 60) * 60;
 my $message = '01900000-0000-7000-8000-000000000001';
-my @ids = split /,/, scalar $gw->sql("WITH e AS (INSERT INTO emailgw.event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email)
-    SELECT $account->{account_id}, $account->{domain_id}, emailgw.uuid7(to_timestamp($start + n)), 1 + n % 10, to_timestamp($start + n), '$message', 1,
-        'recipient\@example.org' FROM generate_series(0, 119) AS n RETURNING event_id, at) SELECT string_agg(event_id::text, ',' ORDER BY at) FROM e");
+my @ids = split /,/,
+scalar $gw->sql("WITH e AS (INSERT INTO emailgw.event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email)
+    SELECT $account->{account_id}, $account->{domain_id}, emailgw.uuid7(to_timestamp($start + n)), 1 + n % 10,
+    to_timestamp($start + n), '$message', 1,
+        'recipient\@example.org' FROM generate_series(0, 119) AS n RETURNING event_id,
+        at) SELECT string_agg(event_id::text, ',' ORDER BY at) FROM e");
 my %number = map { ($ids[$_] => $_) } 0 .. 119;
 
-sub numbers { return join ' ', map { $number{ $_->{EventId} } // $_->{EventId} } @{ $_[0]{json}{Events} // [] } }
+sub numbers { return join ' ', map { $number{ $_->{EventId} } // $_->{EventId} } @{ $_[0]{json}{Events}
+    // [] } }
 
 # The events from one number down to another, one in so many.
 sub from_to {
@@ -95,9 +108,12 @@ sub from_to {
 
 subtest 'pages' => sub {
     for my $case (
-        [ {}, 119, 115 ], [ { RetrieveCount => 1 }, 119, 119 ], [ { RetrieveCount => 100 }, 119, 20 ], [ { RetrieveCount => 101 }, 119, 20 ],
-        [ { RetrieveCount => 1000000 }, 119, 20 ], [ { RetrieveCount => '9007199254740991' }, 119, 20 ], [ { StartFrom => 3 }, 116, 112 ],
-        [ { StartFrom => 100, RetrieveCount => 100 }, 19, 0 ], [ { StartFrom => 119 }, 0, 0 ], [ { StartFrom => '0', RetrieveCount => '2' }, 119, 118 ],
+        [ {}, 119, 115 ], [ { RetrieveCount => 1 }, 119, 119 ], [ { RetrieveCount => 100 }, 119, 20 ],
+        [ { RetrieveCount => 101 }, 119, 20 ],
+        [ { RetrieveCount => 1000000 }, 119, 20 ], [ { RetrieveCount => '9007199254740991' }, 119, 20 ],
+        [ { StartFrom => 3 }, 116, 112 ],
+        [ { StartFrom => 100, RetrieveCount => 100 }, 19, 0 ], [ { StartFrom => 119 }, 0, 0 ],
+        [ { StartFrom => '0', RetrieveCount => '2' }, 119, 118 ],
     ) {
         my ($query, $from, $to) = @$case;
         my $reply = get($query);
@@ -106,7 +122,8 @@ subtest 'pages' => sub {
     }
     for my $query ({ StartFrom => 120 }, { StartFrom => '9007199254740991' }, { RetrieveCount => 0 }) {
         my $reply = get($query);
-        is("$reply->{status} " . numbers($reply) . " of $reply->{json}{TotalRecords}", '200  of 120', 'an empty page ' . $json->encode($query));
+        is("$reply->{status} " . numbers($reply) . " of $reply->{json}{TotalRecords}", '200  of 120',
+            'an empty page ' . $json->encode($query));
     }
     is(numbers(get(undef, json => { StartFrom => 3, RetrieveCount => 2 })), '116 115', 'numbers in JSON');
     for my $value ('', 'x', '-1', '1.5', '1e1', ' 1', '0x1', '+1', '12abc', '9007199254740992', '9' x 400) {
@@ -115,50 +132,61 @@ subtest 'pages' => sub {
         is_refusal(get({ RetrieveCount => $value }), 422, 5, "RetrieveCount $name", qr/RetrieveCount/);
     }
     for my $value (JSON::PP::true, [1], {}, 1.5, -1) {
-        is_refusal(get(undef, json => { StartFrom => $value, RetrieveCount => $value }), 422, '4 5', 'both, JSON ' . $json->allow_nonref->encode($value));
+        is_refusal(get(undef, json => { StartFrom => $value, RetrieveCount => $value }), 422, '4 5',
+            'both, JSON ' . $json->allow_nonref->encode($value));
     }
-    is(numbers(get(undef, json => { StartFrom => undef, RetrieveCount => undef })), from_to(119, 115), 'null is absent');
+    is(numbers(get(undef, json => { StartFrom => undef, RetrieveCount => undef })), from_to(119, 115),
+        'null is absent');
 };
 
 subtest 'StartDate and EndDate' => sub {
     my $at = sub { my ($format, $n, $east) = @_; strftime($format, gmtime $start + $n + ($east // 0)) };
     my %form = (
-        'Unix seconds' => sub { $start + $_[0] }, 'YYYY-MM-DD HH:MM:SS' => sub { $at->('%Y-%m-%d %H:%M:%S', @_) },
-        'ISO 8601' => sub { $at->('%Y-%m-%dT%H:%M:%SZ', @_) }, 'ISO 8601 with an offset' => sub { $at->('%Y-%m-%dT%H:%M:%S+02:00', $_[0], 7200) },
+        'Unix seconds' => sub { $start + $_[0] },
+        'YYYY-MM-DD HH:MM:SS' => sub { $at->('%Y-%m-%d %H:%M:%S', @_) },
+        'ISO 8601' => sub { $at->('%Y-%m-%dT%H:%M:%SZ', @_) },
+        'ISO 8601 with an offset' => sub { $at->('%Y-%m-%dT%H:%M:%S+02:00', $_[0], 7200) },
     );
     for my $name (sort keys %form) {
         my $date = $form{$name};
-        for my $case ([ { StartDate => 100 }, 119, 100 ], [ { EndDate => 9 }, 9, 0 ], [ { StartDate => 50, EndDate => 60 }, 60, 50 ],
+        for my $case ([ { StartDate => 100 }, 119, 100 ], [ { EndDate => 9 }, 9, 0 ],
+            [ { StartDate => 50, EndDate => 60 }, 60, 50 ],
             [ { StartDate => 60, EndDate => 60 }, 60, 60 ]) {
             my ($bounds, $from, $to) = @$case;
             my $reply = get({ RetrieveCount => 100, map { ($_ => $date->($bounds->{$_})) } keys %$bounds });
-            is(numbers($reply), from_to($from, $to), "$name: " . $json->encode($bounds) . ', both ends included');
+            is(numbers($reply), from_to($from, $to), "$name: " . $json->encode($bounds)
+                . ', both ends included');
             is($reply->{json}{TotalRecords}, $from - $to + 1, 'and counted');
         }
     }
     my $reply = get(undef, json => { StartDate => $start + 118 });
     is(numbers($reply), '119 118', 'Unix seconds as a JSON number') or diag($reply->{body});
     is(get({ StartDate => $at->('%Y-%m-%d', 0) })->{json}{TotalRecords}, 120, 'a day is its first second');
-    is(get({ StartDate => $start + 60, EndDate => $start + 50 })->{json}{TotalRecords}, 0, 'an end before the start: none');
+    is(get({ StartDate => $start + 60, EndDate => $start + 50 })->{json}{TotalRecords}, 0,
+        'an end before the start: none');
     is(get({ StartDate => 0, EndDate => 253402300799 })->{json}{TotalRecords}, 120, 'from 1970 to 9999');
     is(get({ EndDate => 0 })->{json}{TotalRecords}, 0, 'until 1970: none');
     event_at($start + 200.7, 1, $message);
-    is(get({ StartDate => $start + 200, EndDate => $start + 200 })->{json}{TotalRecords}, 1, 'an end is a whole second');
+    is(get({ StartDate => $start + 200, EndDate => $start + 200 })->{json}{TotalRecords}, 1,
+        'an end is a whole second');
     is(get({ StartDate => $start + 201 })->{json}{TotalRecords}, 0);
     $gw->sql("DELETE FROM emailgw.event WHERE account_id = $account->{account_id} AND at > to_timestamp($start + 200)");
-    for my $value ('', 'x', 'yesterday', '2026-13-01', '2026-02-30 00:00:00', '2026-01-01 25:00:00', '2026-01-01 00:00', '-1', '1.5', '1e9', ' 1',
+    for my $value ('', 'x', 'yesterday', '2026-13-01', '2026-02-30 00:00:00', '2026-01-01 25:00:00',
+        '2026-01-01 00:00', '-1', '1.5', '1e9', ' 1',
         '2026-01-01 00:00:00; SELECT 1', 'infinity', 'now', '253402300800', '9' x 400) {
         my $name = length $value > 40 ? '400 digits' : "'$value'";
         is_refusal(get({ StartDate => $value }), 422, 108, "StartDate $name", qr/StartDate/);
         is_refusal(get({ EndDate => $value }), 422, 109, "EndDate $name", qr/EndDate/);
     }
     for my $value (JSON::PP::true, [], {}, 1.5, -1) {
-        is_refusal(get(undef, json => { StartDate => $value, EndDate => $value }), 422, '108 109', 'both, JSON ' . $json->encode($value));
+        is_refusal(get(undef, json => { StartDate => $value, EndDate => $value }), 422, '108 109',
+            'both, JSON ' . $json->encode($value));
     }
 };
 
 subtest 'Event' => sub {
-    my @types = ([qw(send sent)], [qw(delivery delivered)], ['deferred'], [qw(bounce bounced)], ['suppressed'], ['cancelled'], [qw(open opened)],
+    my @types = ([qw(send sent)], [qw(delivery delivered)], ['deferred'], [qw(bounce bounced)],
+        ['suppressed'], ['cancelled'], [qw(open opened)],
         [qw(click clicked)], [qw(unsubscribe unsubscribed)], [qw(complaint complained)]);
     for my $n (0 .. $#types) {
         for my $name (map { ($_, uc $_) } @{ $types[$n] }) {
@@ -169,38 +197,52 @@ subtest 'Event' => sub {
         }
     }
     is(get({ Event => '' })->{json}{TotalRecords}, 120, 'an empty Event is none');
-    is(get({ Event => 'open', StartDate => $start + 60, EndDate => $start + 86 })->{json}{TotalRecords}, 3, 'together with dates');
-    is_refusal(get({ Event => $_ }), 422, 110, "Event '$_'", qr/one of send, delivery/) for 'opens', ' open', 'open,click', "open'", '1', '%';
-    is_refusal(get(undef, json => { Event => $_ }), 422, 110, 'a wrong type') for 1, ['open'], {}, JSON::PP::true;
-    is_refusal(get({ StartFrom => 'x', RetrieveCount => 'x', StartDate => 'x', EndDate => 'x', Event => 'x', MessageID => 'x' }), 422,
+    is(get({ Event => 'open', StartDate => $start + 60, EndDate => $start + 86 })->{json}{TotalRecords}, 3,
+        'together with dates');
+    is_refusal(get({ Event => $_ }), 422, 110, "Event '$_'", qr/one of send, delivery/) for 'opens', ' open',
+    'open,click', "open'", '1', '%';
+    is_refusal(get(undef, json => { Event => $_ }), 422, 110, 'a wrong type') for 1, ['open'], {},
+    JSON::PP::true;
+    is_refusal(get({ StartFrom => 'x', RetrieveCount => 'x', StartDate => 'x', EndDate => 'x', Event => 'x',
+        MessageID => 'x' }), 422,
         '4 5 108 109 110', 'all that is wrong, in order');
 };
 
 subtest 'MessageID' => sub {
     is(get({ MessageID => $message })->{json}{TotalRecords}, 120, 'its events');
     is(get({ MessageID => uc $message })->{json}{TotalRecords}, 120, 'in upper case');
-    for my $unknown ('01900000-0000-7000-8000-000000000002', '12345', 'msg_123', "$message'", "$message ", '00000000-0000-0000-0000-000000000000',
+    for my $unknown ('01900000-0000-7000-8000-000000000002', '12345', 'msg_123', "$message'", "$message ",
+        '00000000-0000-0000-0000-000000000000',
         '{' . $message . '}', $message =~ tr/-//dr, '%', "' OR 1=1--") {
         my $reply = get({ MessageID => $unknown });
         is("$reply->{status} $reply->{body}", '200 {"TotalRecords":0,"Events":[]}', "unknown: $unknown");
     }
-    is(get(undef, json => { MessageID => $_ })->{json}{TotalRecords}, 0, 'unknown: ' . $json->encode([$_])) for 12345, [$message], { a => 1 }, JSON::PP::true;
+    is(get(undef, json => { MessageID => $_ })->{json}{TotalRecords}, 0, 'unknown: ' . $json->encode([$_]))
+        for 12345, [$message], { a => 1 }, JSON::PP::true;
 };
 
 subtest 'where parameters stand' => sub {
     my $two = numbers(get({ StartFrom => 1, RetrieveCount => 2 }));
     is($two, '118 117');
     my $form = 'application/x-www-form-urlencoded';
-    is(numbers(get(undef, body => 'StartFrom=1&RetrieveCount=2', type => $form)), $two, 'a form as body of a GET');
-    is(numbers(get(undef, body => '{"StartFrom": 1, "RetrieveCount": 2}', type => $form)), $two, 'JSON that is labelled as a form');
-    is(numbers(get(undef, json => { startfrom => 1, RETRIEVECOUNT => '2' })), $two, 'JSON, names in other letters');
-    is(numbers(get({ StartFrom => 7, RetrieveCount => 2 }, json => { StartFrom => 1 })), $two, 'the body wins over the query string');
-    is(numbers(get({ startfrom => 7, RetrieveCount => 2 }, json => { STARTFROM => 1 })), $two, 'also in other letters');
-    my ($status, $out) = EmailGW::run_command(undef, 'curl', '-sS', '-X', 'GET', $gw->env('BASE_URL') . '/api/v1/events',
-        '-H', "Authorization: Bearer $account->{key}", map { ('-d', $_) } 'StartFrom=0', 'RetrieveCount=10', "StartDate=$start",
+    is(numbers(get(undef, body => 'StartFrom=1&RetrieveCount=2', type => $form)), $two,
+        'a form as body of a GET');
+    is(numbers(get(undef, body => '{"StartFrom": 1, "RetrieveCount": 2}', type => $form)), $two,
+        'JSON that is labelled as a form');
+    is(numbers(get(undef, json => { startfrom => 1, RETRIEVECOUNT => '2' })), $two,
+        'JSON, names in other letters');
+    is(numbers(get({ StartFrom => 7, RetrieveCount => 2 }, json => { StartFrom => 1 })), $two,
+        'the body wins over the query string');
+    is(numbers(get({ startfrom => 7, RetrieveCount => 2 }, json => { STARTFROM => 1 })), $two,
+        'also in other letters');
+    my ($status, $out) = EmailGW::run_command(undef, 'curl', '-sS', '-X', 'GET', $gw->env('BASE_URL')
+        . '/api/v1/events',
+        '-H', "Authorization: Bearer $account->{key}", map { ('-d', $_) } 'StartFrom=0', 'RetrieveCount=10',
+        "StartDate=$start",
         'EndDate=' . ($start + 119), 'Event=open', "MessageID=$message");
     is($status, 0, "the reference's example, by curl");
-    is(numbers({ json => scalar eval { $json->decode($out) } }), join(' ', reverse map { 10 * $_ + 6 } 2 .. 11), 'answers ten of them');
+    is(numbers({ json => scalar eval { $json->decode($out) } }), join(' ', reverse
+        map { 10 * $_ + 6 } 2 .. 11), 'answers ten of them');
     my $head = $gw->call('HEAD', '/api/v1/events', { key => $account->{key} });
     is("$head->{status} " . ($head->{body} // ''), '200 ', 'HEAD has no body');
     is($head->{headers}{'content-length'}, length get({})->{body}, 'and the length of a GET');
@@ -210,32 +252,40 @@ subtest 'whose events: another domain, another account' => sub {
     my $other = $gw->new_account;
     my $second = "second-$account->{domain}";
     $gw->ctl(qw(domain add), $second, '--user', $account->{username}, '--enable');
-    my $two = { %$account, domain => $second, key => $gw->ctl(qw(key add --user), $account->{username}, '--domain', $second, qw(--description x))->{key} };
+    my $two = { %$account, domain => $second, key => $gw->ctl(qw(key add --user), $account->{username},
+        '--domain', $second, qw(--description x))->{key} };
     my %sent = map { ($_->{key} => $gw->send_mail(as => $_)->{json}{MessageID}) } $account, $two, $other;
     for my $it ($account, $two, $other) {
         for my $whose (grep { $_ ne $it->{key} } sort keys %sent) {
-            my $reply = $gw->call('GET', '/api/v1/events', { key => $it->{key}, query => { MessageID => $sent{$whose} } });
-            is("$reply->{status} $reply->{body}", '200 {"TotalRecords":0,"Events":[]}', "a message of another is as unknown as one that never was");
+            my $reply = $gw->call('GET', '/api/v1/events', { key => $it->{key},
+                query => { MessageID => $sent{$whose} } });
+            is("$reply->{status} $reply->{body}", '200 {"TotalRecords":0,"Events":[]}',
+                "a message of another is as unknown as one that never was");
         }
         my %seen = map { ($_->{MessageId} => 1) } $gw->events(undef, $it);
-        is_deeply([ grep { $seen{$_} } values %sent ], [ $sent{ $it->{key} } ], 'a key lists its own domain only');
+        is_deeply([ grep { $seen{$_} } values %sent ], [ $sent{ $it->{key} } ],
+            'a key lists its own domain only');
     }
-    my $again = { %$account, key => $gw->ctl(qw(key add --user), $account->{username}, '--domain', $account->{domain}, qw(--description x))->{key} };
-    ok(scalar $gw->events($sent{ $account->{key} }, $again), 'a second key of the domain sees what the first has sent');
+    my $again = { %$account, key => $gw->ctl(qw(key add --user), $account->{username}, '--domain',
+        $account->{domain}, qw(--description x))->{key} };
+    ok(scalar $gw->events($sent{ $account->{key} }, $again),
+        'a second key of the domain sees what the first has sent');
 };
 
 subtest 'who may ask: 1, 2, 12, 13, 34' => sub {
     my %faults = (StartFrom => 'x', Event => 'x');
     my $is_refused = sub {
         my ($status, $code, $what, %with) = @_;
-        is_refusal($gw->call('GET', '/api/v1/events', { %with, query => { %faults, %{ $with{query} // {} } } }), $status, $code, $what);
+        is_refusal($gw->call('GET', '/api/v1/events', { %with, query => { %faults,
+            %{ $with{query} // {} } } }), $status, $code, $what);
     };
     $is_refused->(401, 1, 'no key, and faults');
     $is_refused->(401, 1, 'an empty key', key => '', query => { SenderAPIKey => '' });
     $is_refused->(401, 13, 'a wrong key', key => 'x');
     $is_refused->(401, 13, 'the account key', key => $account->{account_key});
     $is_refused->(401, 13, 'a wrong key as SenderAPIKey', query => { SenderAPIKey => 'egs_1_x' });
-    is(get({ SenderAPIKey => $account->{key} }, key => undef)->{status}, 200, 'SenderAPIKey in the query string');
+    is(get({ SenderAPIKey => $account->{key} }, key => undef)->{status}, 200,
+        'SenderAPIKey in the query string');
     $gw->sql("UPDATE emailgw.api_key SET permissions = 'send' WHERE account_id = $account->{account_id}");
     $is_refused->(401, 13, 'a key that may only send', key => $account->{key});
     $gw->sql("UPDATE emailgw.api_key SET permissions = 'send,webhooks,events' WHERE account_id = $account->{account_id}");

@@ -23,7 +23,8 @@ my %table;
 while ($code =~ /AP_INIT_\w+\(\s*"(\w+)",(.*?)\),?\n(?=\s*AP_INIT|\s*\{ NULL \})/gs) {
     my ($name, $rest) = ($1, $2);
     ok(!$table{$name}, "$name is in the table once");
-    $table{$name} = { help => join('', $rest =~ /"([^"]*)"/g), directory => $rest =~ /\b(?:ANYWHERE|OR_FILEINFO|ACCESS_CONF)\b/ ? 1 : 0 };
+    $table{$name} = { help => join('', $rest =~ /"([^"]*)"/g),
+        directory => $rest =~ /\b(?:ANYWHERE|OR_FILEINFO|ACCESS_CONF)\b/ ? 1 : 0 };
 }
 cmp_ok(scalar keys %table, '>=', 10, 'there is a table');
 
@@ -32,7 +33,8 @@ for (split /\n/, text('conf/emailgw.conf')) {
     $explained{$1} = $2 if /^# (EmailGateway\w*) (?:On\|Off|[A-Z]+)\s+(.*)/;
     $example{$1}++ if /^#?(EmailGateway\w*) \S/;
 }
-is_deeply([ sort keys %explained ], [ sort keys %table ], 'conf/emailgw.conf explains the directives of config.c, and no other');
+is_deeply([ sort keys %explained ], [ sort keys %table ],
+    'conf/emailgw.conf explains the directives of config.c, and no other');
 is_deeply([ sort keys %example ], [ sort keys %table ], 'and shows each');
 for my $name (sort keys %table) {
     my $words = $explained{$name} // '';

@@ -45,30 +45,39 @@ my %vhost = (
     'switched-off.test' => [ 'files', "EmailGatewayEngine On\nEmailGateway Off" ],
     'not-on.test' => [ 'files', 'EmailGatewayEngine On' ],
     'nothing.test' => [ 'none', "EmailGatewayEngine Off\nEmailGateway On" ],
-    'handler.test' => [ 'files', "EmailGatewayEngine Off\n<Location />\nEmailGateway On\nSetHandler emailgw\n</Location>" ],
+    'handler.test' => [ 'files',
+        "EmailGatewayEngine Off\n<Location />\nEmailGateway On\nSetHandler emailgw\n</Location>" ],
     'handler-off.test' => [ 'files', "EmailGatewayEngine On\n<Location />\nSetHandler emailgw\n</Location>" ],
     'cheater.test' => [ 'cheater', 'EmailGatewayEngine Off' ],
     'opener.test' => [ 'opener', 'EmailGatewayEngine On' ],
-    'part.test' => [ 'files', "EmailGatewayEngine On\n<Location /api/v1/events>\nEmailGateway On\n</Location>" ],
+    'part.test' => [ 'files',
+        "EmailGatewayEngine On\n<Location /api/v1/events>\nEmailGateway On\n</Location>" ],
     'on.test' => [ 'files', "EmailGatewayEngine On\nEmailGateway On" ],
-    'handler-on.test' => [ 'files', "EmailGatewayEngine On\nEmailGateway On\n<Location />\nSetHandler emailgw\n</Location>" ],
-    'limits.test' => [ 'none', "EmailGatewayEngine On\nEmailGateway On\nEmailGatewayMaxTo 1\nEmailGatewayMaxCC 2\nEmailGatewayMaxBCC 3\nEmailGatewayMaxReplyTo 4\nEmailGatewayMaxBody 65536" ],
-    'compat.test' => [ 'none', "EmailGatewayEngine On\nEmailGateway On\n<Location /api/v1/email>\nEmailGatewayCompatStatus On\n</Location>" ],
+    'handler-on.test' => [ 'files',
+        "EmailGatewayEngine On\nEmailGateway On\n<Location />\nSetHandler emailgw\n</Location>" ],
+    'limits.test' => [ 'none',
+        "EmailGatewayEngine On\nEmailGateway On\nEmailGatewayMaxTo 1\nEmailGatewayMaxCC 2\nEmailGatewayMaxBCC 3\nEmailGatewayMaxReplyTo 4\nEmailGatewayMaxBody 65536" ],
+    'compat.test' => [ 'none',
+        "EmailGatewayEngine On\nEmailGateway On\n<Location /api/v1/email>\nEmailGatewayCompatStatus On\n</Location>" ],
 );
 my $conf = "EmailGatewayMaxReplyTo 3\n<Directory $site>\nRequire all granted\nAllowOverride FileInfo\n</Directory>\n" . join '',
     map { "<VirtualHost 127.0.0.1:\${INSTANCE_PORT}>\nServerName $_\nDocumentRoot $site/$vhost{$_}[0]\n$vhost{$_}[1]\n</VirtualHost>\n" } sort keys %vhost;
 my $gw = EmailGW->up(HTTPD_CONF => \$conf);
 my $key = $gw->env('SENDER_KEY');
-my %mail = (From => { email => 'sender@example.com', name => '' }, To => [ { email => 'r@example.org', name => '' } ], Subject => 'S', ContentType => 'plain', PlainContent => 'P');
+my %mail = (From => { email => 'sender@example.com', name => '' },
+    To => [ { email => 'r@example.org', name => '' } ], Subject => 'S', ContentType => 'plain',
+    PlainContent => 'P');
 
 # A request to a virtual host: {status, headers, body, json}.
 sub ask {
     my ($host, $method, $path, $args) = @_;
     my $body = defined $args ? $json->encode($args) : '';
     my $reply = $gw->raw("$method $path HTTP/1.1\r\nHost: $host\r\nAuthorization: Bearer $key\r\nConnection: close\r\n"
-        . (defined $args ? "Content-Type: application/json\r\nContent-Length: " . length($body) . "\r\n" : '') . "\r\n$body");
+        . (defined $args ? "Content-Type: application/json\r\nContent-Length: " . length($body) . "\r\n" : '')
+            . "\r\n$body");
     my ($status, $header, $content) = $reply =~ m{\AHTTP/1\.1 (\d+)[^\r\n]*\r\n(.*?)\r\n\r\n(.*)\z}s;
-    return { status => $status, headers => { map { /^([^:]+):\s*(.*)/ ? (lc $1, $2) : () } split /\r\n/, $header // '' },
+    return { status => $status, headers => { map { /^([^:]+):\s*(.*)/ ? (lc $1, $2) : () } split /\r\n/,
+        $header // '' },
         body => $content, json => scalar eval { $json->decode($content) } };
 }
 
@@ -97,14 +106,18 @@ subtest 'where it is off it is not there' => sub {
 
 subtest 'where it is on' => sub {
     for my $host (qw(on.test handler-on.test opener.test)) {
-        like(ask($host, 'POST', '/api/v1/email', \%mail)->{json}{MessageID}, qr/\A[0-9a-f-]{36}\z/, "$host: takes a mail");
+        like(ask($host, 'POST', '/api/v1/email', \%mail)->{json}{MessageID}, qr/\A[0-9a-f-]{36}\z/,
+            "$host: takes a mail");
         is(ask($host, 'GET', '/api/v1/email')->{status}, 405, "$host: comes before a file of that name");
         is(ref ask($host, 'GET', '/api/v1/events')->{json}{Events}, 'ARRAY', "$host: lists events");
         is(ask($host, 'GET', '/api.php')->{body}, '<?php', "$host: other paths are the site's");
-        is(ask($host, 'GET', $_)->{status}, 404, "$host: $_ is none of ours") for '/api/v1/', '/api/v1/email/', '/api/v1/emails', '/api/v1/EMAIL', '/x/api/v1/email', '/api/v1/events.json';
+        is(ask($host, 'GET', $_)->{status}, 404, "$host: $_ is none of ours") for '/api/v1/',
+        '/api/v1/email/', '/api/v1/emails', '/api/v1/EMAIL', '/x/api/v1/email', '/api/v1/events.json';
     }
-    is(ref ask('on.test', 'GET', $_)->{json}{Events}, 'ARRAY', "$_ is the same path") for '/api//v1/events', '/api/v1/%65vents', '/api/./v1/x/../events';
-    is(ref ask('part.test', 'GET', '/api/v1/events')->{json}{Events}, 'ARRAY', 'part.test: on in one location');
+    is(ref ask('on.test', 'GET', $_)->{json}{Events}, 'ARRAY', "$_ is the same path") for '/api//v1/events',
+    '/api/v1/%65vents', '/api/./v1/x/../events';
+    is(ref ask('part.test', 'GET', '/api/v1/events')->{json}{Events}, 'ARRAY',
+        'part.test: on in one location');
     my $file = ask('part.test', 'GET', '/api/v1/email');
     ok($file->{body} eq "files: $bytes", 'part.test: and in no other');
     is(mails(), 3, 'three mails are queued');
@@ -114,17 +127,22 @@ subtest 'limits of a virtual host' => sub {
     my $people = sub { [ map { { email => "r$_\@example.org", name => '' } } 1 .. $_[0] ] };
     for my $case ([ To => 1, 20 ], [ CC => 2, 20 ], [ BCC => 3, 27 ], [ ReplyTo => 4, 31 ]) {
         my ($field, $max, $code) = @$case;
-        is(ask('limits.test', 'POST', '/api/v1/email', { %mail, $field => $people->($max) })->{status}, 200, "$field: $max are allowed");
+        is(ask('limits.test', 'POST', '/api/v1/email', { %mail, $field => $people->($max) })->{status}, 200,
+            "$field: $max are allowed");
         my $reply = ask('limits.test', 'POST', '/api/v1/email', { %mail, $field => $people->($max + 1) });
         is("$reply->{status} $reply->{json}{Errors}[0]{Code}", "422 $code", "$field: one more is not");
         like($reply->{json}{Errors}[0]{Message}, qr/@{[ $max + 1 ]} given, $max allowed/, "$field: says so");
     }
-    is(ask('on.test', 'POST', '/api/v1/email', { %mail, To => $people->(50), ReplyTo => $people->(3) })->{status}, 200, 'elsewhere the default of 50');
-    is(ask('on.test', 'POST', '/api/v1/email', { %mail, ReplyTo => $people->(4) })->{json}{Errors}[0]{Code}, 31, "and the main server's 3 is inherited");
+    is(ask('on.test', 'POST', '/api/v1/email', { %mail, To => $people->(50),
+        ReplyTo => $people->(3) })->{status}, 200, 'elsewhere the default of 50');
+    is(ask('on.test', 'POST', '/api/v1/email', { %mail, ReplyTo => $people->(4) })->{json}{Errors}[0]{Code},
+        31, "and the main server's 3 is inherited");
     my $reply = ask('limits.test', 'POST', '/api/v1/email', { %mail, PlainContent => 'x' x 65536 });
     is("$reply->{status} $reply->{json}{Errors}[0]{Code}", '413 413', 'EmailGatewayMaxBody');
-    is(ask('on.test', 'POST', '/api/v1/email', { %mail, PlainContent => 'x' x 65536 })->{status}, 200, 'elsewhere its default');
-    is(ask('compat.test', 'POST', '/api/v1/email', {})->{status}, 200, 'EmailGatewayCompatStatus in a location');
+    is(ask('on.test', 'POST', '/api/v1/email', { %mail, PlainContent => 'x' x 65536 })->{status}, 200,
+        'elsewhere its default');
+    is(ask('compat.test', 'POST', '/api/v1/email', {})->{status}, 200,
+        'EmailGatewayCompatStatus in a location');
     is(ask('compat.test', 'GET', '/api/v1/events?StartFrom=x')->{status}, 422, 'and not outside of it');
     $gw->log_clean;
 };
@@ -135,7 +153,8 @@ subtest 'limits of a virtual host' => sub {
 sub check_config {
     my (@directives) = @_;
     local %ENV = (%ENV, $gw->httpd_env);
-    my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->env('HTTPD_CONF'),
+    my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f',
+        $gw->env('HTTPD_CONF'),
         map { ('-c', $_) } @directives);
     return ($status >> 8, "$out$err");
 }
@@ -155,7 +174,8 @@ subtest 'bounds' => sub {
     for my $value (65535, 67108865, -1, '36M', '1e6', '99999999999999999999') {
         ($status, $says) = check_config("EmailGatewayMaxBody $value");
         isnt($status, 0, "EmailGatewayMaxBody $value is refused");
-        like($says, qr/EmailGatewayMaxBody takes a number of bytes from 65536 to 67108864, not/, 'and what is allowed is said');
+        like($says, qr/EmailGatewayMaxBody takes a number of bytes from 65536 to 67108864, not/,
+            'and what is allowed is said');
     }
     for my $name (qw(EmailGatewayEngine EmailGateway EmailGatewayCompatStatus)) {
         ($status, $says) = check_config("$name maybe");
@@ -167,11 +187,13 @@ subtest 'bounds' => sub {
         isnt($status, 0, "$name alone is refused");
         like($says, qr/$name takes one argument, \S/, 'and what it takes is said');
     }
-    for my $line ('EmailGatewayEngine On', 'EmailGatewaySecretFile x', 'EmailGatewaySenderKeyFile x', 'EmailGatewayMaxTo 1', 'EmailGatewayMaxCC 1', 'EmailGatewayMaxBCC 1',
+    for my $line ('EmailGatewayEngine On', 'EmailGatewaySecretFile x', 'EmailGatewaySenderKeyFile x',
+        'EmailGatewayMaxTo 1', 'EmailGatewayMaxCC 1', 'EmailGatewayMaxBCC 1',
         'EmailGatewayMaxReplyTo 1', 'EmailGatewayMaxBody 65536') {
         ($status, $says) = check_config('<Location /x>', $line, '</Location>');
         isnt($status, 0, "$line in a location is refused");
-        like($says, qr/not allowed in <Location> context/, 'and it is said that the place is wrong') or diag($says);
+        like($says, qr/not allowed in <Location> context/, 'and it is said that the place is wrong')
+            or diag($says);
     }
 };
 
@@ -215,7 +237,8 @@ sub start_with {
 subtest 'key files at start' => sub {
     my ($secret) = slurp($gw->env('HTTPD_CONF')) =~ /^EmailGatewaySecretFile (.*)/m;
     my $content = slurp($secret);
-    my $instead = sub { my ($path) = @_; sub { $_[0] =~ s/^EmailGatewaySecretFile .*/EmailGatewaySecretFile "$path"/m } };
+    my $instead = sub { my ($path) = @_; sub {
+        $_[0] =~ s/^EmailGatewaySecretFile .*/EmailGatewaySecretFile "$path"/m } };
     is((start_with(sub { }))[0], 'runs', 'httpd starts with the secret file');
     put('secrets/good', $content);
     chmod 0600, "$site/secrets/good";
@@ -233,27 +256,39 @@ subtest 'key files at start' => sub {
         $refuses->(sprintf('a secret file of mode %04o', $mode), $instead->("$site/secrets/good"),
             qr/EG0002: EmailGatewaySecretFile: \Q$site\E\/secrets\/good: mode @{[ sprintf '%04o', $mode ]} .*0600 is needed/);
     }
-    $refuses->('no secret file', $instead->("$site/secrets/missing"), qr/EG0002: EmailGatewaySecretFile: \Q$site\E\/secrets\/missing: No such file/);
+    $refuses->('no secret file', $instead->("$site/secrets/missing"),
+        qr/EG0002: EmailGatewaySecretFile: \Q$site\E\/secrets\/missing: No such file/);
     $refuses->('a directory', $instead->("$site/secrets"), qr/EG0002: .*not a regular file/);
-    for my $case ([ 'empty', '' ], [ 'of words', "hello\n" ], [ 'cut', substr $content, 0, -10 ], [ 'with NUL', "$content\0" ], [ 'of a megabyte', 'x' x 1_000_000 ]) {
+    for my $case ([ 'empty', '' ], [ 'of words', "hello\n" ], [ 'cut', substr $content, 0, -10 ],
+        [ 'with NUL', "$content\0" ], [ 'of a megabyte', 'x' x 1_000_000 ]) {
         put('secrets/bad', $case->[1]);
         chmod 0600, "$site/secrets/bad";
-        $refuses->("a secret file that is $case->[0]", $instead->("$site/secrets/bad"), qr/EG0002: EmailGatewaySecretFile: \Q$site\E\/secrets\/bad/);
+        $refuses->("a secret file that is $case->[0]", $instead->("$site/secrets/bad"),
+            qr/EG0002: EmailGatewaySecretFile: \Q$site\E\/secrets\/bad/);
     }
-    $refuses->('no EmailGatewaySecretFile', sub { $_[0] =~ s/^EmailGatewaySecretFile .*\n//m }, qr/EG0001: .*EmailGatewaySecretFile.*emailgwctl init/);
-    $refuses->('no mod_dbd', sub { $_[0] =~ s/^LoadModule dbd_module.*\n//m; $_[0] =~ s/^DBD.*\n//mg }, qr/EG0003: .*mod_dbd/);
-    $refuses->('a public key file that is none', sub { $_[0] =~ s/^EmailGatewaySenderKeyFile .*/EmailGatewaySenderKeyFile "$site\/secrets\/bad"/m }, qr/EG0004: EmailGatewaySenderKeyFile/);
-    is((start_with(sub { $_[0] =~ s/^EmailGatewaySecretFile .*\n//m; $_[0] =~ s/^( *)EmailGatewayEngine On/$1EmailGatewayEngine Off/mg; $_[0] =~ s/^Include .*\n//m }))[0], 'runs',
+    $refuses->('no EmailGatewaySecretFile', sub { $_[0] =~ s/^EmailGatewaySecretFile .*\n//m },
+        qr/EG0001: .*EmailGatewaySecretFile.*emailgwctl init/);
+    $refuses->('no mod_dbd', sub { $_[0] =~ s/^LoadModule dbd_module.*\n//m; $_[0] =~ s/^DBD.*\n//mg },
+        qr/EG0003: .*mod_dbd/);
+    $refuses->('a public key file that is none', sub {
+        $_[0] =~ s/^EmailGatewaySenderKeyFile .*/EmailGatewaySenderKeyFile "$site\/secrets\/bad"/m },
+        qr/EG0004: EmailGatewaySenderKeyFile/);
+    is((start_with(sub { $_[0] =~ s/^EmailGatewaySecretFile .*\n//m;
+        $_[0] =~ s/^( *)EmailGatewayEngine On/$1EmailGatewayEngine Off/mg; $_[0] =~ s/^Include .*\n//m }))[0],
+        'runs',
         'without EmailGatewayEngine no secret file is needed');
 };
 
 subtest 'what only the admin may set, in .htaccess' => sub {
-    for my $line ('EmailGatewayEngine On', 'EmailGatewaySecretFile /x', 'EmailGatewayMaxTo 1000', 'EmailGatewayMaxBody 67108864') {
+    for my $line ('EmailGatewayEngine On', 'EmailGatewaySecretFile /x', 'EmailGatewayMaxTo 1000',
+        'EmailGatewayMaxBody 67108864') {
         put('cheater/.htaccess', "EmailGateway On\n$line\n");
         my $reply = ask('cheater.test', 'POST', '/api/v1/email', \%mail);
         is($reply->{status}, 500, "$line: is refused by httpd");
         unlike($reply->{body}, qr/MessageID/, "$line: takes no mail");
-        is(scalar(grep { /\.htaccess: \Q@{[ $line =~ s{ .*}{}r ]}\E not allowed here/ } $gw->log_lines(qr/error\.log/)), 1, "$line: the log says so");
+        is(scalar(grep {
+            /\.htaccess: \Q@{[ $line =~ s{ .*}{}r ]}\E not allowed here/ } $gw->log_lines(qr/error\.log/)), 1,
+            "$line: the log says so");
     }
 };
 done_testing;

@@ -58,7 +58,8 @@ sub in_parallel {
 subtest 'PostgreSQL is stopped, and started again' => sub {
     is(send_one()->{status}, 200, 'before');
     my $httpd = $gw->env('HTTPD_PID');
-    $gw->expects(qw(EG0102 EG0307 AH00629 AH00632 AH00633 AH00636 AH00639 AH02655)); # the last ones are mod_dbd's
+    # the last ones are mod_dbd's
+    $gw->expects(qw(EG0102 EG0307 AH00629 AH00632 AH00633 AH00636 AH00639 AH02655));
     $gw->stop('postgres');
     for my $try (1 .. 5) {
         my $start = time;
@@ -69,12 +70,14 @@ subtest 'PostgreSQL is stopped, and started again' => sub {
     }
     is($gw->send_mail(Subject => undef)->{status}, 503, 'a mail with faults: who asks cannot be known');
     is($gw->call('POST', '/api/v1/email', { json => {} })->{status}, 401, 'no key: needs no database');
-    is($gw->call('POST', '/api/v1/email', { key => $key, body => '{', type => 'application/json' })->{status}, 400, 'nor does broken JSON');
+    is($gw->call('POST', '/api/v1/email', { key => $key, body => '{', type => 'application/json' })->{status},
+        400, 'nor does broken JSON');
     $gw->start('postgres');
     is(send_one()->{status}, 200, 'the next request after its start');
     is(get()->{status}, 200, 'of both calls');
     is($gw->env('HTTPD_PID'), $httpd, 'httpd was not restarted');
-    is($gw->sql("SELECT count(*) FROM emailgw.message WHERE subject = 'never'"), 0, 'nothing was queued meanwhile');
+    is($gw->sql("SELECT count(*) FROM emailgw.message WHERE subject = 'never'"), 0,
+        'nothing was queued meanwhile');
 };
 
 subtest 'each pooled connection is cut between two requests' => sub {
@@ -112,7 +115,8 @@ subtest 'the functions are gone' => sub {
     is(send_one()->{status}, 200, 'emailgwctl migrate heals it, without a restart');
     is(get()->{status}, 200, 'both calls');
     $gw->start('sender');
-    is($gw->sql("SELECT count(*) FROM emailgw.message WHERE subject = 'never'"), 0, 'nothing was queued meanwhile');
+    is($gw->sql("SELECT count(*) FROM emailgw.message WHERE subject = 'never'"), 0,
+        'nothing was queued meanwhile');
 };
 
 subtest 'emailgwctl migrate in a loop while mails come in' => sub {
@@ -135,7 +139,8 @@ subtest 'emailgwctl migrate in a loop while mails come in' => sub {
     my @lines = $finish->();
     my @ids = map { /^200 ([0-9a-f-]{36})\z/ ? $1 : () } @lines;
     my @failed = grep { !/^(?:200 [0-9a-f-]{36}|GET 200)\z/ } @lines;
-    is(scalar @failed, 0, "no request of " . @lines . " failed while functions were rebuilt $rounds times") or diag(map { "$_\n" } @failed);
+    is(scalar @failed, 0, "no request of " . @lines . " failed while functions were rebuilt $rounds times")
+        or diag(map { "$_\n" } @failed);
     cmp_ok($rounds, '>=', 3, 'they were rebuilt a few times');
     cmp_ok(scalar @ids, '>=', 50, @ids . ' mails were accepted');
     push @accepted, @ids;
@@ -148,7 +153,9 @@ subtest 'without partitions' => sub {
         ORDER BY 1";
     for my $parent (qw(message content attachment recipient event)) {
         my @names = map { $_->[0] } $gw->sql(sprintf $gone, $parent);
-        $gw->sql(join ';', map { "ALTER TABLE emailgw.$parent DETACH PARTITION $_; ALTER TABLE $_ RENAME TO away_" . $_ =~ s/.*\.//r } @names);
+        $gw->sql(join ';', map {
+            "ALTER TABLE emailgw.$parent DETACH PARTITION $_; ALTER TABLE $_ RENAME TO away_"
+                . $_ =~ s/.*\.//r } @names);
         is(scalar(my @left = $gw->sql(sprintf $gone, $parent)), 0, "$parent has no partition");
     }
     my $start = time;
@@ -159,13 +166,15 @@ subtest 'without partitions' => sub {
     cmp_ok(scalar(my @made = $gw->sql(sprintf $gone, 'message')), '>=', 4, 'partitions were made');
     $gw->start('sender');
     ok($gw->wait_for(sub { $gw->outbox($id) }, 10, 'delivery'), 'and it is delivered');
-    is(scalar $gw->events($id), 2, 'with its events') if $gw->wait_for(sub { $gw->events($id) == 2 }, 10, 'both events');
+    is(scalar $gw->events($id), 2, 'with its events') if $gw->wait_for(sub { $gw->events($id) == 2 }, 10,
+        'both events');
 };
 
 subtest 'no mail was lost, none came twice' => sub {
     my %file;
     $file{$_}++ for map { $_->{file} =~ m{([^/]+)-1\.eml\z} } $gw->outbox;
-    is(scalar(grep { ($file{$_} // 0) != 1 } @accepted), 0, 'each of ' . @accepted . ' accepted mails has one file');
+    is(scalar(grep { ($file{$_} // 0) != 1 } @accepted), 0, 'each of ' . @accepted
+        . ' accepted mails has one file');
     is(scalar(keys %file), @accepted + 1, 'and there is no other');
 };
 $gw->log_clean;
@@ -177,7 +186,8 @@ $gw->down;
 sub waiting_in_kernel {
     my ($port) = @_;
     open my $file, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!\n";
-    return grep { $_ > 0 } map { /^\s*\d+: [0-9A-F]{8}:([0-9A-F]{4}) \S+ 01 ([0-9A-F]{8}):/ && hex $1 == $port ? hex $2 : () } <$file>;
+    return grep { $_ > 0 } map { /^\s*\d+: [0-9A-F]{8}:([0-9A-F]{4}) \S+ 01 ([0-9A-F]{8}):/ && hex $1 == $port
+        ? hex $2 : () } <$file>;
 }
 
 subtest 'a client that does not read holds no connection' => sub {
@@ -185,9 +195,11 @@ subtest 'a client that does not read holds no connection' => sub {
     my $sender_key = $one->env('SENDER_KEY');
     my ($host, $port) = $one->env('BASE_URL') =~ m{//([^:]+):(\d+)};
     my @tags = map { sprintf '%02d', $_ } 1 .. 20;
-    $one->send_mail(Tags => [ map { $_ . 'x' x 126 } @tags ], To => [ map { { email => "r$_\@example.org", name => '' } } 1 .. 50 ]);
+    $one->send_mail(Tags => [ map { $_ . 'x' x 126 } @tags ], To => [
+        map { { email => "r$_\@example.org", name => '' } } 1 .. 50 ]);
     $one->wait_for(sub { $one->sql('SELECT count(*) FROM emailgw.event') == 100 }, 10, 'a hundred events');
-    my $full = $one->call('GET', '/api/v1/events', { key => $sender_key, query => { RetrieveCount => 100 } })->{body};
+    my $full = $one->call('GET', '/api/v1/events', { key => $sender_key,
+        query => { RetrieveCount => 100 } })->{body};
     cmp_ok(length $full, '>', 250_000, 'an answer of ' . length($full) . ' bytes');
     my @slow = map {
         my $socket = IO::Socket::INET->new(Proto => 'tcp') or die "socket: $!\n";
@@ -197,7 +209,8 @@ subtest 'a client that does not read holds no connection' => sub {
         print {$socket} "GET /api/v1/events?RetrieveCount=100 HTTP/1.1\r\nHost: $host\r\nAuthorization: Bearer $sender_key\r\nConnection: close\r\n\r\n";
         $socket;
     } 1 .. 10;
-    ok($one->wait_for(sub { 10 <= waiting_in_kernel($port) }, 10, 'ten answers under way'), 'ten clients have an answer that they do not read');
+    ok($one->wait_for(sub { 10 <= waiting_in_kernel($port) }, 10, 'ten answers under way'),
+        'ten clients have an answer that they do not read');
     is($one->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mod_emailgw' AND state <> 'idle'"), 0, 'no connection is busy');
     for my $try (1 .. 3) {
         my $start = time;

@@ -1,7 +1,7 @@
 -- record_attempts with touch_last_used: what becomes of a row by its result, who
 -- may write one, and that the counters agree with the events.
 \ir lib/setup.psql
-SELECT plan(36);
+SELECT plan(41);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.daily_count;
@@ -80,6 +80,22 @@ SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.fini
 SELECT is((SELECT count(*) FROM emailgw.event AS e WHERE e.message_id = :'id' AND e.type = 4), 2::bigint,
           '... with an event each');
 SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), 'counters agree with the events');
+ROLLBACK TO sent;
+
+-- Expired.
+SELECT results_eq(format('SELECT * FROM emailgw_api.record_attempts(%L)',
+                         pg_temp.outcomes('bounced', '{"bounce": {"class": "expired"}, "ambiguous": true}')), 'VALUES (2, 0)', 'expired: recorded');
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.finished_at = now())) FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
+          '{"expired 1 t"}', '... the recipients are finished as such');
+SELECT is((SELECT array_agg(DISTINCT e.type || ' ' || (e.detail #>> '{bounce,class}') || ' ' || (e.detail ->> 'ambiguous')) FROM emailgw.event AS e
+            WHERE e.message_id = :'id' AND e.type <> 1), '{"4 expired true"}', '... with a bounce event that says so');
+SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), 'counters agree with the events');
+ROLLBACK TO sent;
+SELECT pg_temp.outcomes('bounced', '{"bounce": {"class": "permanent"}}') AS outcomes \gset
+SELECT emailgw_api.record_attempts(:'outcomes') \gset
+SELECT is((SELECT array_agg(DISTINCT r.status || ' ' || (e.detail - 'smtp')::text) FROM emailgw.recipient AS r
+             JOIN emailgw.event AS e USING (account_id, message_id, recipient_no) WHERE r.message_id = :'id' AND e.type = 4),
+          '{"bounced {\"bounce\": {\"class\": \"permanent\"}, \"attempt\": 1}"}', 'a permanent one: bounced, and nothing is said that is not');
 ROLLBACK TO sent;
 
 -- Deferred, again, then delivered.

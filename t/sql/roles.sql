@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(50);
+SELECT plan(51);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -21,7 +21,8 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'housekeeping'),
     ('emailgw_sender', 'make_partitions'),
     ('emailgw_sender', 'record_attempts'),
-    ('emailgw_sender', 'record_webhooks');
+    ('emailgw_sender', 'record_webhooks'),
+    ('emailgw_sender', 'renew_leases');
 SELECT 'emailgw_test_' || pg_backend_pid() AS stranger \gset
 CREATE ROLE :stranger;
 GRANT SELECT ON granted TO PUBLIC;
@@ -82,6 +83,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
           || substring(s FROM 'emailgw_api\.\w+'))
   FROM unnest(ARRAY[
     $$ SELECT emailgw_api.claim_messages(1000, 60, 0) $$,
+    $$ SELECT emailgw_api.renew_leases('[{"account_id": %s, "message_id": "%s", "recipient_no": 1, "attempt": 1}]', 60) $$,
     $$ SELECT emailgw_api.get_contents('{%s}', '{%s}') $$,
     $$ SELECT emailgw_api.get_attachments('{%s}', '{%s}') $$,
     $$ SELECT emailgw_api.record_attempts('[{"account_id": %s, "message_id": "%s", "recipient_no": 1, "attempt": 1, "result": "delivered"}]') $$,

@@ -37,11 +37,26 @@ static void has_defaults(void **state)
     assert_int_equal(options.event_retention, 90);
     assert_int_equal(options.webhook_connections, 64);
     assert_int_equal(options.webhook_retry.count, 9);
-    assert_int_equal(options.webhook_retry.waits[0], apr_time_from_sec(5));
-    assert_int_equal(options.webhook_retry.waits[8], apr_time_from_sec(86400));
+    assert_int_equal(options.webhook_retry.each[0], apr_time_from_sec(5));
+    assert_int_equal(options.webhook_retry.each[8], apr_time_from_sec(86400));
     assert_int_equal(options.webhook_disable_after, apr_time_from_sec(5 * 86400));
     assert_null(options.webhook_allow);
     assert_null(options.include);
+    assert_null(options.hostname);
+    assert_int_equal(options.relay_tls, EGS_TLS_OPPORTUNISTIC);
+    assert_null(options.relay_ca_file);
+    assert_null(options.relay_user);
+    assert_null(options.relay_password_file);
+    assert_int_equal(options.relay_connections, 32);
+    assert_int_equal(options.connect_timeout, apr_time_from_sec(30));
+    assert_int_equal(options.command_timeout, apr_time_from_sec(300));
+    assert_int_equal(options.final_timeout, apr_time_from_sec(600));
+    assert_int_equal(options.retry.count, 8);
+    assert_int_equal(options.retry.each[0], apr_time_from_sec(60));
+    assert_int_equal(options.retry.each[7], apr_time_from_sec(8 * 3600));
+    assert_int_equal(options.lifetime, apr_time_from_sec(48 * 3600));
+    assert_int_equal(options.connections, 32);
+    assert_int_equal(options.stop_timeout, apr_time_from_sec(60));
 }
 
 static void takes_values(void **state)
@@ -124,6 +139,25 @@ static const struct {
     { "message_retention = 0d", "1d to 3650d" },
     { "message_retention = 7h", "1d to 3650d" },
     { "message_retention = 7dd", "1d to 3650d" },
+    { "retry = 1s", NULL },
+    { "retry = 1s,2 min , 10ms", NULL },
+    { "retry = ", "1 to 32 times of 10ms to 7d" },
+    { "retry = 1s,", "1 to 32 times" },
+    { "retry = ,1s", "1 to 32 times" },
+    { "retry = 1s 2s", "1 to 32 times" },
+    { "retry = 1s;2s", "1 to 32 times" },
+    { "retry = 9ms", "1 to 32 times" },
+    { "retry = 8d", "1 to 32 times" },
+    { "retry = "
+      "1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
+      NULL },
+    { "retry = "
+      "1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
+      "1 to 32 times" },
+    { "relay_tls = required", NULL },
+    { "relay_tls = yes", "none, opportunistic or required" },
+    { "connections = 257", "1 to 256" },
+    { "stop_timeout = 0s", NULL },
     { "transport = mx", NULL },
     { "transport = relay:mail.example.com:25", NULL },
     { "transport = relay:mail.example.com", "outbox, relay:HOST:PORT or mx" },
@@ -264,7 +298,7 @@ static void reference_gives_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(names, 22);
+    assert_int_equal(names, 35);
 }
 
 int main(void)

@@ -26,13 +26,14 @@ static const char *make_folder(apr_pool_t *pool)
     return folder;
 }
 
-static egs_job job(int attempt)
+static egs_job job(int attempt, apr_pool_t *pool)
 {
     return (egs_job){ .message_id = id,
                       .recipient_no = 2,
                       .attempt = attempt,
                       .recipient = "ann@example.org",
                       .return_path = "shop@example.com",
+                      .pool = pool,
                       .message = { "Subject: x\r\n\r\nbody\r\n", 20 } };
 }
 
@@ -61,22 +62,30 @@ static void a_file_each(void **state)
 {
     const char *folder = make_folder(*state), *name = apr_pstrcat(*state, id, "-2.eml", NULL), *problem;
     egs_options options = in_folder(folder);
-    egs_job first = job(1), again = job(3);
+    egs_job first = job(1, *state), again = job(3, *state);
     const egs_transport *outbox;
+    const egs_plan *plan;
+    egs_carrier *carrier;
     const char *path = apr_pstrcat(*state, folder, "/", name, NULL);
 
-    assert_int_equal(egs_transport_choose(&outbox, &problem, &options, *state), APR_SUCCESS);
-    outbox->deliver(&first, &options, NULL, *state);
+    assert_int_equal(egs_transport_choose(&outbox, &plan, &problem, &options, *state), APR_SUCCESS);
+    assert_int_equal(outbox->open(&carrier, NULL, *state), APR_SUCCESS);
+    assert_int_not_equal(outbox->room(carrier, plan, &first), 0);
+    assert_null(outbox->finished(carrier));
+    outbox->begin(carrier, plan, &first);
+    outbox->work(carrier, 0);
+    assert_ptr_equal(outbox->finished(carrier), &first);
+    assert_null(outbox->finished(carrier));
     assert_int_equal(first.outcome.result, EGS_DELIVERED);
     assert_string_equal(first.outcome.text, name);
-    assert_int_equal(outbox->sync(&options, NULL), APR_SUCCESS);
+    assert_int_equal(outbox->sync(carrier, plan), APR_SUCCESS);
     assert_string_equal(content_of(path, *state), "X-Envelope: <shop@example.com> <ann@example.org>\r\n"
                                                   "Subject: x\r\n\r\nbody\r\n");
 
     /* a second owner puts the same in the same place, and clears what the first left half done */
     assert_int_equal(
         close(open(apr_pstrcat(*state, folder, "/.", id, "-2.1", NULL), O_CREAT | O_WRONLY, 0600)), 0);
-    outbox->deliver(&again, &options, NULL, *state);
+    outbox->begin(carrier, plan, &again);
     assert_int_equal(again.outcome.result, EGS_DELIVERED);
     remove_folder(folder, name, *state);
 }
@@ -84,22 +93,29 @@ static void a_file_each(void **state)
 static void what_cannot_be_written_waits(void **state)
 {
     const char *folder = make_folder(*state);
-    egs_options options = in_folder(apr_pstrcat(*state, folder, "/missing", NULL));
-    egs_job second = job(2);
+    egs_options options = in_folder(folder);
+    const egs_transport *outbox;
+    const egs_plan *plan;
+    egs_carrier *carrier;
+    const char *problem;
+    egs_job second = job(2, *state);
 
-    egs_transport_outbox.deliver(&second, &options, NULL, *state);
-    assert_int_equal(second.outcome.result, EGS_DEFERRED);
-    assert_int_equal(second.outcome.retry_seconds, 300);
-    assert_non_null(strstr(second.outcome.text, "No such file"));
-    assert_int_not_equal(egs_transport_outbox.sync(&options, NULL), APR_SUCCESS);
+    assert_int_equal(egs_transport_choose(&outbox, &plan, &problem, &options, *state), APR_SUCCESS);
+    assert_int_equal(outbox->open(&carrier, NULL, *state), APR_SUCCESS);
     remove_folder(folder, NULL, *state);
+    outbox->begin(carrier, plan, &second);
+    assert_ptr_equal(outbox->finished(carrier), &second);
+    assert_int_equal(second.outcome.result, EGS_DEFERRED);
+    assert_non_null(strstr(second.outcome.text, "No such file"));
+    assert_int_not_equal(outbox->sync(carrier, plan), APR_SUCCESS);
 }
 
 static const struct {
     const char *transport, *outbox, *problem;
 } refused[] = {
     { "mx", "/tmp", "transport = mx: " },
-    { "relay:127.0.0.1:25", "/tmp", "transport = relay:127.0.0.1:25: " },
+    { "relay:a;b:25", "/tmp", "transport = relay:a;b:25: " },
+    { "relay:::1:25", "/tmp", "transport = relay:::1:25: " },
     { "outboxes", "/tmp", "transport = outboxes: " },
     { "outbox", "/missing/outbox", "outbox = /missing/outbox: No such file" },
     { "outbox", "/dev/null", "outbox = /dev/null: Not a directory" },
@@ -110,9 +126,10 @@ static void unusable_options_are_refused(void **state)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         egs_options options = { .transport = refused[i].transport, .outbox = refused[i].outbox };
         const egs_transport *transport;
+        const egs_plan *plan;
         const char *problem;
 
-        assert_int_equal(egs_transport_choose(&transport, &problem, &options, *state), APR_EINVAL);
+        assert_int_equal(egs_transport_choose(&transport, &plan, &problem, &options, *state), APR_EINVAL);
         assert_memory_equal(problem, refused[i].problem, strlen(refused[i].problem));
     }
 }

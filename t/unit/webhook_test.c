@@ -119,7 +119,7 @@ static void stays_under_20_kb(void **state)
 
 /* ---- judgement ---------------------------------------------------------------------------------- */
 
-static const egs_schedule schedule = { 2, { 5000000, 300000000 } };
+static const egs_durations schedule = { .each = { 5000000, 300000000 }, .count = 2 };
 
 static void judges_each_status(void **state)
 {

@@ -1,0 +1,196 @@
+/*
+ * Transport to a smart host: every mail goes to the one server that the
+ * options name.
+ */
+#include <apr_file_io.h>
+#include <apr_network_io.h>
+#include <apr_strings.h>
+#include <netdb.h>
+#include <string.h>
+
+#include "smtp.h"
+#include "transport.h"
+
+#define PASSWORD_MAX 1024 /* bytes */
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
+
+struct egs_plan {
+    egs_smtp_peer peer;
+};
+
+struct egs_carrier {
+    egs_smtp *smtp;
+};
+
+/* relay:HOST:PORT; its form has been checked with the option. */
+static apr_status_t read_address(egs_smtp_peer *peer, const char **problem, const egs_options *options,
+                                 apr_pool_t *pool)
+{
+    const char *host = options->transport + strlen("relay:"), *port = strrchr(host, ':');
+
+    peer->host = apr_pstrmemdup(pool, host, (apr_size_t)(port - host));
+    peer->port = (int)apr_atoi64(port + 1);
+    if (strspn(peer->host, NAME_BYTES ":[]") != strlen(peer->host) ||
+        (strchr(peer->host, ':') && (peer->host[0] != '[' || !strchr(peer->host, ']')))) {
+        *problem = apr_psprintf(pool, "transport = %s: HOST is a name, an IPv4 address or [an IPv6 address]",
+                                options->transport);
+        return APR_EINVAL;
+    }
+    return APR_SUCCESS;
+}
+
+/* RFC 5321 section 4.1.1.1: the name under which this machine can be found. */
+static const char *own_name(apr_pool_t *pool)
+{
+    const struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM };
+    struct addrinfo *found;
+    char name[APRMAXHOSTLEN + 1];
+    const char *full = "localhost";
+
+    if (apr_gethostname(name, sizeof name, pool) != APR_SUCCESS || !name[0]) {
+        return full;
+    }
+    full = apr_pstrdup(pool, name);
+    if (!strchr(full, '.') && getaddrinfo(name, NULL, &hints, &found) == 0) {
+        if (found->ai_canonname) {
+            full = apr_pstrdup(pool, found->ai_canonname);
+        }
+        freeaddrinfo(found);
+    }
+    return full;
+}
+
+static apr_status_t read_name(egs_smtp_peer *peer, const char **problem, const egs_options *options,
+                              apr_pool_t *pool)
+{
+    peer->helo = options->hostname ? options->hostname : own_name(pool);
+    if (strspn(peer->helo, NAME_BYTES) != strlen(peer->helo)) {
+        *problem =
+            apr_psprintf(pool, "hostname = %s: letters, digits, dots and hyphens are allowed", peer->helo);
+        return APR_EINVAL;
+    }
+    return APR_SUCCESS;
+}
+
+/* The first line of the file. */
+static apr_status_t read_password(egs_smtp_peer *peer, const char **problem, const char *path,
+                                  apr_pool_t *pool)
+{
+    char *password = apr_palloc(pool, PASSWORD_MAX), why[200];
+    apr_file_t *file;
+    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ, APR_OS_DEFAULT, pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_gets(password, PASSWORD_MAX, file);
+        apr_file_close(file);
+    }
+    if (rv != APR_SUCCESS) {
+        *problem = apr_psprintf(pool, "relay_password_file = %s: %s", path,
+                                rv == APR_EOF ? "is empty" : apr_strerror(rv, why, sizeof why));
+        return APR_EINVAL;
+    }
+    password[strcspn(password, "\r\n")] = '\0';
+    peer->password = password;
+    return APR_SUCCESS;
+}
+
+static apr_status_t read_login(egs_smtp_peer *peer, const char **problem, const egs_options *options,
+                               apr_pool_t *pool)
+{
+    if (!options->relay_user != !options->relay_password_file) {
+        *problem = "relay_user and relay_password_file: either both or none";
+        return APR_EINVAL;
+    }
+    peer->user = options->relay_user;
+    return peer->user ? read_password(peer, problem, options->relay_password_file, pool) : APR_SUCCESS;
+}
+
+static apr_status_t read_ca_file(egs_smtp_peer *peer, const char **problem, const egs_options *options,
+                                 apr_pool_t *pool)
+{
+    apr_file_t *file;
+    char why[200];
+    apr_status_t rv;
+
+    peer->ca_file = options->relay_ca_file;
+    if (!peer->ca_file) {
+        return APR_SUCCESS;
+    }
+    rv = apr_file_open(&file, peer->ca_file, APR_FOPEN_READ, APR_OS_DEFAULT, pool);
+    if (rv != APR_SUCCESS) {
+        *problem =
+            apr_psprintf(pool, "relay_ca_file = %s: %s", peer->ca_file, apr_strerror(rv, why, sizeof why));
+        return APR_EINVAL;
+    }
+    return apr_file_close(file);
+}
+
+static apr_status_t prepare(const egs_plan **plan, const char **problem, const egs_options *options,
+                            apr_pool_t *pool)
+{
+    static apr_status_t (*const steps[])(egs_smtp_peer *, const char **, const egs_options *,
+                                         apr_pool_t *) = {
+        read_address,
+        read_name,
+        read_login,
+        read_ca_file,
+    };
+    egs_plan *made = apr_pcalloc(pool, sizeof *made);
+    egs_smtp_peer *peer = &made->peer;
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        apr_status_t rv = steps[i](peer, problem, options, pool);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    peer->tls = options->relay_tls;
+    peer->connections = options->relay_connections;
+    peer->connect_timeout = options->connect_timeout;
+    peer->command_timeout = options->command_timeout;
+    peer->final_timeout = options->final_timeout;
+    peer->key = apr_psprintf(pool, "%s\n%d\n%s\n%d\n%s\n%s\n%s", peer->host, peer->port, peer->helo,
+                             peer->tls, peer->ca_file ? peer->ca_file : "", peer->user ? peer->user : "",
+                             peer->user ? peer->password : "");
+    *plan = made;
+    return APR_SUCCESS;
+}
+
+static apr_status_t open_carrier(egs_carrier **carrier, const eg_log *log, apr_pool_t *pool)
+{
+    *carrier = apr_palloc(pool, sizeof **carrier);
+    return egs_smtp_open(&(*carrier)->smtp, log, pool);
+}
+
+static int room(egs_carrier *carrier, const egs_plan *plan, const egs_job *job)
+{
+    (void)job;
+    return egs_smtp_room(carrier->smtp, &plan->peer);
+}
+
+static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
+{
+    egs_smtp_begin(carrier->smtp, job, &plan->peer);
+}
+
+static void work(egs_carrier *carrier, apr_interval_time_t wait)
+{
+    egs_smtp_work(carrier->smtp, wait);
+}
+
+static egs_job *finished(egs_carrier *carrier)
+{
+    return egs_smtp_finished(carrier->smtp);
+}
+
+/* What another server has taken is its business. */
+static apr_status_t sync_nothing(egs_carrier *carrier, const egs_plan *plan)
+{
+    (void)carrier;
+    (void)plan;
+    return APR_SUCCESS;
+}
+
+const egs_transport egs_transport_relay = { "relay", prepare, open_carrier, room,
+                                            begin,   work,    finished,     sync_nothing };

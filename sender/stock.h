@@ -1,0 +1,48 @@
+/*
+ * What a thread has claimed and not yet told the outcome of: memory and leases.
+ *
+ * A claim is a batch; its jobs are loaded and rendered slice by slice. Memory
+ * goes when the last job of a slice, then of its batch, is given back.
+ */
+#ifndef EGS_STOCK_H
+#define EGS_STOCK_H
+
+#include "control.h"
+
+typedef struct egs_stock egs_stock;
+
+/** @param pool  the thread's */
+egs_stock *egs_stock_new(egs_control *control, eg_db *db, const eg_log *log, apr_pool_t *pool);
+
+/**
+ * Claim up to limit jobs with the settings in force.
+ * @param count  how many there were
+ */
+apr_status_t egs_stock_claim(egs_stock *stock, int *count, int limit);
+
+/** How many jobs are claimed and not loaded. */
+int egs_stock_unloaded(const egs_stock *stock);
+
+/**
+ * Load the next jobs, to the end of the list. None when there is no more, or
+ * too much in memory already.
+ */
+apr_status_t egs_stock_load(egs_stock *stock, egs_jobs *waiting);
+
+/** Jobs not loaded will not be: to the end of the list. */
+void egs_stock_unload(egs_stock *stock, egs_jobs *released);
+
+/**
+ * Renew the leases whose first third is over. Costs nothing when there are none.
+ * @param count  of how many the database was asked
+ * @param all  the others, too
+ */
+apr_status_t egs_stock_renew(int *count, egs_stock *stock, int all);
+
+/** The settings that a job goes by, until it is given back. */
+const egs_settings *egs_stock_settings(const egs_job *job);
+
+/** Its outcome is told, or will never be: the job is gone. */
+void egs_stock_give_back(egs_stock *stock, egs_job *job);
+
+#endif
