@@ -5,6 +5,7 @@
 #include <http_log.h>
 
 #include "mod_emailgw.h"
+#include "netaddr.h"
 
 #define UNSET (-1)
 
@@ -46,6 +47,7 @@ void *egm_config_merge_server(apr_pool_t *pool, void *base, void *add)
     config->bcc_max = inner->bcc_max ? inner->bcc_max : outer->bcc_max;
     config->reply_to_max = inner->reply_to_max ? inner->reply_to_max : outer->reply_to_max;
     config->body_max = inner->body_max ? inner->body_max : outer->body_max;
+    config->webhook_allow = inner->webhook_allow ? inner->webhook_allow : outer->webhook_allow;
     return config;
 }
 
@@ -128,6 +130,19 @@ static const char *set_body_max(cmd_parms *cmd, void *dir, const char *value)
     return NULL;
 }
 
+static const char *set_webhook_allow(cmd_parms *cmd, void *dir, const char *value)
+{
+    apr_array_header_t *list;
+
+    (void)dir;
+    if (eg_netaddr_parse_list(&list, value, cmd->pool) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "%s takes literal addresses with their ports, such as 127.0.0.1:8080,[::1]:8080, "
+                                       "not '%s'", cmd->cmd->name, value);
+    }
+    egm_config_of_server(cmd->server)->webhook_allow = list;
+    return NULL;
+}
+
 /* ---- the table; conf/emailgw.conf says the same at length ------------------------------------ */
 
 static const int_slot to_max = { APR_OFFSETOF(egm_server_config, to_max), 1, EG_RECIPIENTS_MAX_LIMIT };
@@ -157,6 +172,8 @@ const command_rec egm_directives[] = {
                   "addresses in BCC of one mail, 1 to 1000, default 50"),
     AP_INIT_TAKE1("EmailGatewayMaxReplyTo", set_int, (void *)&reply_to_max, RSRC_CONF,
                   "addresses in ReplyTo of one mail, 1 to 1000, default 10"),
+    AP_INIT_TAKE1("EmailGatewayWebhookAllow", set_webhook_allow, NULL, RSRC_CONF,
+                  "addresses with ports that webhooks may have although they are not public, such as 127.0.0.1:8080,[::1]:8080"),
     AP_INIT_TAKE1("EmailGatewayMaxBody", set_body_max, NULL, RSRC_CONF,
                   "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
     { NULL }
@@ -176,6 +193,7 @@ static void fill_limits(egm_server_config *config)
         .cc_max = or_default(config->cc_max, EG_CC_MAX_DEFAULT),
         .bcc_max = or_default(config->bcc_max, EG_BCC_MAX_DEFAULT),
         .reply_to_max = or_default(config->reply_to_max, EG_REPLY_TO_MAX_DEFAULT),
+        .webhook_allow = config->webhook_allow,
         .body_max = config->body_max != 0 ? config->body_max : EG_BODY_MAX_DEFAULT,
     };
 }

@@ -11,7 +11,7 @@ void eg_errors_init(eg_errors *errors, apr_pool_t *pool)
     errors->pool = pool;
 }
 
-static void add(eg_errors *errors, int code, const char *message)
+static void add(eg_errors *errors, int status, int code, const char *message)
 {
     const eg_error *known = (const eg_error *)errors->list->elts;
 
@@ -20,7 +20,7 @@ static void add(eg_errors *errors, int code, const char *message)
             return;
         }
     }
-    APR_ARRAY_PUSH(errors->list, eg_error) = (eg_error){ code, message };
+    APR_ARRAY_PUSH(errors->list, eg_error) = (eg_error){ code, status, message };
 }
 
 void eg_errors_add(eg_errors *errors, int code, const char *format, ...)
@@ -28,7 +28,16 @@ void eg_errors_add(eg_errors *errors, int code, const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    add(errors, code, apr_pvsprintf(errors->pool, format, args));
+    add(errors, 0, code, apr_pvsprintf(errors->pool, format, args));
+    va_end(args);
+}
+
+void eg_errors_add_as(eg_errors *errors, int status, int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    add(errors, status, code, apr_pvsprintf(errors->pool, format, args));
     va_end(args);
 }
 
@@ -38,7 +47,7 @@ void eg_errors_only(eg_errors *errors, int code, const char *format, ...)
 
     apr_array_clear(errors->list);
     va_start(args, format);
-    add(errors, code, apr_pvsprintf(errors->pool, format, args));
+    add(errors, 0, code, apr_pvsprintf(errors->pool, format, args));
     va_end(args);
 }
 
@@ -47,14 +56,13 @@ int eg_errors_any(const eg_errors *errors)
     return errors->list->nelts > 0;
 }
 
-int eg_errors_first(const eg_errors *errors)
+const eg_error *eg_errors_first(const eg_errors *errors)
 {
-    const eg_error *list = (const eg_error *)errors->list->elts;
-    int first = 0;
+    const eg_error *list = (const eg_error *)errors->list->elts, *first = NULL;
 
     for (int i = 0; i < errors->list->nelts; i++) {
-        if (first == 0 || list[i].code < first) {
-            first = list[i].code;
+        if (first == NULL || list[i].code < first->code) {
+            first = &list[i];
         }
     }
     return first;

@@ -54,11 +54,22 @@ enum {
     EG_E_START_DATE = 108,
     EG_E_END_DATE = 109,
     EG_E_EVENT = 110,
-    EG_E_IDEMPOTENCY_KEY = 111
+    EG_E_IDEMPOTENCY_KEY = 111,
+    EG_E_WEBHOOK_COUNT = 112
+};
+
+/* Where /api/v1/webhooks gives another meaning to a number. */
+enum {
+    EG_E_WEBHOOK_ID_MISSING = 1,
+    EG_E_WEBHOOK_EVENT_MISSING = 2,
+    EG_E_WEBHOOK_EVENT = 3,
+    EG_E_WEBHOOK_ID = 4,
+    EG_E_WEBHOOK_URL = 5
 };
 
 typedef struct {
     int code;
+    int status; /* of HTTP; 0: as the code has it */
     const char *message; /* a sentence for a person */
 } eg_error;
 
@@ -72,13 +83,17 @@ void eg_errors_init(eg_errors *errors, apr_pool_t *pool);
 /** Note an error; a second one of the same code and message is dropped. */
 void eg_errors_add(eg_errors *errors, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/** The same where the code does not tell the HTTP status. @param status  of HTTP */
+void eg_errors_add_as(eg_errors *errors, int status, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /** Forget what was noted and keep this one alone: a failure to authenticate stops everything. */
 void eg_errors_only(eg_errors *errors, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 int eg_errors_any(const eg_errors *errors);
 
-/** The code that the HTTP status goes by: the first in the reference's order; 0 without errors. */
-int eg_errors_first(const eg_errors *errors);
+/** What the HTTP status goes by: the first in the reference's order; NULL without errors. */
+const eg_error *eg_errors_first(const eg_errors *errors);
 
 /** {"Errors": [{"Code", "Message"}]} in the reference's order; the caller owns it. */
 json_t *eg_errors_json(eg_errors *errors);

@@ -51,11 +51,11 @@ static int remember_uri(request_rec *r)
     return DECLINED;
 }
 
-static const eg_command *command_of(request_rec *r)
+/* @return the methods that the path takes, NULL where it is none of ours */
+static const char *methods_of(const char **path, request_rec *r)
 {
-    const char *uri = ap_get_module_config(r->request_config, &emailgw_module);
-
-    return uri != NULL ? eg_command_find(uri) : NULL;
+    *path = ap_get_module_config(r->request_config, &emailgw_module);
+    return *path != NULL ? eg_command_methods(*path, r->pool) : NULL;
 }
 
 static int is_on(request_rec *r)
@@ -65,7 +65,9 @@ static int is_on(request_rec *r)
 
 static int claim(request_rec *r)
 {
-    if (!is_on(r) || command_of(r) == NULL) {
+    const char *path;
+
+    if (!is_on(r) || methods_of(&path, r) == NULL) {
         return DECLINED;
     }
     r->handler = HANDLER;
@@ -80,19 +82,10 @@ static int claim_again(request_rec *r)
 
 /* ---- the handler -------------------------------------------------------------------------------- */
 
-/* HEAD is a GET without its body (RFC 9110 section 9.3.2). */
-static int takes_method(const eg_command *command, const char *method)
+static int refuse_method(request_rec *r, const char *path, const char *allowed)
 {
-    return strcmp(method, command->method) == 0
-           || (strcmp(method, "HEAD") == 0 && strcmp(command->method, "GET") == 0);
-}
-
-static int refuse_method(request_rec *r, const eg_command *command)
-{
-    const char *allowed = strcmp(command->method, "GET") == 0 ? "GET, HEAD" : command->method;
-
     apr_table_setn(r->err_headers_out, "Allow", allowed);
-    return egm_response_fail(r, HTTP_METHOD_NOT_ALLOWED, "%s takes the method %s only", command->path, allowed);
+    return egm_response_fail(r, HTTP_METHOD_NOT_ALLOWED, "%s takes the method %s only", path, allowed);
 }
 
 /* read -> authenticate -> run -> answer */
@@ -104,6 +97,7 @@ static int run_command(request_rec *r, const eg_command *command)
         .log = log,
         .db = egm_store_of_request(r, log),
         .limits = &egm_config_of_server(r->server)->limits,
+        .secret = egm_config_of_server(r->server)->secret,
         .now = r->request_time,
     };
     apr_status_t rv = APR_SUCCESS;
@@ -122,16 +116,15 @@ static int run_command(request_rec *r, const eg_command *command)
 
 static int handle(request_rec *r)
 {
-    const eg_command *command = command_of(r);
+    const char *path, *methods = methods_of(&path, r);
+    const eg_command *command;
 
     /* Any tenant can write SetHandler: only the permission and the path count. */
-    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !is_on(r) || command == NULL) {
+    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !is_on(r) || methods == NULL) {
         return DECLINED;
     }
-    if (!takes_method(command, r->method)) {
-        return refuse_method(r, command);
-    }
-    return run_command(r, command);
+    command = eg_command_find(path, r->method);
+    return command != NULL ? run_command(r, command) : refuse_method(r, path, methods);
 }
 
 /* ---- registration -------------------------------------------------------------------------------- */

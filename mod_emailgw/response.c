@@ -28,9 +28,12 @@ static int send_json(request_rec *r, int status, json_t *body)
     return OK;
 }
 
-static int status_of(int code)
+static int status_of(const eg_error *error)
 {
-    switch (code) {
+    if (error->status != 0) {
+        return error->status;
+    }
+    switch (error->code) {
     case EG_E_MISSING_KEY:
     case EG_E_KEY:
         return HTTP_UNAUTHORIZED;

@@ -26,6 +26,7 @@ apr_status_t egs_settings_load(egs_settings **settings, const char **problem, co
 {
     apr_pool_t *own;
     egs_settings *loaded;
+    eg_secret *secret = NULL;
     apr_status_t rv = apr_pool_create_unmanaged_ex(&own, NULL, NULL);
 
     if (rv != APR_SUCCESS) {
@@ -38,6 +39,10 @@ apr_status_t egs_settings_load(egs_settings **settings, const char **problem, co
     rv = egs_options_load(&loaded->options, problem, path, own);
     if (rv == APR_SUCCESS) {
         rv = egs_transport_choose(&loaded->transport, &loaded->plan, problem, loaded->options, own);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = eg_secret_load(&secret, problem, loaded->options->secret_file, own);
+        loaded->secret = secret;
     }
     if (rv != APR_SUCCESS) {
         *problem = apr_pstrdup(pool, *problem);

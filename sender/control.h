@@ -5,6 +5,7 @@
 #ifndef EGS_CONTROL_H
 #define EGS_CONTROL_H
 
+#include "secret.h"
 #include "senderlog.h"
 #include "transport.h"
 
@@ -14,6 +15,7 @@ typedef struct egs_control egs_control;
 typedef struct {
     const egs_options *options;
     const egs_transport *transport;
+    const eg_secret *secret;
     const egs_plan *plan; /* the transport's */
     apr_pool_t *pool;     /* a root pool of its own */
     int users;            /* control's business */

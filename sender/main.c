@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "housekeeping.h"
+#include "webhook.h"
 #include "worker.h"
 
 static const char usage[] =
@@ -45,6 +46,15 @@ static void *APR_THREAD_FUNC keep_house(apr_thread_t *thread, void *baton)
 
     (void)thread;
     egs_housekeeping_run(s->control, s->settings->options->database);
+    return NULL;
+}
+
+static void *APR_THREAD_FUNC post(apr_thread_t *thread, void *baton)
+{
+    sender *s = baton;
+
+    (void)thread;
+    egs_webhook_run(s->control, s->settings->options->database);
     return NULL;
 }
 
@@ -112,18 +122,19 @@ static void wait_for_end(sender *s, const sigset_t *signals)
 
 static apr_status_t run(sender *s)
 {
-    int count = s->settings->options->threads + 1, started;
+    static const apr_thread_start_t others[] = { keep_house, post };
+    int fixed = (int)(sizeof others / sizeof *others), count = s->settings->options->threads + fixed, started;
     apr_thread_t **threads = apr_pcalloc(s->pool, (apr_size_t)count * sizeof *threads);
     apr_status_t rv = APR_SUCCESS, ended;
     sigset_t signals;
 
     block_signals(&signals);
     for (started = 0; started < count && rv == APR_SUCCESS; started += rv == APR_SUCCESS) {
-        rv = apr_thread_create(&threads[started], NULL, started ? work : keep_house, s, s->pool);
+        rv = apr_thread_create(&threads[started], NULL, started < fixed ? others[started] : work, s, s->pool);
     }
     if (rv == APR_SUCCESS) {
         eg_log_at(&s->log, EG_LOG_INFO, APR_SUCCESS,
-                  EGLOGNO(0300) "started: pid %ld, %d workers, transport %s", (long)getpid(), count - 1,
+                  EGLOGNO(0300) "started: pid %ld, %d workers, transport %s", (long)getpid(), count - fixed,
                   s->settings->options->transport);
         wait_for_end(s, &signals);
     }

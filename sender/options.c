@@ -7,6 +7,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "netaddr.h"
 #include "utf8.h"
 
 #define FILE_MAX (256 * 1024) /* bytes: far more than every option said a hundred times */
@@ -19,6 +20,7 @@ typedef enum {
     DAYS,      /* min to max, "7" or "7d" */
     DURATION,  /* min to max in microseconds, with a unit */
     DURATIONS, /* several of these with commas between */
+    ADDRESSES, /* literal addresses with ports, commas between */
     TLS,       /* none | opportunistic | required */
     LEVEL
 } option_kind;
@@ -89,6 +91,20 @@ static const option options_known[] = {
       "how long mails are kept" },
     { "event_retention", DAYS, AT(event_retention), 1, 3650, "90d", "1d to 3650d",
       "how long events are kept" },
+    { "webhook_connections", COUNT, AT(webhook_connections), 1, 1000, "64", "1 to 1000",
+      "webhook posts at once" },
+    { "webhook_timeout", DURATION, AT(webhook_timeout), MILLISECONDS(100), SECONDS(300), "15s",
+      "100ms to 5min, with a unit (ms, s, min, h, d)", "longest time of a webhook post" },
+    { "webhook_lease", DURATION, AT(webhook_lease), SECONDS(5), SECONDS(3600), "2min",
+      "5s to 1h, with a unit (ms, s, min, h, d)", "time after which another sender may take over a webhook post" },
+    { "webhook_retry", DURATIONS, AT(webhook_retry), MILLISECONDS(10), SECONDS(30 * 86400),
+      "5s,5min,30min,2h,5h,10h,14h,20h,24h", "up to 32 waits of 10ms to 30d, such as 5s,5min,2h",
+      "waits between the tries of a webhook post" },
+    { "webhook_disable_after", DURATION, AT(webhook_disable_after), SECONDS(1), SECONDS(30 * 86400), "5d",
+      "1s to 30d, with a unit (ms, s, min, h, d)", "failing for so long disables a webhook" },
+    { "webhook_allow", ADDRESSES, AT(webhook_allow), 0, 0, "",
+      "literal addresses with ports, such as 127.0.0.1:8080,[::1]:8080",
+      "addresses that webhooks may have although they are not public" },
     { "include", TEXT, AT(include), 0, 0, NULL, PATH, "another file, read after this one" },
 };
 
@@ -234,7 +250,19 @@ static apr_status_t set_number(egs_options *options, const option *row, const ch
     return APR_SUCCESS;
 }
 
-static apr_status_t set(egs_options *options, const option *row, const char *text)
+static apr_status_t set_addresses(const apr_array_header_t **member, const char *text, apr_pool_t *pool)
+{
+    apr_array_header_t *list = NULL;
+    apr_status_t rv = *text != '\0' ? eg_netaddr_parse_list(&list, text, pool) : APR_SUCCESS;
+
+    if (rv == APR_SUCCESS) {
+        *member = list;
+    }
+    return rv;
+}
+
+/* @param pool  unused for the defaults, which have no lists of addresses */
+static apr_status_t set(egs_options *options, const option *row, const char *text, apr_pool_t *pool)
 {
     const char **member = (const char **)(void *)((char *)options + row->offset);
 
@@ -254,6 +282,8 @@ static apr_status_t set(egs_options *options, const option *row, const char *tex
     case OPTIONAL:
         *member = *text != '\0' ? text : NULL;
         return APR_SUCCESS;
+    case ADDRESSES:
+        return set_addresses(&options->webhook_allow, text, pool);
     case LEVEL:
     case TLS:
         return set_word(options, row, text);
@@ -269,7 +299,7 @@ void egs_options_defaults(egs_options *options)
     memset(options, 0, sizeof *options);
     for (size_t i = 0; i < sizeof options_known / sizeof *options_known; i++) {
         if (options_known[i].fallback != NULL) {
-            set(options, &options_known[i], options_known[i].fallback);
+            set(options, &options_known[i], options_known[i].fallback, NULL);
         }
     }
 }
@@ -365,7 +395,7 @@ static apr_status_t parse_line(egs_options *options, const char **problem, char 
         *problem = "include: one file can be included, and not by an included file";
         return APR_EINVAL;
     }
-    if (set(options, row, value) != APR_SUCCESS) {
+    if (set(options, row, value, pool) != APR_SUCCESS) {
         *problem = apr_psprintf(pool, "%s (%s): \"%s\" given, allowed is %s", key, row->help,
                                 eg_utf8_excerpt(value, strlen(value), pool), row->allowed);
         return APR_EINVAL;

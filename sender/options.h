@@ -9,6 +9,8 @@
 #ifndef EGS_OPTIONS_H
 #define EGS_OPTIONS_H
 
+#include <apr_tables.h>
+
 #include "log.h"
 
 #define EGS_OPTIONS_PATH "/etc/emailgw/emailgw-sender.conf"
@@ -57,6 +59,12 @@ typedef struct {
     const char *pid_file;  /* NULL: none is written */
     int message_retention; /* days that contents are kept, 1 to 3650 */
     int event_retention;   /* days that events are kept, 1 to 3650 */
+    int webhook_connections;                   /* posts at once, 1 to 1000 */
+    apr_interval_time_t webhook_timeout;       /* of one post, 100 ms to 5 min */
+    apr_interval_time_t webhook_lease;         /* 5 s to 1 h */
+    egs_durations webhook_retry;                /* waits before the second and later tries */
+    apr_interval_time_t webhook_disable_after; /* of failing, 1 s to 30 d */
+    const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet posted to; may be NULL */
     const char *include;   /* as given, or NULL */
 } egs_options;
 

@@ -6,7 +6,7 @@
 static const struct {
     eg_eventtype type;
     const char *name;
-    const char *synonym; /* or NULL */
+    const char *synonym; /* NULL where webhooks are not told */
 } types[] = {
     { EG_EVENT_SEND, "send", "sent" },
     { EG_EVENT_DELIVERY, "delivery", "delivered" },
@@ -44,4 +44,19 @@ const char *eg_eventtype_name(int type)
 const char *eg_eventtype_list(void)
 {
     return "send, delivery, deferred, bounce, suppressed, cancelled, open, click, unsubscribe, complaint";
+}
+
+const char *eg_eventtype_synonym(int type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if ((int)types[i].type == type) {
+            return types[i].synonym;
+        }
+    }
+    return NULL;
+}
+
+const char *eg_eventtype_webhook_list(void)
+{
+    return "send, delivery, bounce, open, click, unsubscribe, complaint";
 }

@@ -32,4 +32,10 @@ const char *eg_eventtype_name(int type);
 /** All names, for an error message: "send, delivery, ...". */
 const char *eg_eventtype_list(void);
 
+/** "delivered" ...: the name of the second family; NULL for those that no webhook is told of. */
+const char *eg_eventtype_synonym(int type);
+
+/** All that webhooks can be told of, for an error message. */
+const char *eg_eventtype_webhook_list(void);
+
 #endif

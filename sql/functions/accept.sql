@@ -35,6 +35,7 @@ DECLARE
     v_limited boolean;
     v_quota record;
     v_old record;
+    v_events uuid[];
 BEGIN
     message_id := p_message_id;
     replayed := false;
@@ -163,10 +164,19 @@ BEGIN
         SELECT p_account_id, p_message_id, e.no, v_key.domain_id, e.email, hashtext(e.domain),
                p_send_at IS NULL OR p_send_at <= now(), coalesce(p_send_at, now()), p_size_bytes
           FROM envelope AS e
+    ), told AS (
+        INSERT INTO event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email)
+        SELECT p_account_id, v_key.domain_id, uuid7(now()), 1, now(), p_message_id, e.no, e.email
+          FROM envelope AS e
+        RETURNING event_id
     )
-    INSERT INTO event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email)
-    SELECT p_account_id, v_key.domain_id, uuid7(now()), 1, now(), p_message_id, e.no, e.email
-      FROM envelope AS e;
+    SELECT array_agg(t.event_id) INTO v_events FROM told AS t;
+
+    IF 1 = ANY (v_key.webhook_events) THEN
+        PERFORM emailgw_api.queue_webhooks(array_agg(p_account_id), array_agg(v_key.domain_id), array_agg(1),
+                                           array_agg(e.event_id), array_agg(p_message_id))
+           FROM unnest(v_events) AS e (event_id);
+    END IF;
 
     IF v_limited THEN
         PERFORM emailgw_api.add_usage(p_account_id, cardinality(p_emails));

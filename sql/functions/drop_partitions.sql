@@ -1,6 +1,6 @@
 -- drop_partitions: retention. Drops the partitions that end before p_days ago,
--- of content and attachment or of message, recipient and event, unless a queue
--- row still points into them. Waits briefly for each lock: less than
+-- of contents, of messages and events or of webhook deliveries, unless a row of
+-- a queue still points into them. Waits briefly for each lock: less than
 -- deadlock_timeout, so that it is this that gives way to a mail, never the mail.
 --   p_parents  the partitioned tables
 CREATE FUNCTION emailgw_api.drop_partitions(p_parents text[], p_days integer)
@@ -21,7 +21,10 @@ BEGIN
            AND (b.bounds)[2]::uuid <= emailgw.uuid7_floor(now() - make_interval(days => p_days))
     LOOP
         CONTINUE WHEN EXISTS (SELECT FROM emailgw.queue AS q
-                               WHERE q.message_id >= v_part.low AND q.message_id < v_part.high);
+                               WHERE q.message_id >= v_part.low AND q.message_id < v_part.high)
+                   OR EXISTS (SELECT FROM emailgw.webhook_queue AS w
+                               WHERE w.message_id >= v_part.low AND w.message_id < v_part.high
+                                  OR w.event_id >= v_part.low AND w.event_id < v_part.high);
         EXECUTE format('DROP TABLE %s', v_part.name);
         v_dropped := v_dropped + 1;
     END LOOP;

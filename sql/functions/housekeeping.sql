@@ -10,6 +10,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 DECLARE
     v_days CONSTANT integer := greatest(p_message_days, 2); -- less would drop what make_partitions makes
+    c_webhook_days CONSTANT integer := 14; -- the log of deliveries
     v_count bigint;
 BEGIN
     made := 0;
@@ -39,7 +40,8 @@ BEGIN
     -- Last, since it locks whole tables until the commit.
     BEGIN
         dropped := emailgw_api.drop_partitions('{content,attachment}', v_days)
-                 + emailgw_api.drop_partitions('{message,recipient,event}', greatest(p_event_days, v_days));
+                 + emailgw_api.drop_partitions('{message,recipient,event}', greatest(p_event_days, v_days))
+                 + emailgw_api.drop_partitions('{webhook_delivery}', c_webhook_days);
     EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
         dropped := 0;
     END;

@@ -18,7 +18,7 @@ BEGIN
                uuid7_floor((s.starts + t.width) AT TIME ZONE 'UTC') AS high
           FROM (VALUES ('content', interval '1 day', 'day'), ('attachment', interval '1 day', 'day'),
                        ('message', interval '7 days', 'week'), ('recipient', interval '7 days', 'week'),
-                       ('event', interval '7 days', 'week')) AS t (parent, width, unit),
+                       ('event', interval '7 days', 'week'), ('webhook_delivery', interval '7 days', 'week')) AS t (parent, width, unit),
                generate_series(date_trunc(t.unit, (now() AT TIME ZONE 'UTC') - interval '2 days'),
                                (now() AT TIME ZONE 'UTC') + interval '28 days', t.width) AS s (starts)
          WHERE to_regclass(format('emailgw.%s_%s', t.parent, to_char(s.starts, 'YYYYMMDD'))) IS NULL

@@ -1,5 +1,5 @@
 -- record_attempts: how attempts ended, many in one transaction: the queue, the
--- recipients, their events, the counters, when domains and keys were last used.
+-- recipients, their events and webhook posts, the counters, when domains and keys were last used.
 --   p_outcomes  [{"account_id", "message_id", "recipient_no", "attempt",
 --                 "result": delivered | deferred | bounced | released,
 --                 "retry_seconds": for deferred, "smtp": {host, code, enhanced, text, seconds, tls, ...},
@@ -11,6 +11,8 @@
 CREATE FUNCTION emailgw_api.record_attempts(p_outcomes jsonb, OUT recorded integer, OUT fenced integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
+DECLARE
+    v_told record;
 BEGIN
     WITH outcome AS (
         SELECT o.* FROM jsonb_to_recordset(p_outcomes)
@@ -56,6 +58,7 @@ BEGIN
                jsonb_strip_nulls(jsonb_build_object('attempt', r.attempts, 'smtp', r.smtp, 'bounce', r.bounce,
                                                     'ambiguous', r.ambiguous))
           FROM marked AS r
+        RETURNING account_id, domain_id, type, event_id, message_id
     ), counted AS (
         INSERT INTO daily_count AS c (account_id, domain_id, day, type, tag, slot, count)
         SELECT e.account_id, e.domain_id, e.day, e.type, t.tag, pg_backend_pid() % 16, count(*)
@@ -71,7 +74,20 @@ BEGIN
          ORDER BY e.account_id, e.domain_id, e.day, e.type, t.tag
         ON CONFLICT (account_id, domain_id, day, type, tag, slot) DO UPDATE SET count = c.count + excluded.count
     )
-    SELECT count(*), jsonb_array_length(p_outcomes) - count(*) INTO recorded, fenced FROM owned;
+    SELECT (SELECT count(*) FROM owned) AS owned, array_agg(t.account_id) AS account_ids,
+           array_agg(t.domain_id) AS domain_ids, array_agg(t.type::integer) AS types,
+           array_agg(t.event_id) AS event_ids, array_agg(t.message_id) AS message_ids
+      INTO v_told
+      FROM told AS t
+     WHERE t.type = ANY ((SELECT d.webhook_events FROM domain AS d
+                           WHERE d.account_id = t.account_id AND d.domain_id = t.domain_id)::smallint[]);
+    recorded := v_told.owned;
+    fenced := jsonb_array_length(p_outcomes) - recorded;
+
+    IF v_told.event_ids IS NOT NULL THEN
+        PERFORM emailgw_api.queue_webhooks(v_told.account_ids, v_told.domain_ids, v_told.types, v_told.event_ids,
+                                           v_told.message_ids);
+    END IF;
 
     PERFORM emailgw_api.touch_last_used(p_outcomes);
 END

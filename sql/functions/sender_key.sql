@@ -7,7 +7,7 @@
 -- inlined into the functions that use it.
 CREATE FUNCTION emailgw_api.sender_key(p_account_id bigint, p_key_hash bytea, p_permission text)
 RETURNS TABLE (status integer, api_key_id bigint, domain_id bigint, domain_name text, unsubscribe_link boolean,
-               list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint)
+               list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint, webhook_events smallint[])
 LANGUAGE sql STABLE
 AS $$
     SELECT CASE WHEN k.permissions <> 'send,webhooks,events'
@@ -17,7 +17,8 @@ AS $$
                 WHEN p_permission = 'send' AND d.status NOT IN ('Enabled', 'Warning') THEN 32
                 WHEN a.status = 'unverified' THEN 34
                 ELSE 0 END,
-           k.api_key_id, d.domain_id, d.name, d.unsubscribe_link, k.list_id, k.subscriber_id, k.journey_id, k.action_id
+           k.api_key_id, d.domain_id, d.name, d.unsubscribe_link, k.list_id, k.subscriber_id, k.journey_id, k.action_id,
+           d.webhook_events
       FROM emailgw.api_key AS k
       JOIN emailgw.domain AS d ON d.account_id = k.account_id AND d.domain_id = k.domain_id
       JOIN emailgw.account AS a ON a.account_id = k.account_id

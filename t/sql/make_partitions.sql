@@ -17,7 +17,7 @@ SELECT emailgw_api.make_partitions() \gset
 SELECT is(emailgw_api.make_partitions(), 0, 'called again: nothing to make');
 SELECT results_eq('SELECT DISTINCT parent FROM pg_temp.parts ORDER BY 1',
                   $$ VALUES ('emailgw.attachment'), ('emailgw.content'), ('emailgw.event'),
-                      ('emailgw.message'), ('emailgw.recipient') $$,
+                      ('emailgw.message'), ('emailgw.recipient'), ('emailgw.webhook_delivery') $$,
                   'the partitioned tables');
 SELECT is((SELECT count(*) FROM (SELECT starts, lag(ends) OVER (PARTITION BY parent ORDER BY starts) AS before
           FROM pg_temp.parts) AS p
@@ -32,7 +32,8 @@ SELECT results_eq('SELECT DISTINCT parent, ends - starts FROM pg_temp.parts ORDE
                   $$ VALUES ('emailgw.attachment', interval '1 day'), ('emailgw.content', '1 day'),
                       ('emailgw.event', '7 days'),
                             ('emailgw.message', '7 days'),
-                                ('emailgw.recipient', '7 days') $$, 'days and weeks');
+                                ('emailgw.recipient', '7 days'),
+                                ('emailgw.webhook_delivery', '7 days') $$, 'days and weeks');
 SELECT is((SELECT bool_and(starts = date_trunc(CASE WHEN ends - starts = '1 day' THEN 'day' ELSE 'week' END,
           starts, 'UTC')) FROM pg_temp.parts),
           true, 'from midnight UTC and from Monday');

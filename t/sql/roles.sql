@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(46);
+SELECT plan(51);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -10,13 +10,18 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'authenticate'),
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'make_partitions'),
+    ('emailgw_module', 'v1_add_webhook'),
+    ('emailgw_module', 'v1_delete_webhook'),
+    ('emailgw_module', 'v1_get_webhooks'),
     ('emailgw_sender', 'claim_messages'),
+    ('emailgw_sender', 'claim_webhooks'),
     ('emailgw_sender', 'durability'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
     ('emailgw_sender', 'housekeeping'),
     ('emailgw_sender', 'make_partitions'),
     ('emailgw_sender', 'record_attempts'),
+    ('emailgw_sender', 'record_webhooks'),
     ('emailgw_sender', 'renew_leases');
 SELECT 'emailgw_test_' || pg_backend_pid() AS stranger \gset
 CREATE ROLE :stranger;
@@ -68,6 +73,9 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
        '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1) $$,
     $$ SELECT emailgw_api.authenticate(%s, '\x01', 'send') $$,
     $$ SELECT emailgw_api.get_sender_events(%s, '\x01', 0, 5, NULL, NULL, NULL, NULL) $$,
+    $$ SELECT emailgw_api.v1_add_webhook(%s, '\x01', 'https://example.com/', '{1}', 100) $$,
+    $$ SELECT emailgw_api.v1_get_webhooks(%s, '\x01') $$,
+    $$ SELECT emailgw_api.v1_delete_webhook(%s, '\x01', 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset
@@ -79,6 +87,8 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.get_contents('{%s}', '{%s}') $$,
     $$ SELECT emailgw_api.get_attachments('{%s}', '{%s}') $$,
     $$ SELECT emailgw_api.record_attempts('[{"account_id": %s, "message_id": "%s", "recipient_no": 1, "attempt": 1, "result": "delivered"}]') $$,
+    $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
+    $$ SELECT emailgw_api.record_webhooks('[]', 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$,
     $$ SELECT emailgw_api.durability() $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;

@@ -18,7 +18,7 @@
 #define ALL SUBJECT CONTENT FROM TO
 #define MAIL(extra) "{" ALL extra " \"X\": 0}"
 
-static const eg_limits limits = { 50, 50, 50, 10, EG_BODY_MAX_DEFAULT };
+static const eg_limits limits = { 50, 50, 50, 10, EG_BODY_MAX_DEFAULT, NULL };
 
 static void parse(eg_mail *mail, eg_call *call, const char *json, int from_form, apr_pool_t *pool)
 {

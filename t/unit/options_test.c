@@ -35,6 +35,12 @@ static void has_defaults(void **state)
     assert_null(options.pid_file);
     assert_int_equal(options.message_retention, 7);
     assert_int_equal(options.event_retention, 90);
+    assert_int_equal(options.webhook_connections, 64);
+    assert_int_equal(options.webhook_retry.count, 9);
+    assert_int_equal(options.webhook_retry.each[0], apr_time_from_sec(5));
+    assert_int_equal(options.webhook_retry.each[8], apr_time_from_sec(86400));
+    assert_int_equal(options.webhook_disable_after, apr_time_from_sec(5 * 86400));
+    assert_null(options.webhook_allow);
     assert_null(options.include);
     assert_null(options.hostname);
     assert_int_equal(options.relay_tls, EGS_TLS_OPPORTUNISTIC);
@@ -109,6 +115,27 @@ static const struct {
     { "lease = 999999999999999d", "5s to 1h" },
     { "poll = 9ms", "10ms to 10s" },
     { "poll = 10s", NULL },
+    { "webhook_connections = 0", "1 to 1000" },
+    { "webhook_timeout = 99ms", "100ms to 5min" },
+    { "webhook_lease = 4s", "5s to 1h" },
+    { "webhook_disable_after = 31d", "1s to 30d" },
+    { "webhook_retry = 1s", NULL },
+    { "webhook_retry = 5s, 5min,2h", NULL },
+    { "webhook_retry =", "\"\" given" },
+    { "webhook_retry = 5s,", "up to 32 waits" },
+    { "webhook_retry = 5s,,6s", "up to 32 waits" },
+    { "webhook_retry = 5s;6s", "up to 32 waits" },
+    { "webhook_retry = 9ms", "up to 32 waits" },
+    { "webhook_retry = 31d", "up to 32 waits" },
+    { "webhook_retry = 1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
+      NULL },
+    { "webhook_retry = 1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
+      "up to 32 waits" },
+    { "webhook_retry = 000000000000000000000000000000000000000005s", "up to 32 waits" },
+    { "webhook_allow = 127.0.0.1:80,[::1]:8080", NULL },
+    { "webhook_allow =", NULL },
+    { "webhook_allow = 127.0.0.1", "literal addresses with ports" },
+    { "webhook_allow = localhost:80", "literal addresses with ports" },
     { "message_retention = 0d", "1d to 3650d" },
     { "message_retention = 7h", "1d to 3650d" },
     { "message_retention = 7dd", "1d to 3650d" },
@@ -262,10 +289,16 @@ static void reference_gives_the_defaults(void **state)
             assert_null(told.pid_file);
             assert_int_equal(told.message_retention, defaults.message_retention);
             assert_int_equal(told.event_retention, defaults.event_retention);
+            assert_int_equal(told.webhook_connections, defaults.webhook_connections);
+            assert_int_equal(told.webhook_timeout, defaults.webhook_timeout);
+            assert_int_equal(told.webhook_lease, defaults.webhook_lease);
+            assert_memory_equal(&told.webhook_retry, &defaults.webhook_retry, sizeof told.webhook_retry);
+            assert_int_equal(told.webhook_disable_after, defaults.webhook_disable_after);
+            assert_null(told.webhook_allow);
         }
     }
     fclose(file);
-    assert_int_equal(names, 29);
+    assert_int_equal(names, 35);
 }
 
 int main(void)

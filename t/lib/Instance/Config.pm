@@ -45,6 +45,7 @@ sub httpd {
     my $user = $> == 0 ? "User nobody\nGroup #" . (getpwnam 'nobody')[3] . "\n" : '';
     my $dbd = dsn($it, 'emailgw_module', 'connect_timeout=2', 'application_name=mod_emailgw',
         q(options='-c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=10000'));
+    my $webhooks = length $it->{WEBHOOK_ALLOW} ? "EmailGatewayWebhookAllow $it->{WEBHOOK_ALLOW}\n" : '';
     my $extra = length $it->{HTTPD_CONF} ? "Include $it->{HTTPD_CONF}\n" : '';
 
     return <<"END";
@@ -84,7 +85,7 @@ LoadModule emailgw_module $module
 LogLevel emailgw:info
 EmailGatewaySecretFile $run/secrets/secret
 EmailGatewaySenderKeyFile $run/secrets/sender.key.pub
-<VirtualHost 127.0.0.1:$it->{HTTPD_PORT}>
+$webhooks<VirtualHost 127.0.0.1:$it->{HTTPD_PORT}>
     ServerName localhost
     EmailGatewayEngine On
     EmailGateway On
@@ -111,6 +112,7 @@ outbox = $run/outbox
 log_file = $run/logs/sender.log
 log_level = info
 pid_file = $run/run/sender-$number.pid
+webhook_allow = $it->{WEBHOOK_ALLOW}
 $extra
 END
 }

@@ -1,0 +1,22 @@
+/*
+ * A new webhook out of a call's parameters, the same for both families of commands.
+ */
+#ifndef EG_WEBHOOK_H
+#define EG_WEBHOOK_H
+
+#include "command.h"
+
+#define EG_WEBHOOKS_MAX 100 /* of one domain */
+
+typedef struct {
+    const char *url;            /* as it is stored */
+    apr_array_header_t *events; /* of const char *: eg_eventtype as text, ascending, each once */
+} eg_webhook;
+
+/** Event and WebhookURL; what is wrong with them goes to call->errors as 2, 3 and 5. */
+void eg_webhook_parse(eg_webhook *hook, eg_call *call);
+
+/** The signing key as it is shown: "whsec_" and base64. @return other than APR_SUCCESS: logged */
+apr_status_t eg_webhook_show_key(const char **text, eg_call *call, eg_bytes sealed);
+
+#endif

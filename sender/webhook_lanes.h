@@ -1,0 +1,50 @@
+/*
+ * Claimed posts by webhook: who is next, and how many at once. Pure. One thread's.
+ */
+#ifndef EGS_WEBHOOK_LANES_H
+#define EGS_WEBHOOK_LANES_H
+
+#include "webhook_post.h"
+
+#define EGS_LANE_MAX 8     /* posts at once to one webhook */
+#define EGS_LANE_FAILING 3 /* failures in a row after which there is one at a time */
+
+typedef struct egs_lanes egs_lanes;
+
+egs_lanes *egs_lanes_new(apr_pool_t *pool);
+
+/** Put a claimed post behind the others of its webhook. */
+void egs_lanes_add(egs_lanes *lanes, egs_post *post);
+
+/**
+ * The next post to begin, webhooks taking turns: it counts as begun until
+ * egs_lanes_done. Failing webhooks have half of the connections at most.
+ * @param connections  posts at once in all
+ * @return NULL when none may begin now
+ */
+egs_post *egs_lanes_next(egs_lanes *lanes, int connections);
+
+/**
+ * A post that egs_lanes_next gave has ended.
+ * @param well  did the receiver answer as it should?
+ * @return posts of a webhook that fails now which should not wait here: a list
+ *         that is no longer in a lane, or NULL
+ */
+egs_post *egs_lanes_done(egs_lanes *lanes, egs_post *post, int well);
+
+/** Any post that has not begun, out of its lane; NULL when there is none. */
+egs_post *egs_lanes_withdraw(egs_lanes *lanes);
+
+/** Posts in hand, begun or not. */
+int egs_lanes_held(const egs_lanes *lanes);
+
+/** Posts that have begun. */
+int egs_lanes_begun(const egs_lanes *lanes);
+
+/** Has this webhook enough in hand? */
+int egs_lanes_is_busy(const egs_lanes *lanes, apr_int64_t webhook_id);
+
+/** The webhooks that have enough in hand, as text; their number to count. */
+const char *const *egs_lanes_busy(const egs_lanes *lanes, apr_size_t *count, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,78 @@
+-- claim_webhooks: leases up to p_limit posts that are due, with what they say.
+--   p_lease_seconds  how long they are the caller's; then they come due again
+--   p_after          the webhook that was served last: the next ones come first
+--   p_busy           webhooks that get no more now
+-- attempt is the fence: record_webhooks takes a result for no other. Fair by
+-- webhook: equal parts of the limit, but few for one that is failing, so that
+-- its posts do not wait in a sender. What a deleted or disabled webhook still
+-- has is dropped here.
+CREATE FUNCTION emailgw_api.claim_webhooks(p_limit integer, p_lease_seconds integer, p_after bigint, p_busy bigint[])
+RETURNS TABLE (account_id bigint, webhook_id bigint, event_id uuid, attempt integer, tries integer, failing boolean,
+               url text, key_sealed bytea, domain text, type integer, at_us bigint, message_id uuid, email text,
+               detail jsonb, from_email text, subject text, tags jsonb, list_id bigint, subscriber_id bigint,
+               journey_id bigint, action_id bigint)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c_webhooks CONSTANT integer := 64; -- served by one claim at most
+    c_each CONSTANT integer := 32;     -- posts of one webhook at most
+    c_each_failing CONSTANT integer := 2;
+    c_wake CONSTANT integer := 1000;   -- rows that are woken, or dropped of one webhook
+    v_lane record;
+    v_hook record;
+    v_share integer;
+    v_taken tid[] := '{}';
+BEGIN
+    PERFORM emailgw_api.wake_webhooks(greatest(p_limit, c_wake));
+
+    FOR v_lane IN
+        SELECT n.account_id, n.webhook_id, count(*) OVER () - row_number() OVER () + 1 AS lanes_left
+          FROM emailgw_api.next_webhooks(p_after, least(p_limit, c_webhooks), p_busy) AS n
+    LOOP
+        SELECT w.deleted_at IS NOT NULL OR d.deleted_at IS NOT NULL AS deleted, w.status <> 'Active' AS disabled,
+               CASE WHEN w.failing_since IS NULL THEN c_each ELSE c_each_failing END AS most
+          INTO v_hook
+          FROM webhook AS w
+          JOIN domain AS d ON d.account_id = w.account_id AND d.domain_id = w.domain_id
+         WHERE w.account_id = v_lane.account_id AND w.webhook_id = v_lane.webhook_id;
+        IF v_hook.deleted OR v_hook.disabled THEN
+            PERFORM emailgw_api.drop_webhook_jobs(
+                v_lane.webhook_id, CASE WHEN v_hook.deleted THEN 'the webhook was deleted'
+                                        ELSE 'the webhook is disabled' END, c_wake);
+            CONTINUE;
+        END IF;
+        v_share := least(v_hook.most, ceil((p_limit - cardinality(v_taken))::numeric / v_lane.lanes_left));
+        v_taken := v_taken || ARRAY(SELECT q.ctid FROM webhook_queue AS q
+                                     WHERE q.ready AND q.webhook_id = v_lane.webhook_id
+                                     ORDER BY q.next_at
+                                     LIMIT v_share
+                                       FOR UPDATE SKIP LOCKED);
+    END LOOP;
+
+    -- One probe of a primary key for each row, whatever the planner thinks of the tables' sizes.
+    RETURN QUERY
+    WITH leased AS (
+        UPDATE webhook_queue AS q
+           SET ready = false, leased = true, next_at = now() + make_interval(secs => p_lease_seconds),
+               attempt = q.attempt + 1
+         WHERE q.ctid = ANY (v_taken)
+        RETURNING q.account_id, q.webhook_id, q.event_id, q.domain_id, q.message_id, q.attempt, q.tries
+    )
+    SELECT l.account_id, l.webhook_id, l.event_id, l.attempt, l.tries::integer, w.failing_since IS NOT NULL,
+           w.url, d.webhook_key_sealed, d.name, e.type::integer, (extract(epoch FROM e.at) * 1000000)::bigint,
+           l.message_id, e.email, e.detail, m.from_email, m.subject, to_jsonb(m.tags), m.list_id, m.subscriber_id,
+           m.journey_id, m.action_id
+      FROM leased AS l
+     CROSS JOIN LATERAL (SELECT h.url, h.failing_since FROM webhook AS h
+                          WHERE h.account_id = l.account_id AND h.webhook_id = l.webhook_id LIMIT 1) AS w
+     CROSS JOIN LATERAL (SELECT o.webhook_key_sealed, o.name FROM domain AS o
+                          WHERE o.account_id = l.account_id AND o.domain_id = l.domain_id LIMIT 1) AS d
+      LEFT JOIN LATERAL (SELECT v.type, v.at, v.email, v.detail FROM event AS v
+                          WHERE v.account_id = l.account_id AND v.domain_id = l.domain_id
+                            AND v.event_id = l.event_id LIMIT 1) AS e ON true
+      LEFT JOIN LATERAL (SELECT s.* FROM message AS s
+                          WHERE s.account_id = l.account_id AND s.message_id = l.message_id LIMIT 1) AS m ON true;
+END
+$$;
+GRANT EXECUTE ON FUNCTION emailgw_api.claim_webhooks TO emailgw_sender;

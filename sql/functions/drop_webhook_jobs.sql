@@ -1,0 +1,18 @@
+-- drop_webhook_jobs: what is ready for a webhook that is no longer active ends
+-- as failed. At most p_limit rows.
+CREATE FUNCTION emailgw_api.drop_webhook_jobs(p_webhook_id bigint, p_reason text, p_limit integer)
+RETURNS void
+LANGUAGE sql VOLATILE
+AS $$
+    WITH dropped AS (
+        DELETE FROM emailgw.webhook_queue AS q
+         WHERE q.ctid = ANY (ARRAY(SELECT r.ctid FROM emailgw.webhook_queue AS r
+                                    WHERE r.ready AND r.webhook_id = p_webhook_id
+                                    LIMIT p_limit
+                                      FOR UPDATE SKIP LOCKED))
+        RETURNING q.account_id, q.webhook_id, q.event_id, q.tries
+    )
+    INSERT INTO emailgw.webhook_delivery (account_id, webhook_id, event_id, state, tries, error)
+    SELECT d.account_id, d.webhook_id, d.event_id, 'failed', d.tries, p_reason FROM dropped AS d
+    ON CONFLICT (account_id, webhook_id, event_id) DO UPDATE SET state = 'failed', error = excluded.error
+$$;

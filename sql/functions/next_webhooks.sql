@@ -1,0 +1,31 @@
+-- next_webhooks: up to p_limit webhooks that have something ready and are not
+-- busy, those behind p_after first, then round. One index probe each.
+CREATE FUNCTION emailgw_api.next_webhooks(p_after bigint, p_limit integer, p_busy bigint[])
+RETURNS TABLE (account_id bigint, webhook_id bigint)
+LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    v_last bigint := p_after;
+    v_found integer := 0;
+    v_wrapped boolean := false;
+BEGIN
+    WHILE v_found < p_limit LOOP
+        SELECT q.account_id, q.webhook_id INTO account_id, webhook_id
+          FROM emailgw.webhook_queue AS q
+         WHERE q.ready AND q.webhook_id > v_last
+         ORDER BY q.webhook_id LIMIT 1;
+        IF webhook_id IS NULL OR v_wrapped AND webhook_id > p_after THEN
+            EXIT WHEN v_wrapped;
+            v_wrapped := true;
+            v_last := 0;
+            CONTINUE;
+        END IF;
+        v_last := webhook_id;
+        IF webhook_id <> ALL (p_busy) THEN
+            v_found := v_found + 1;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;

@@ -1,0 +1,278 @@
+/* The pure parts of posting webhooks: signature, body, judgement, taking turns. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "base64.h"
+#include "json.h"
+#include "testpool.h"
+#include "webhook_lanes.h"
+#include "webhook_post.h"
+
+/* ---- signature ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *secret, *id, *timestamp, *body, *signature;
+} vectors[] = {
+    { "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "msg_eg_0001", "1763900000",
+      "{\"type\":\"email.delivered\",\"timestamp\":\"2026-11-23T11:33:20Z\",\"data\":{\"message_id\":\"m1\"}"
+      "}",
+      "v1,12iBV+0GS4QqE9XSygjjoauET3I2+PZyPCZvQdbwP8o=" },
+    { "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330",
+      "{\"test\": 2432232314}", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" },
+};
+
+static void signs(void **state)
+{
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+        eg_bytes key;
+
+        assert_int_equal(eg_base64_decode(&key, vectors[i].secret, strlen(vectors[i].secret), *state),
+                         APR_SUCCESS);
+        assert_string_equal(
+            egs_webhook_sign(key, vectors[i].id, vectors[i].timestamp, vectors[i].body, *state),
+            vectors[i].signature);
+    }
+}
+
+/* ---- body --------------------------------------------------------------------------------------- */
+
+static egs_event an_event(void)
+{
+    return (egs_event){ .event_id = "01a2-e",
+                        .message_id = "01a2-m",
+                        .type = 2,
+                        .at = 1763900000500000,
+                        .domain = "example.com",
+                        .recipient = "ann@example.org",
+                        .from = "shop@example.com",
+                        .subject = "Hi",
+                        .tags = "[\"a\"]" };
+}
+
+static void tells_what_applies(void **state)
+{
+    egs_event event = an_event();
+
+    assert_string_equal(
+        egs_webhook_body(&event, *state),
+        "{\"type\":\"email.delivery\",\"timestamp\":\"2025-11-23T12:13:20.500000Z\",\"data\":{\"MessageId\":"
+        "\"01a2-m\","
+        "\"EventId\":\"01a2-e\",\"Domain\":\"example.com\",\"Recipient\":\"ann@example.org\","
+        "\"RecipientDomain\":"
+        "\"example.org\",\"From\":\"shop@example.com\",\"Subject\":\"Hi\",\"Tags\":[\"a\"]}}");
+    event = (egs_event){
+        .event_id = "e",
+        .message_id = "m",
+        .type = 8,
+        .recipient = "a@b.example",
+        .journey_id = 7,
+        .detail = "{\"attempt\": 2, \"smtp\": {\"code\": 250, \"host\": \"mx\", \"seconds\": 0.1}, "
+                  "\"bounce\": {\"class\": \"hard\"}, \"url\": \"https://x.example/\", \"machine\": true, "
+                  "\"ua\": \"U\", \"ip\": \"192.0.2.1\"}"
+    };
+    assert_string_equal(egs_webhook_body(&event, *state),
+                        "{\"type\":\"email.click\",\"timestamp\":\"1970-01-01T00:00:00Z\",\"data\":{"
+                        "\"MessageId\":\"m\",\"EventId\":"
+                        "\"e\",\"Recipient\":\"a@b.example\",\"RecipientDomain\":\"b.example\",\"Attempt\":2,"
+                        "\"Smtp\":{\"Code\":250,"
+                        "\"Host\":\"mx\",\"Seconds\":0.1},\"Bounce\":{\"class\":\"hard\"},\"Click\":{\"URL\":"
+                        "\"https://x.example/\"},"
+                        "\"Machine\":true,\"UserAgent\":\"U\",\"IpAddress\":\"192.0.2.1\",\"JourneyID\":7}}");
+    event.type = 0;
+    assert_null(egs_webhook_body(&event, *state));
+}
+
+static char *repeated(const char *text, int times, apr_pool_t *pool)
+{
+    char *whole = apr_palloc(pool, strlen(text) * (size_t)times + 1);
+
+    for (int i = 0; i < times; i++) {
+        memcpy(whole + (size_t)i * strlen(text), text, strlen(text) + 1);
+    }
+    return whole;
+}
+
+static void stays_under_20_kb(void **state)
+{
+    const char *long_text = repeated("\xC3\xBC", 15000, *state), *problem;
+    egs_event event = an_event();
+    json_t *body, *data;
+
+    event.subject = long_text;
+    event.detail = apr_psprintf(*state,
+                                "{\"smtp\":{\"code\":250,\"text\":\"%s\"},\"url\":\"https://x.example/%s\","
+                                "\"ua\":\"%s\",\"bounce\":{\"text\":\"%s\"}}",
+                                long_text, long_text, long_text, long_text);
+    const char *text = egs_webhook_body(&event, *state);
+
+    assert_true(strlen(text) < 20000);
+    assert_int_equal(eg_json_parse(&body, &problem, text, strlen(text), *state), APR_SUCCESS);
+    data = json_object_get(body, "data");
+    assert_int_equal(json_string_length(json_object_get(data, "Subject")), 200);
+    assert_true(json_string_length(json_object_get(json_object_get(data, "Click"), "URL")) <= 2048);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(data, "Smtp"), "Code")), 250);
+    assert_null(json_object_get(data, "Bounce"));
+}
+
+/* ---- judgement ---------------------------------------------------------------------------------- */
+
+static const egs_durations schedule = { .each = { 5000000, 300000000 }, .count = 2 };
+
+static void judges_each_status(void **state)
+{
+    (void)state;
+    for (int status = 0; status < 1000; status++) {
+        egs_answer answer = { .status = status };
+        egs_post_result want = status >= 200 && status < 300 ? EGS_POST_DELIVERED
+                               : status == 410               ? EGS_POST_GONE
+                                                             : EGS_POST_AGAIN;
+        double wait = 0;
+
+        assert_int_equal(egs_webhook_judge(&wait, &answer, 0, &schedule, 0.5), want);
+        answer.error = "cut off";
+        assert_int_equal(egs_webhook_judge(&wait, &answer, 0, &schedule, 0.5),
+                         want == EGS_POST_DELIVERED ? EGS_POST_AGAIN : want);
+    }
+}
+
+static const struct {
+    const char *what;
+    int tries, retry_after;
+    double random, wait; /* wait 0: failed */
+} waits[] = {
+    { "first", 0, 0, 0.5, 5 },
+    { "first, shortest", 0, 0, 0, 4.5 },
+    { "first, longest", 0, 0, 1, 5.5 },
+    { "second", 1, 0, 0.5, 300 },
+    { "the last has been", 2, 0, 0.5, 0 },
+    { "asked to wait longer", 0, 60, 0.5, 60 },
+    { "asked to wait less", 1, 60, 0.5, 300 },
+    { "asked to wait for a year", 0, 365 * 86400, 0.5, 86400 },
+    { "asked to wait after the last", 2, 60, 0.5, 0 },
+};
+
+static void waits_by_schedule(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        egs_answer answer = { .status = 503, .retry_after = waits[i].retry_after };
+        double wait = 0;
+        egs_post_result result =
+            egs_webhook_judge(&wait, &answer, waits[i].tries, &schedule, waits[i].random);
+
+        print_message("# %s\n", waits[i].what);
+        assert_int_equal(result, waits[i].wait > 0 ? EGS_POST_AGAIN : EGS_POST_FAILED);
+        assert_true(wait > waits[i].wait - 0.001 && wait < waits[i].wait + 0.001);
+    }
+}
+
+/* ---- taking turns ------------------------------------------------------------------------------- */
+
+static void add(egs_lanes *lanes, int webhook_id, int count, int failing, apr_pool_t *pool)
+{
+    for (int i = 0; i < count; i++) {
+        egs_post *post = apr_pcalloc(pool, sizeof *post);
+
+        post->webhook_id = webhook_id;
+        post->failing = failing;
+        egs_lanes_add(lanes, post);
+    }
+}
+
+static int begin(egs_lanes *lanes, int connections, int webhook_id)
+{
+    egs_post *post;
+    int count = 0;
+
+    while ((post = egs_lanes_next(lanes, connections)) != NULL) {
+        count += post->webhook_id == webhook_id;
+    }
+    return count;
+}
+
+static void takes_turns(void **state)
+{
+    egs_lanes *lanes = egs_lanes_new(*state);
+    egs_post *first, *second, *third;
+
+    assert_null(egs_lanes_next(lanes, 10));
+    add(lanes, 1, 20, 0, *state);
+    add(lanes, 2, 1, 0, *state);
+    first = egs_lanes_next(lanes, 10);
+    second = egs_lanes_next(lanes, 10);
+    third = egs_lanes_next(lanes, 10);
+    assert_int_equal(first->webhook_id, 1);
+    assert_int_equal(second->webhook_id, 2);
+    assert_int_equal(third->webhook_id, 1);
+    assert_int_equal(begin(lanes, 64, 1), EGS_LANE_MAX - 2);
+    assert_int_equal(egs_lanes_begun(lanes), EGS_LANE_MAX + 1);
+    assert_int_equal(egs_lanes_held(lanes), 21);
+    assert_true(egs_lanes_is_busy(lanes, 1));
+    assert_false(egs_lanes_is_busy(lanes, 2));
+    assert_null(egs_lanes_done(lanes, second, 1));
+    assert_null(egs_lanes_done(lanes, first, 1));
+    assert_int_equal(egs_lanes_next(lanes, 64)->webhook_id, 1);
+}
+
+static void keeps_to_connections(void **state)
+{
+    egs_lanes *lanes = egs_lanes_new(*state);
+
+    for (int id = 1; id <= 20; id++) {
+        add(lanes, id, 8, 0, *state);
+    }
+    begin(lanes, 10, 1);
+    assert_int_equal(egs_lanes_begun(lanes), 10);
+}
+
+static void holds_failing_ones_back(void **state)
+{
+    egs_lanes *lanes = egs_lanes_new(*state);
+    egs_post *post, *released;
+    apr_size_t busy;
+    int count = 0;
+
+    for (int id = 1; id <= 20; id++) {
+        add(lanes, id, 2, 1, *state);
+    }
+    add(lanes, 99, 8, 0, *state);
+    assert_int_equal(begin(lanes, 10, 99), 5); /* half of the connections are left to it */
+    egs_lanes_busy(lanes, &busy, *state);
+    assert_int_equal(busy, 21);
+
+    lanes = egs_lanes_new(*state);
+    add(lanes, 1, 12, 0, *state);
+    for (int i = 1; i < EGS_LANE_FAILING; i++) {
+        post = egs_lanes_next(lanes, 10);
+        assert_null(egs_lanes_done(lanes, post, 0));
+    }
+    post = egs_lanes_next(lanes, 10);
+    for (released = egs_lanes_done(lanes, post, 0); released != NULL; released = released->next) {
+        count++;
+    }
+    assert_int_equal(count, 12 - EGS_LANE_FAILING);
+    assert_int_equal(egs_lanes_held(lanes), 0);
+    assert_null(egs_lanes_withdraw(lanes));
+    add(lanes, 1, 2, 0, *state);
+    assert_non_null(egs_lanes_withdraw(lanes));
+    assert_int_equal(egs_lanes_held(lanes), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EG_TEST(signs),
+        EG_TEST(tells_what_applies),
+        EG_TEST(stays_under_20_kb),
+        EG_TEST(judges_each_status),
+        EG_TEST(waits_by_schedule),
+        EG_TEST(takes_turns),
+        EG_TEST(keeps_to_connections),
+        EG_TEST(holds_failing_ones_back),
+    };
+
+    return EG_TEST_RUN(tests);
+}
