@@ -11,9 +11,9 @@ use Time::HiRes qw(sleep time);
 # keep => 1 to have the mails afterwards, options => [words for smtp-sink].
 sub start {
     my ($class, %how) = @_;
-    my $sink = bless { temp => File::Temp->newdir('/tmp/emailgw-sink.XXXXXX'),
+    my $sink = bless { temp => File::Temp::tempdir('/tmp/emailgw-smtp-sink.XXXXXX', CLEANUP => 1),
         port => Instance::free_port() }, $class;
-    my $dir = "$sink->{temp}";
+    my $dir = $sink->{temp};
     mkdir "$dir/mails" or die "$dir/mails: $!\n";
     my @user = Instance::Process::server_user();
     if (@user) {
