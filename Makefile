@@ -2,11 +2,13 @@
 #
 #   SAN=address,undefined   everything with these sanitizers, in a build folder of its own
 #   T='t/api/*.t'           the part of the tests that `make check` runs
+#   ONLY=drain-unsigned     the figure that `make bench` measures
 #   DESTDIR=, SYSCONFDIR=   where `make install` puts things
 #   V=1                     show the commands of the build in full
 
 SAN :=
 T :=
+ONLY :=
 V :=
 say = $(if $(V),,@printf '%-5s %s\n' $(1) $(2);)
 SYSCONFDIR := /etc
@@ -24,6 +26,7 @@ SENDER_C := $(filter-out sender/main.c sender/ctl.c,$(wildcard sender/*.c))
 CTL_C := $(wildcard sender/ctl.c sender/ctl/*.c)
 UNIT_C := $(wildcard t/unit/*_test.c)
 FUZZ_C := $(wildcard t/fuzz/fuzz_*.c)
+BENCH_C := $(wildcard t/bench/*.c)
 SOURCES := $(CORE_C) $(HTTPD_C) $(MODULE_C) $(SENDER_C) $(wildcard sender/main.c) $(CTL_C)
 SQL := $(sort $(wildcard sql/migrations/*.sql)) $(sort $(wildcard sql/functions/*.sql)) \
     sql/roles.sql sql/privileges.sql
@@ -33,6 +36,7 @@ ARCHIVES := $(B)/libegs.a $(B)/libegm.a $(B)/libeg.a
 PROGRAMS := $(B)/mod_emailgw.so $(B)/emailgw-sender $(B)/emailgwctl
 UNITS := $(patsubst %.c,$(B)/%,$(UNIT_C))
 REPLAYS := $(patsubst t/fuzz/fuzz_%.c,$(B)/t/fuzz/replay_%,$(FUZZ_C))
+BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_C))
 FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(FUZZ_C))
 
 # Asked for at the first compilation, not before: the packages may not be there yet.
@@ -75,6 +79,9 @@ check: deps-test all $(UNITS) $(REPLAYS) ## all tests, or those of T='t/api/*.t'
 check-units: deps-test $(UNITS) $(REPLAYS) ## unit tests and fuzz corpora alone: no servers
 	@EG_BUILD=$(B) EG_SAN=$(SAN) t/lib/check $(UNIT_C) $(FUZZ_C)
 
+bench: deps-test all $(BENCHES) ## ours beside peers, as ratios, or the one of ONLY=drain-unsigned
+	@EG_BUILD=$(B) t/lib/bench $(ONLY)
+
 lint: deps-dev deps-test ## warnings as errors, cppcheck
 	@$(MAKE) --no-print-directory --keep-going B=build/lint CFLAGS='-Werror $(CFLAGS)' objects
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
@@ -82,7 +89,7 @@ lint: deps-dev deps-test ## warnings as errors, cppcheck
 
 format: deps-dev ## lay the C sources out by .clang-format
 	clang-format -i $(SOURCES) $(wildcard mod_emailgw/*.h mod_emailgw/core/*.h sender/*.h sender/ctl/*.h) \
-	    $(wildcard t/unit/*.[ch] t/fuzz/*.c)
+	    $(wildcard t/unit/*.[ch] t/fuzz/*.c t/bench/*.c)
 
 fuzz: deps-dev $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS=60
 	@set -e; for fuzzer in $(FUZZERS); do \
@@ -102,7 +109,7 @@ clean: ## remove build/, stopping what `make run` started
 	@[ ! -e build/run/state ] || t/instance down build/run
 	rm -rf build
 
-objects: $(call objects,$(SOURCES) $(UNIT_C) $(FUZZ_C)) $(B)/sql.o
+objects: $(call objects,$(SOURCES) $(UNIT_C) $(FUZZ_C) $(BENCH_C)) $(B)/sql.o
 
 $(B)/libeg.a: $(call objects,$(CORE_C))
 $(B)/libegm.a: $(call objects,$(MODULE_C))
@@ -120,6 +127,8 @@ $(B)/emailgwctl: $(call objects,$(CTL_C)) $(B)/sql.o $(B)/libegs.a $(B)/libeg.a
 $(UNITS): $(B)/t/unit/%: $(B)/t/unit/%.o $(ARCHIVES)
 	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS) $$(pkg-config --libs cmocka)
 $(REPLAYS): $(B)/t/fuzz/replay_%: $(B)/t/fuzz/fuzz_%.o $(B)/t/fuzz/replay.o $(ARCHIVES)
+	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
+$(BENCHES): $(B)/t/bench/%: $(B)/t/bench/%.o
 	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
 # clang's own objects: coverage must reach the parsers, not only the harness.
 $(FUZZERS): build/fuzz/%: t/fuzz/%.c $(CORE_C) $(MODULE_C) $(SENDER_C) | deps-dev
@@ -156,8 +165,8 @@ $(B)/sources: FORCE
 	@echo '$(SOURCES) $(SQL)' | cmp -s - $@ || echo '$(SOURCES) $(SQL)' >$@
 
 FORCE:
-.PHONY: all help deps deps-test deps-dev run stop check check-units lint objects format fuzz log-ids install \
+.PHONY: all help deps deps-test deps-dev run stop check check-units bench lint objects format fuzz log-ids install \
     clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_C) $(FUZZ_C) t/fuzz/replay.c) $(B)/sql.d
+-include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_C) $(FUZZ_C) $(BENCH_C) t/fuzz/replay.c) $(B)/sql.d

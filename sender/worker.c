@@ -10,7 +10,6 @@
 #define MEMORY_KEPT (8 * 1024 * 1024)    /* bytes that a thread keeps between batches */
 #define LAST_WORDS apr_time_from_sec(10) /* for recording when all transfers have ended, or been given up */
 #define PACE_WINDOW apr_time_from_msec(100)
-#define RECORD_MAX 500 /* outcomes that are recorded before their time is up */
 
 typedef struct {
     egs_control *control;
@@ -25,6 +24,7 @@ typedef struct {
     const egs_transport *transport; /* NULL: none is open */
     egs_carrier *carrier;
     apr_pool_t *carrier_pool;
+    int record_at;               /* outcomes that are recorded before their time is up: half the places */
     int hungry;                  /* there is room for more than is claimed */
     int full;                    /* of what is loaded: more only when some of it is gone */
     apr_time_t next_claim;       /* none before */
@@ -62,6 +62,15 @@ static int may_call(const worker *w)
     return !w->backoff || egs_clock() >= w->next_call;
 }
 
+/*
+ * Places for transfers. An outcome keeps its place until it is recorded: what a
+ * crash can send a second time is then never more than the connections.
+ */
+static int free_places(const worker *w, const egs_options *options)
+{
+    return options->connections - w->running - egs_results_count(w->results);
+}
+
 /* ---- the database's side ------------------------------------------------------ */
 
 static void record(worker *w)
@@ -71,7 +80,7 @@ static void record(worker *w)
     if (!due || !may_call(w)) {
         return;
     }
-    if (egs_clock() >= due || egs_results_count(w->results) >= RECORD_MAX || w->give_up ||
+    if (egs_clock() >= due || egs_results_count(w->results) >= w->record_at || w->give_up ||
         (!w->running && !w->waiting_count)) {
         note_answer(w, egs_results_record(w->results, w->carrier));
     }
@@ -107,7 +116,7 @@ static void measure(worker *w)
 /* How many to claim. Never more than can begin soon: what waits here, no other sender can take. */
 static int claim_limit(worker *w, const egs_settings *settings)
 {
-    int places = settings->options->connections - w->running, room, limit;
+    int places = free_places(w, settings->options), room, limit;
 
     if (w->give_up || egs_stock_unloaded(w->stock)) {
         return 0;
@@ -130,6 +139,7 @@ static void claim(worker *w)
     int limit = claim_limit(w, settings), count;
 
     w->log.level = settings->options->log_level;
+    w->record_at = (settings->options->connections + 1) / 2;
     w->hungry = limit > 0;
     if (w->hungry && (w->backoff ? may_call(w) : egs_clock() >= w->next_claim)) {
         apr_status_t rv = egs_stock_claim(w->stock, &count, limit);
@@ -227,7 +237,7 @@ static void begin_all(worker *w)
         egs_job *job = w->waiting.first;
         const egs_settings *settings = egs_stock_settings(job);
 
-        if (!open_transport(w, settings) || w->running >= settings->options->connections ||
+        if (!open_transport(w, settings) || free_places(w, settings->options) < 1 ||
             w->transport->room(w->carrier, settings->plan, job) < 1) {
             return;
         }

@@ -122,6 +122,8 @@ static json_t *smtp_json(const json_t *stored)
     copy(smtp, "Text", stored, "text");
     copy(smtp, "Host", stored, "host");
     copy(smtp, "TLS", stored, "tls");
+    copy(smtp, "Cipher", stored, "cipher");
+    copy(smtp, "Stage", stored, "stage");
     copy(smtp, "Seconds", stored, "seconds");
     return smtp;
 }
@@ -134,6 +136,7 @@ static void set_detail(json_t *event, const json_t *detail)
     copy(person, "IpAddress", detail, "ip");
     json_object_set_new(event, "Details", person);
     copy(event, "Attempt", detail, "attempt");
+    copy(event, "Ambiguous", detail, "ambiguous");
     copy(event, "Bounce", detail, "bounce");
     copy(event, "URL", detail, "url");
     copy(event, "Machine", detail, "machine");
