@@ -72,7 +72,7 @@ sub check_options {
     die "HTTPD_MPM is one of @{[ Instance::Config::mpms() ]}, not $mpm\n"
         if !grep { $_ eq $mpm } Instance::Config::mpms();
     die "RATE is on or off\n" if ($option->{RATE} // 'on') !~ /^(?:on|off)\z/;
-    die "SENDERS is 1 to 16\n" if ($option->{SENDERS} // 1) !~ /^(?:[1-9]|1[0-6])\z/;
+    die "SENDERS is 1 to 24\n" if ($option->{SENDERS} // 1) !~ /^(?:[1-9]|1[0-9]|2[0-4])\z/;
     for my $name (qw(HTTPD_CONF SENDER_CONF)) {
         next if !length($option->{$name} // '');
         die "$name: cannot read $option->{$name}\n" if !-r $option->{$name};

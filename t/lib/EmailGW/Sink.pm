@@ -21,9 +21,16 @@
 #     { close => 1, reply => ... }  close afterwards
 #     { reset => 1 }                RST
 #     { hang => 1 }                 nothing more
+#     { stall => $bytes, reply => ... }  reads so many bytes, notes the step "stall", then nothing more
+#     { taken => 1, ... }           at the dot: the mail counts as taken, whatever is said
+#
+# start(segment => 1460) has segments as on an Ethernet: those of loopback, of 64 kB,
+# make the kernel buffer megabytes on the way. start(digest => 1) keeps of large
+# mails the SHA-256 and the size, not the body.
 package EmailGW::Sink;
 use strict;
 use warnings;
+use Digest::SHA ();
 use File::Temp ();
 use IO::Handle;
 use IO::Select;
@@ -31,7 +38,7 @@ use IO::Socket::INET;
 use JSON::PP ();
 use MIME::Base64 ();
 use POSIX ();
-use Socket qw(SOL_SOCKET SO_LINGER TCP_NODELAY IPPROTO_TCP);
+use Socket qw(SOL_SOCKET SO_LINGER TCP_MAXSEG TCP_NODELAY IPPROTO_TCP);
 use Time::HiRes qw(sleep time);
 
 my $json = JSON::PP->new->utf8->canonical;
@@ -43,6 +50,7 @@ sub start {
     $sink->{dir} = File::Temp->newdir('/tmp/emailgw-sink.XXXXXX');
     $sink->{listener} = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $with{port} // 0, Listen => 300,
         ReuseAddr => 1) or die "a sink: $!\n";
+    setsockopt $sink->{listener}, IPPROTO_TCP, TCP_MAXSEG, $with{segment} or die "segments: $!\n" if $with{segment};
     $sink->{port} = $sink->{listener}->sockport;
     $sink->{file} = "$sink->{dir}/ledger";
     open my $made, '>', $sink->{file} or die "$sink->{file}: $!\n";
@@ -95,7 +103,7 @@ sub ledger {
     return grep { !defined $step || $_->{step} eq $step } @entries;
 }
 
-# What was taken: {from, to, body, no, id}, bodies without dot-stuffing.
+# What was taken: {from, to, body, no, id}, bodies without dot-stuffing; with digest {sha256, size} instead.
 sub messages {
     my ($sink) = @_;
     return $sink->ledger('message');
@@ -265,8 +273,9 @@ sub do_data {
     }
     $c->{body} = $body;
     my ($id) = $body =~ /^Message-ID: *<([^@>]*)/mi;
-    $sink->step('dot', $c, $wire, '250 2.0.0 taken', 2, sub {
-        $sink->note(no => $c->{no}, step => 'message', from => $c->{from}, to => $c->{to}, body => $body, id => $id,
+    my %kept = $sink->{digest} ? (sha256 => Digest::SHA::sha256_hex($body), size => length $body) : (body => $body);
+    $sink->step('dot', $c, $sink->{digest} ? '' : $wire, '250 2.0.0 taken', 2, sub {
+        $sink->note(no => $c->{no}, step => 'message', from => $c->{from}, to => $c->{to}, %kept, id => $id,
             tls => $c->{tls} ? 1 : 0, user => $c->{user});
     });
     $c->{mails}++;
@@ -327,11 +336,21 @@ sub act {
             sleep $said->{drip} if $said->{drip};
         }
     }
+    stall($c, $said->{stall}) if $said->{stall};
     setsockopt $c->{socket}, SOL_SOCKET, SO_LINGER, pack 'll', 1, 0 if $said->{reset};
     if ($said->{close} || $said->{reset}) {
         close $c->{socket};
         die "closed\n";
     }
+}
+
+sub stall {
+    my ($c, $bytes) = @_;
+    while (length $c->{buffer} < $bytes) {
+        sysread $c->{socket}, $c->{buffer}, $bytes - length $c->{buffer}, length $c->{buffer} or die "closed\n";
+    }
+    $c->{sink}->note(no => $c->{no}, step => 'stall', to => $c->{to});
+    sleep 1 while 1;
 }
 
 sub say_line {
