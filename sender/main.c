@@ -91,7 +91,7 @@ static void reload(sender *s)
     s->log.level = options->log_level;
     eg_log_at(&s->log, EG_LOG_INFO, APR_SUCCESS, EGLOGNO(0302) "reloaded %s%s", s->config,
               differ(options->database, old->database) || differ(options->pid_file, old->pid_file) ||
-                      options->threads != old->threads || options->webhook_threads != old->webhook_threads
+                      options->threads != old->threads
                   ? "; database, pid_file and threads change with the next start"
                   : "");
     egs_control_replace(s->control, settings);
@@ -120,28 +120,22 @@ static void wait_for_end(sender *s, const sigset_t *signals)
     }
 }
 
-/* One keeps house, then come those that post, then those that send. */
-static apr_thread_start_t job_of_thread(const sender *s, int number)
-{
-    return number == 0 ? keep_house : number <= s->settings->options->webhook_threads ? post : work;
-}
-
 static apr_status_t run(sender *s)
 {
-    const egs_options *options = s->settings->options;
-    int posters = options->webhook_threads, count = 1 + posters + options->threads, started;
+    static const apr_thread_start_t others[] = { keep_house, post };
+    int fixed = (int)(sizeof others / sizeof *others), count = s->settings->options->threads + fixed, started;
     apr_thread_t **threads = apr_pcalloc(s->pool, (apr_size_t)count * sizeof *threads);
     apr_status_t rv = APR_SUCCESS, ended;
     sigset_t signals;
 
     block_signals(&signals);
     for (started = 0; started < count && rv == APR_SUCCESS; started += rv == APR_SUCCESS) {
-        rv = apr_thread_create(&threads[started], NULL, job_of_thread(s, started), s, s->pool);
+        rv = apr_thread_create(&threads[started], NULL, started < fixed ? others[started] : work, s, s->pool);
     }
     if (rv == APR_SUCCESS) {
         eg_log_at(&s->log, EG_LOG_INFO, APR_SUCCESS,
-                  EGLOGNO(0300) "started: pid %ld, %d workers, transport %s", (long)getpid(),
-                  options->threads, options->transport);
+                  EGLOGNO(0300) "started: pid %ld, %d workers, transport %s", (long)getpid(), count - fixed,
+                  s->settings->options->transport);
         wait_for_end(s, &signals);
     }
     else {

@@ -59,8 +59,7 @@ typedef struct {
     const char *pid_file;  /* NULL: none is written */
     int message_retention; /* days that contents are kept, 1 to 3650 */
     int event_retention;   /* days that events are kept, 1 to 3650 */
-    int webhook_threads;                       /* 1 to 16 */
-    int webhook_connections;                   /* posts of a thread at once, 1 to 1000 */
+    int webhook_connections;                   /* posts at once, 1 to 1000 */
     apr_interval_time_t webhook_timeout;       /* of one post, 100 ms to 5 min */
     apr_interval_time_t webhook_lease;         /* 5 s to 1 h */
     egs_durations webhook_retry;                /* waits before the second and later tries */

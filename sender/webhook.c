@@ -1,5 +1,5 @@
 /*
- * A thread that posts webhooks (libcurl multi). A receiver's address is judged
+ * The thread that posts webhooks (libcurl multi). A receiver's address is judged
  * where the socket is made, so that no name, however it resolves and whenever,
  * leads to what is not public.
  */
@@ -17,8 +17,8 @@
 #define USER_AGENT "mod_emailgw-webhooks/1"
 #define CONNECT_MAX apr_time_from_sec(3)
 #define ANSWER_MAX (64 * 1024)              /* bytes of an answer, header and body, that are read */
-#define HELD_FACTOR 4                       /* posts in hand for each connection */
-#define RECORD_COUNT 200                    /* results that are recorded at once ... */
+#define HELD_FACTOR 2                       /* posts in hand for each connection */
+#define RECORD_COUNT 100                    /* results that are recorded at once ... */
 #define RECORD_AFTER apr_time_from_msec(20) /* ... or after the first has waited so long */
 #define BACKOFF_FIRST apr_time_from_msec(100)
 #define BACKOFF_MAX apr_time_from_sec(5)

@@ -289,7 +289,6 @@ static void reference_gives_the_defaults(void **state)
             assert_null(told.pid_file);
             assert_int_equal(told.message_retention, defaults.message_retention);
             assert_int_equal(told.event_retention, defaults.event_retention);
-            assert_int_equal(told.webhook_threads, defaults.webhook_threads);
             assert_int_equal(told.webhook_connections, defaults.webhook_connections);
             assert_int_equal(told.webhook_timeout, defaults.webhook_timeout);
             assert_int_equal(told.webhook_lease, defaults.webhook_lease);
@@ -299,7 +298,7 @@ static void reference_gives_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(names, 36);
+    assert_int_equal(names, 35);
 }
 
 int main(void)
