@@ -34,7 +34,7 @@ BEGIN
                                 + make_interval(secs => least(s.longest, power(2, least(t.tries - s.free, 30)))) END
       FROM emailgw_api.login_subjects(p_username, p_client) AS s
       JOIN login_failure AS o ON o.subject = s.subject
-     CROSS JOIN LATERAL (SELECT CASE WHEN o.last_at < now() - c_forget THEN 1 ELSE o.tries + 1 END AS tries) AS t
+     CROSS JOIN LATERAL (SELECT CASE WHEN o.last_at < clock_timestamp() - c_forget THEN 1 ELSE o.tries + 1 END AS tries) AS t
      WHERE f.subject = s.subject;
     SELECT u.account_id INTO account_id FROM directory_username AS u WHERE u.username = p_username;
 END
