@@ -16,6 +16,8 @@ typedef struct {
     apr_int64_t body_max;                      /* bytes of a request */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet taken; may be NULL */
     apr_interval_time_t session_idle, session_max; /* of User.Login's sessions */
+    const char *submission_host;                   /* where mail is handed in by SMTP, as AddSMTP tells it */
+    const apr_array_header_t *submission_ports;    /* of const char *, decimal; one at least */
 } eg_limits;
 
 /** The two families of endpoints: they say what is wrong in different ways. */
@@ -39,7 +41,9 @@ typedef enum {
     EG_ID,   /* a whole number from 1 on; what is none becomes 0, the id of nothing, where invalid is 0 */
     EG_COUNT,/* a whole number from 0 on */
     EG_BOOL, /* see eg_json_bool */
-    EG_DAY   /* YYYY-MM-DD */
+    EG_DAY,  /* YYYY-MM-DD */
+    EG_MAILBOX, /* an address, kept as it goes into an envelope */
+    EG_NAME     /* a display name, as POST /api/v1/email takes it */
 } eg_kind;
 
 /** One parameter of a command; a list ends with a NULL name. */
@@ -70,7 +74,8 @@ typedef struct {
     apr_status_t (*run)(struct eg_call *call);
     const eg_param *params; /* checked in this order before run; NULL: run does it */
     const eg_fault *faults; /* what eg_call_refuse looks up; NULL on EG_SURFACE_V1 */
-    int all_faults;         /* ErrorCode is an array of all that apply (AddWebhook) */
+    int all_faults;         /* ErrorCode is an array of all that apply: run is called also after faults of params,
+                               to find the others (AddWebhook) */
 } eg_command;
 
 /** A row of the table in commands.c. */
@@ -133,11 +138,20 @@ json_t *eg_call_arg(const eg_call *call, const char *name);
 /** The reply of a command that went well; call->pool owns it from here. */
 void eg_call_reply(eg_call *call, json_t *reply);
 
+/** An id as /api.php shows most of them: as text. */
+const char *eg_call_id(const eg_call *call, apr_int64_t id);
+
+/** A time in microseconds as /api.php shows it: RFC 3339, or null for 0. The caller owns it. */
+json_t *eg_call_time(apr_time_t time);
+
 /** Note one of the command's faults, in the reference's words. */
 void eg_call_refuse(eg_call *call, int code);
 
 /** The same with more to say: ": " and the detail stand behind the reference's words. */
 void eg_call_refuse_for(eg_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/** The domain has as many of these as it may: EG_E_TOO_MANY. @param things  "webhooks" */
+void eg_call_refuse_more(eg_call *call, int max, const char *things);
 
 /**
  * For a call of EG_SURFACE_V1 with faults of its own: a key that does not

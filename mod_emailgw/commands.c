@@ -6,11 +6,15 @@
 #include <apr_cstr.h>
 #include <apr_strings.h>
 
+#include "datetime.h"
 #include "json.h"
 
 /* Defined in commands/<command>.c. */
 extern const eg_command eg_cmd_user_login, eg_cmd_user_logout;
-extern const eg_command eg_cmd_get_domains;
+extern const eg_command eg_cmd_add_api, eg_cmd_add_smtp, eg_cmd_add_webhook;
+extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_webhook;
+extern const eg_command eg_cmd_get_apis, eg_cmd_get_domains, eg_cmd_get_smtps, eg_cmd_get_webhooks;
+extern const eg_command eg_cmd_reset_smtp_password;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
 
@@ -21,7 +25,17 @@ static const eg_route routes[] = {
     { API_PHP, "User.Login", EG_AUTH_NOBODY, &eg_cmd_user_login },
     { API_PHP, "User.Logout", EG_AUTH_ACCOUNT, &eg_cmd_user_logout },
 
+    { API_PHP, "EmailGateway.AddAPI", EG_AUTH_ACCOUNT, &eg_cmd_add_api },
+    { API_PHP, "EmailGateway.AddSMTP", EG_AUTH_ACCOUNT, &eg_cmd_add_smtp },
+    { API_PHP, "EmailGateway.AddWebhook", EG_AUTH_ACCOUNT, &eg_cmd_add_webhook },
+    { API_PHP, "EmailGateway.DeleteAPI", EG_AUTH_ACCOUNT, &eg_cmd_delete_api },
+    { API_PHP, "EmailGateway.DeleteSMTP", EG_AUTH_ACCOUNT, &eg_cmd_delete_smtp },
+    { API_PHP, "EmailGateway.DeleteWebhook", EG_AUTH_ACCOUNT, &eg_cmd_delete_webhook },
+    { API_PHP, "EmailGateway.GetAPIs", EG_AUTH_ACCOUNT, &eg_cmd_get_apis },
     { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },
+    { API_PHP, "EmailGateway.GetSMTPs", EG_AUTH_ACCOUNT, &eg_cmd_get_smtps },
+    { API_PHP, "EmailGateway.GetWebhooks", EG_AUTH_ACCOUNT, &eg_cmd_get_webhooks },
+    { API_PHP, "EmailGateway.ResetSMTPPassword", EG_AUTH_ACCOUNT, &eg_cmd_reset_smtp_password },
 
     { "/api/v1/email", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_send_email },
     { "/api/v1/events", "GET", EG_AUTH_SENDER_KEY, &eg_cmd_v1_get_events },
@@ -96,6 +110,18 @@ void eg_call_reply(eg_call *call, json_t *reply)
     call->reply = eg_json_own(reply, call->pool);
 }
 
+const char *eg_call_id(const eg_call *call, apr_int64_t id)
+{
+    return apr_psprintf(call->pool, "%" APR_INT64_T_FMT, id);
+}
+
+json_t *eg_call_time(apr_time_t time)
+{
+    char text[EG_DATETIME_SIZE];
+
+    return time == 0 ? json_null() : json_string(eg_datetime_format(text, time));
+}
+
 /* The reference's words for a code of this command. */
 static const char *words_of(const eg_call *call, int code)
 {
@@ -121,6 +147,11 @@ void eg_call_refuse_for(eg_call *call, int code, const char *format, ...)
     detail = apr_pvsprintf(call->pool, format, args);
     va_end(args);
     eg_errors_add(&call->errors, code, "%s: %s", words_of(call, code), detail);
+}
+
+void eg_call_refuse_more(eg_call *call, int max, const char *things)
+{
+    eg_errors_add(&call->errors, EG_E_TOO_MANY, "The domain has %d %s, which is the most: delete one first", max, things);
 }
 
 void eg_call_refuse_key(eg_call *call, int status)

@@ -1,9 +1,13 @@
 #include "config.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
 
+#include "hostname.h"
 #include "mod_emailgw.h"
 #include "netaddr.h"
 
@@ -50,6 +54,8 @@ void *egm_config_merge_server(apr_pool_t *pool, void *base, void *add)
     config->webhook_allow = inner->webhook_allow ? inner->webhook_allow : outer->webhook_allow;
     config->session_idle = inner->session_idle ? inner->session_idle : outer->session_idle;
     config->session_max = inner->session_max ? inner->session_max : outer->session_max;
+    config->submission_host = inner->submission_host ? inner->submission_host : outer->submission_host;
+    config->submission_ports = inner->submission_ports ? inner->submission_ports : outer->submission_ports;
     return config;
 }
 
@@ -167,6 +173,64 @@ static const char *set_webhook_allow(cmd_parms *cmd, void *dir, const char *valu
     return NULL;
 }
 
+static const char *set_submission_host(cmd_parms *cmd, void *dir, const char *value)
+{
+    egm_server_config *config = egm_config_of_server(cmd->server);
+
+    (void)dir;
+    if (eg_hostname_parse(&config->submission_host, value, cmd->pool) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "%s takes a host name such as smtp.example.com, not '%s'", cmd->cmd->name,
+                            value);
+    }
+    return NULL;
+}
+
+#define PORTS_MAX 8
+
+static int has_text(const apr_array_header_t *list, const char *text)
+{
+    for (int i = 0; i < list->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(list, i, const char *), text) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* "587,465" -> its parts. NULL when it is anything else. */
+static apr_array_header_t *parse_ports(const char *value, apr_pool_t *pool)
+{
+    apr_array_header_t *ports = apr_array_make(pool, 2, sizeof(const char *));
+    const char *end;
+
+    do {
+        const char *port = apr_pstrndup(pool, value, strcspn(value, ","));
+        apr_size_t length = strlen(port);
+
+        end = value + length;
+        if (length < 1 || length > 5 || strspn(port, "0123456789") != length || *port == '0' ||
+            atoi(port) > 65535 || ports->nelts == PORTS_MAX || has_text(ports, port)) {
+            return NULL;
+        }
+        APR_ARRAY_PUSH(ports, const char *) = port;
+        value = end + 1;
+    } while (*end != '\0');
+    return ports;
+}
+
+static const char *set_submission_ports(cmd_parms *cmd, void *dir, const char *value)
+{
+    apr_array_header_t *ports = parse_ports(value, cmd->pool);
+
+    (void)dir;
+    if (ports == NULL) {
+        return apr_psprintf(cmd->pool, "%s takes up to %d ports from 1 to 65535, each once, such as 587,465, not '%s'",
+                            cmd->cmd->name, PORTS_MAX, value);
+    }
+    egm_config_of_server(cmd->server)->submission_ports = ports;
+    return NULL;
+}
+
 /* ---- the table; conf/emailgw.conf says the same at length ------------------------------------ */
 
 static const int_slot to_max = { APR_OFFSETOF(egm_server_config, to_max), 1, EG_RECIPIENTS_MAX_LIMIT };
@@ -204,6 +268,10 @@ const command_rec egm_directives[] = {
                   "how long a session lives without a request, 1s to 168h, default 1h"),
     AP_INIT_TAKE1("EmailGatewaySessionMax", set_duration, (void *)&session_max, RSRC_CONF,
                   "how long a session lives at most, 1s to 720h, default 24h"),
+    AP_INIT_TAKE1("EmailGatewaySubmissionHost", set_submission_host, NULL, RSRC_CONF,
+                  "host name that EmailGateway.AddSMTP tells for handing in mail by SMTP, default ServerName"),
+    AP_INIT_TAKE1("EmailGatewaySubmissionPorts", set_submission_ports, NULL, RSRC_CONF,
+                  "ports, 1 to 65535, that EmailGateway.AddSMTP tells for it, the preferred one first, default 587,465"),
     AP_INIT_TAKE1("EmailGatewayMaxBody", set_body_max, NULL, RSRC_CONF,
                   "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
     { NULL }
@@ -213,13 +281,14 @@ const command_rec egm_directives[] = {
 
 #define SESSION_IDLE_DEFAULT apr_time_from_sec(3600)
 #define SESSION_MAX_DEFAULT apr_time_from_sec(24 * 3600)
+#define SUBMISSION_PORTS_DEFAULT "587,465"
 
 static int or_default(int value, int otherwise)
 {
     return value != 0 ? value : otherwise;
 }
 
-static void fill_limits(egm_server_config *config)
+static void fill_limits(egm_server_config *config, apr_pool_t *pool, const server_rec *s)
 {
     config->limits = (eg_limits){
         .to_max = or_default(config->to_max, EG_TO_MAX_DEFAULT),
@@ -229,6 +298,9 @@ static void fill_limits(egm_server_config *config)
         .webhook_allow = config->webhook_allow,
         .session_idle = config->session_idle ? config->session_idle : SESSION_IDLE_DEFAULT,
         .session_max = config->session_max ? config->session_max : SESSION_MAX_DEFAULT,
+        .submission_host = config->submission_host != NULL ? config->submission_host : s->server_hostname,
+        .submission_ports = config->submission_ports != NULL ? config->submission_ports
+                                                             : parse_ports(SUBMISSION_PORTS_DEFAULT, pool),
         .body_max = config->body_max != 0 ? config->body_max : EG_BODY_MAX_DEFAULT,
     };
 }
@@ -238,7 +310,7 @@ static int check_server(apr_pool_t *pool, server_rec *s)
     egm_server_config *config = egm_config_of_server(s);
     const char *problem;
 
-    fill_limits(config);
+    fill_limits(config, pool, s);
     if (config->engine != 1) {
         return OK;
     }

@@ -18,6 +18,8 @@ typedef struct {
     apr_int64_t body_max;      /* bytes; unset 0 */
     const apr_array_header_t *webhook_allow; /* of eg_netaddr; NULL: unset */
     apr_interval_time_t session_idle, session_max; /* unset 0 */
+    const char *submission_host; /* NULL: unset */
+    const apr_array_header_t *submission_ports; /* of const char *; NULL: unset */
     eg_limits limits;          /* the above with their defaults, made by egm_config_check */
     eg_secret *secret;         /* read as root at start */
     eg_bytes sender_key;       /* public half; no data without EmailGatewaySenderKeyFile */

@@ -5,6 +5,9 @@
 
 #include <apr_strings.h>
 
+/* Messages of one code. A list can have tens of thousands of faulty items: nobody reads on, and each costs. */
+#define SAME_CODE_MAX 20
+
 void eg_errors_init(eg_errors *errors, apr_pool_t *pool)
 {
     errors->list = apr_array_make(pool, 4, sizeof(eg_error));
@@ -14,11 +17,16 @@ void eg_errors_init(eg_errors *errors, apr_pool_t *pool)
 static void add(eg_errors *errors, int status, int code, const char *message)
 {
     const eg_error *known = (const eg_error *)errors->list->elts;
+    int same = 0;
 
     for (int i = 0; i < errors->list->nelts; i++) {
+        same += known[i].code == code;
         if (known[i].code == code && strcmp(known[i].message, message) == 0) {
             return;
         }
+    }
+    if (same >= SAME_CODE_MAX) {
+        return;
     }
     APR_ARRAY_PUSH(errors->list, eg_error) = (eg_error){ code, status, message };
 }
@@ -69,54 +77,48 @@ const eg_error *eg_errors_first(const eg_errors *errors)
 }
 
 /* The reference lists its codes in ascending order; errors of one code keep theirs. */
+static void sort(eg_errors *errors)
+{
+    eg_error *list = (eg_error *)errors->list->elts;
+
+    for (int i = 1; i < errors->list->nelts; i++) {
+        eg_error moved = list[i];
+        int at = i;
+
+        for (; at > 0 && list[at - 1].code > moved.code; at--) {
+            list[at] = list[at - 1];
+        }
+        list[at] = moved;
+    }
+}
+
 json_t *eg_errors_json(eg_errors *errors)
 {
     const eg_error *list = (const eg_error *)errors->list->elts;
     json_t *array = json_array();
-    int code = 0;
 
-    for (int left = errors->list->nelts; left > 0;) {
-        int next = 0;
-
-        for (int i = 0; i < errors->list->nelts; i++) {
-            if (list[i].code > code && (next == 0 || list[i].code < next)) {
-                next = list[i].code;
-            }
-        }
-        for (int i = 0; i < errors->list->nelts; i++) {
-            if (list[i].code == next) {
-                json_array_append_new(array, json_pack("{s:i, s:s}", "Code", next, "Message", list[i].message));
-                left--;
-            }
-        }
-        code = next;
+    sort(errors);
+    for (int i = 0; i < errors->list->nelts; i++) {
+        json_array_append_new(array, json_pack("{s:i, s:s}", "Code", list[i].code, "Message", list[i].message));
     }
     return json_pack("{s:o}", "Errors", array);
 }
 
-/* Is this code not yet among those before it? */
-static int is_new(const eg_error *list, int i)
-{
-    for (int before = 0; before < i; before++) {
-        if (list[before].code == list[i].code) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-json_t *eg_errors_api_json(const eg_errors *errors, int all)
+json_t *eg_errors_api_json(eg_errors *errors, int all)
 {
     const eg_error *list = (const eg_error *)errors->list->elts;
-    const char *messages = list[0].message;
+    const char *messages;
     json_t *codes;
 
     if (!all) {
-        return json_pack("{s:b, s:i, s:s}", "Success", 0, "ErrorCode", list[0].code, "ErrorMessage", messages);
+        return json_pack("{s:b, s:i, s:s}", "Success", 0, "ErrorCode", list[0].code, "ErrorMessage",
+                         list[0].message);
     }
+    sort(errors);
+    messages = list[0].message;
     codes = json_pack("[i]", list[0].code);
     for (int i = 1; i < errors->list->nelts; i++) {
-        if (is_new(list, i)) {
+        if (list[i].code != list[i - 1].code) {
             json_array_append_new(codes, json_integer(list[i].code));
         }
         messages = apr_pstrcat(errors->pool, messages, "; ", list[i].message, NULL);

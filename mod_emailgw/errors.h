@@ -55,7 +55,9 @@ enum {
     EG_E_END_DATE = 109,
     EG_E_EVENT = 110,
     EG_E_IDEMPOTENCY_KEY = 111,
-    EG_E_WEBHOOK_COUNT = 112
+    EG_E_TOO_MANY = 112,    /* the domain has as many of these as it may */
+    EG_E_PERMISSIONS = 113, /* EmailGateway.AddAPI */
+    EG_E_DEFAULTS = 114     /* EmailGateway.AddSMTP: FromEmail, FromName, ReplyToEmail, ReplyToName */
 };
 
 /* Where /api/v1/webhooks gives another meaning to a number. */
@@ -90,7 +92,7 @@ typedef struct {
 
 void eg_errors_init(eg_errors *errors, apr_pool_t *pool);
 
-/** Note an error; a second one of the same code and message is dropped. */
+/** Note an error; a second one of the same code and message is dropped, and so are those beyond 20 of a code. */
 void eg_errors_add(eg_errors *errors, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /** The same where the code does not tell the HTTP status. @param status  of HTTP */
@@ -110,8 +112,9 @@ json_t *eg_errors_json(eg_errors *errors);
 
 /**
  * {"Success": false, "ErrorCode", "ErrorMessage"} of the first that was noted; the caller owns it.
- * @param all  ErrorCode is an array of all codes, once each, the messages one after the other
+ * @param all  ErrorCode is an array of all codes in the reference's order, once
+ *             each, the messages one after the other
  */
-json_t *eg_errors_api_json(const eg_errors *errors, int all);
+json_t *eg_errors_api_json(eg_errors *errors, int all);
 
 #endif

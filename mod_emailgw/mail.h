@@ -55,4 +55,7 @@ json_t *eg_mail_structure(const eg_call *call, const char *name);
 /** No CR, LF or NUL: fit for a header field. */
 int eg_mail_is_line(const char *text);
 
+/** Fit for a display name: a line of at most EG_NAME_MAX bytes. */
+int eg_mail_is_name(const char *text);
+
 #endif

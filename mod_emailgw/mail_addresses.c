@@ -15,6 +15,11 @@ typedef struct {
     int count;      /* too many */
 } list_rules;
 
+int eg_mail_is_name(const char *text)
+{
+    return strlen(text) <= EG_NAME_MAX && eg_mail_is_line(text);
+}
+
 /* One {email, name}. Both must be there; the name may be empty. */
 static int parse_address(eg_mail_address *address, eg_call *call, const list_rules *rules, const json_t *value)
 {
@@ -29,7 +34,7 @@ static int parse_address(eg_mail_address *address, eg_call *call, const list_rul
                       rules->name);
         return 0;
     }
-    if (strlen(json_string_value(name)) > EG_NAME_MAX || !eg_mail_is_line(json_string_value(name))) {
+    if (!eg_mail_is_name(json_string_value(name))) {
         eg_errors_add(&call->errors, rules->incomplete,
                       "%s name is invalid: it must have at most %d bytes, without CR or LF", rules->name,
                       EG_NAME_MAX);

@@ -115,9 +115,9 @@ static int run_command(request_rec *r, eg_call *call, const eg_route *route)
     rv = eg_authorize(call, route->authority);
     if (rv == APR_SUCCESS && !eg_errors_any(&call->errors)) {
         eg_params_read(call);
-    }
-    if (rv == APR_SUCCESS && !eg_errors_any(&call->errors)) {
-        rv = call->command->run(call);
+        if (call->command->all_faults || !eg_errors_any(&call->errors)) {
+            rv = call->command->run(call);
+        }
     }
     return rv == APR_SUCCESS ? egm_response_send(r, call) : egm_response_broken(r, rv);
 }

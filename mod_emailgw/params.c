@@ -9,6 +9,7 @@
 
 #include "datetime.h"
 #include "json.h"
+#include "mail.h"
 #include "utf8.h"
 
 static int is_line(const char *text)
@@ -72,7 +73,21 @@ static json_t *read_day(json_t *value)
     return json_is_string(value) && is_day(json_string_value(value)) ? json_incref(value) : NULL;
 }
 
-static json_t *read_value(const eg_param *param, json_t *value)
+static json_t *read_mailbox(const eg_call *call, const json_t *value)
+{
+    eg_mailbox box;
+
+    return json_is_string(value) && eg_mailbox_parse(&box, json_string_value(value), call->pool) == APR_SUCCESS
+               ? json_string(box.address)
+               : NULL;
+}
+
+static json_t *read_name(json_t *value)
+{
+    return json_is_string(value) && eg_mail_is_name(json_string_value(value)) ? json_incref(value) : NULL;
+}
+
+static json_t *read_value(const eg_call *call, const eg_param *param, json_t *value)
 {
     switch (param->kind) {
     case EG_TEXT:
@@ -85,6 +100,10 @@ static json_t *read_value(const eg_param *param, json_t *value)
         return read_bool(value);
     case EG_DAY:
         return read_day(value);
+    case EG_MAILBOX:
+        return read_mailbox(call, value);
+    case EG_NAME:
+        return read_name(value);
     }
     return NULL;
 }
@@ -103,6 +122,10 @@ static const char *what_it_takes(const eg_param *param, apr_pool_t *pool)
         return "1 or 0";
     case EG_DAY:
         return "a day as YYYY-MM-DD";
+    case EG_MAILBOX:
+        return "an email address, local@domain";
+    case EG_NAME:
+        return apr_psprintf(pool, "a display name of at most %d bytes, without CR or LF", EG_NAME_MAX);
     }
     return "something else";
 }
@@ -124,7 +147,7 @@ static void read_param(eg_call *call, const eg_param *param)
         }
         return;
     }
-    kept = read_value(param, value);
+    kept = read_value(call, param, value);
     if (kept == NULL) {
         eg_errors_add(&call->errors, param->invalid != 0 ? param->invalid : param->error,
                       "Invalid parameter '%s': it must be %s", param->name, what_it_takes(param, call->pool));

@@ -105,6 +105,17 @@ void eg_webhook_parse(eg_webhook *hook, eg_call *call)
     parse_url(hook, call);
 }
 
+void eg_webhook_show_state(json_t *hook, const eg_rows *rows, int row)
+{
+    json_object_set_new(hook, "Status", json_string(eg_rows_text(rows, row, "webhook_status")));
+    if (eg_rows_text(rows, row, "failing_us") != NULL) {
+        json_object_set_new(hook, "FailingSince", eg_call_time(eg_rows_int(rows, row, "failing_us")));
+    }
+    if (eg_rows_text(rows, row, "disabled_reason") != NULL) {
+        json_object_set_new(hook, "Reason", json_string(eg_rows_text(rows, row, "disabled_reason")));
+    }
+}
+
 apr_status_t eg_webhook_show_key(const char **text, eg_call *call, eg_bytes sealed)
 {
     eg_bytes key;

@@ -19,6 +19,8 @@ static const egs_ctl_command *const commands[] = {
     &egs_ctl_domain_enable,
     &egs_ctl_domain_list,
     &egs_ctl_key_add,
+    &egs_ctl_key_list,
+    &egs_ctl_key_delete,
     &egs_ctl_suppress_add,
     &egs_ctl_suppress_remove,
     &egs_ctl_suppress_list,

@@ -76,7 +76,7 @@ static apr_status_t begin_session(eg_call *call, apr_int64_t account_id, const c
         return APR_SUCCESS;
     }
     eg_call_reply(call, json_pack("{s:s, s:s, s:s}", "SessionID", id, "UserID",
-                                  apr_psprintf(call->pool, "%" APR_INT64_T_FMT, account_id), "Username", username));
+                                  eg_call_id(call, account_id), "Username", username));
     return eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "login_end",
                       EG_DB_ARGS(eg_db_int(0), eg_db_text(username), eg_db_text(call->client)));
 }

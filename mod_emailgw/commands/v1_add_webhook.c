@@ -24,9 +24,8 @@ static apr_status_t run(eg_call *call)
         return rv;
     }
     status = (int)eg_rows_int(rows, 0, "status");
-    if (status == EG_E_WEBHOOK_COUNT) {
-        eg_errors_add(&call->errors, status,
-                      "The domain has %d webhooks, which is the most: delete one first", EG_WEBHOOKS_MAX);
+    if (status == EG_E_TOO_MANY) {
+        eg_call_refuse_more(call, EG_WEBHOOKS_MAX, "webhooks");
     }
     else if (status != 0) {
         eg_call_refuse_key(call, status);

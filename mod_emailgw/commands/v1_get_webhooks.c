@@ -1,24 +1,15 @@
 /* GET /api/v1/webhooks: the webhooks of the key's domain, one row an event, and how posts are signed. */
 #include "command.h"
-#include "datetime.h"
 #include "eventtype.h"
 #include "webhook.h"
 
 static json_t *webhook_json(const eg_rows *rows, int row)
 {
-    json_t *hook =
-        json_pack("{s:s, s:s, s:s, s:s}", "WebhookID", eg_rows_text(rows, row, "webhook_id"), "Event",
-                  eg_eventtype_synonym((int)eg_rows_int(rows, row, "type")), "URL",
-                  eg_rows_text(rows, row, "url"), "Status", eg_rows_text(rows, row, "webhook_status"));
-    char since[EG_DATETIME_SIZE];
+    json_t *hook = json_pack("{s:s, s:s, s:s}", "WebhookID", eg_rows_text(rows, row, "webhook_id"), "Event",
+                             eg_eventtype_synonym((int)eg_rows_int(rows, row, "type")), "URL",
+                             eg_rows_text(rows, row, "url"));
 
-    if (eg_rows_text(rows, row, "failing_us") != NULL) {
-        json_object_set_new(hook, "FailingSince",
-                            json_string(eg_datetime_format(since, eg_rows_int(rows, row, "failing_us"))));
-    }
-    if (eg_rows_text(rows, row, "disabled_reason") != NULL) {
-        json_object_set_new(hook, "Reason", json_string(eg_rows_text(rows, row, "disabled_reason")));
-    }
+    eg_webhook_show_state(hook, rows, row);
     return hook;
 }
 

@@ -50,6 +50,11 @@
 
 #define EG_IDEMPOTENCY_KEY_MAX 256 /* characters */
 
+/* What one sender domain may have. */
+#define EG_KEYS_MAX 100
+#define EG_SMTPS_MAX 100
+#define EG_WEBHOOKS_MAX 100
+
 /* GET /api/v1/events. */
 #define EG_EVENTS_COUNT_DEFAULT 5
 #define EG_EVENTS_COUNT_MAX 100

@@ -85,6 +85,17 @@ apr_status_t eg_unseal_by_sender(eg_bytes *plain, const eg_senderkey *key, apr_i
  */
 const char *eg_apikey_new(const char *prefix, apr_int64_t account_id, apr_pool_t *pool);
 
+/** A new key with all that is stored of it. */
+typedef struct {
+    const char *text;                 /* shown to its owner */
+    unsigned char hash[EG_HASH_SIZE]; /* what it is looked up by */
+    eg_bytes sealed;                  /* what it can be shown from again */
+} eg_apikey;
+
+/** eg_apikey_new with its hash, and sealed. @return other than APR_SUCCESS: OpenSSL made none */
+apr_status_t eg_apikey_make(eg_apikey *key, const eg_secret *secret, const char *prefix, eg_seal_purpose purpose,
+                            apr_int64_t account_id, apr_pool_t *pool);
+
 /**
  * The account that a key carries, by its form alone.
  * @return 0 when it has not the form of a key with that prefix

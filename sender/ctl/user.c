@@ -52,19 +52,17 @@ static int load_secret(eg_secret **secret, egs_ctl *ctl)
 /* A new API key for an account, in place of an earlier one. */
 static int renew_key(const char **key, egs_ctl *ctl, const eg_secret *secret, apr_int64_t account_id)
 {
-    unsigned char hash[EG_HASH_SIZE];
-    eg_bytes sealed;
+    eg_apikey made;
     eg_rows *rows;
 
-    *key = eg_apikey_new(EG_KEY_ACCOUNT, account_id, ctl->pool);
-    if (*key == NULL || eg_seal(&sealed, secret, EG_SEAL_ACCOUNT_KEY, account_id, *key, strlen(*key),
-                                ctl->pool) != APR_SUCCESS) {
+    if (eg_apikey_make(&made, secret, EG_KEY_ACCOUNT, EG_SEAL_ACCOUNT_KEY, account_id, ctl->pool) !=
+        APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "OpenSSL made no key");
     }
-    eg_secret_hash(hash, *key, strlen(*key));
+    *key = made.text;
     return egs_ctl_act(&rows, ctl, "ctl_user_key",
-                       EG_DB_ARGS(eg_db_int(account_id), eg_db_bytes(hash, sizeof hash),
-                                  eg_db_bytes(sealed.data, sealed.size)));
+                       EG_DB_ARGS(eg_db_int(account_id), eg_db_bytes(made.hash, sizeof made.hash),
+                                  eg_db_bytes(made.sealed.data, made.sealed.size)));
 }
 
 /* The account first, since the key carries its number. */

@@ -45,8 +45,7 @@ BEGIN
         SELECT * INTO v_key FROM emailgw_api.sender_key(p_account_id, p_key_hash, 'send');
         status := CASE WHEN NOT FOUND THEN 13
                        WHEN v_key.status <> 0 THEN v_key.status
-                       WHEN right('.' || p_from_domain, length(v_key.domain_name) + 1)
-                            <> '.' || v_key.domain_name THEN 3
+                       WHEN NOT emailgw_api.is_within(p_from_domain, v_key.domain_name) THEN 3
                        WHEN v_key.unsubscribe_link AND EXISTS (
                             SELECT FROM jsonb_array_elements(p_headers) AS h
                              WHERE lower(h ->> 0) LIKE 'list-unsubscribe%') THEN 102

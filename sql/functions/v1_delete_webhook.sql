@@ -8,7 +8,7 @@ DECLARE
     v_key record;
 BEGIN
     SELECT * INTO v_key FROM emailgw_api.sender_key(p_account_id, p_key_hash, 'webhooks');
-    IF v_key.status = 0 AND NOT emailgw_api.delete_webhook(p_account_id, v_key.domain_id, p_webhook_id) THEN
+    IF v_key.status = 0 AND emailgw_api.delete_webhook(p_account_id, v_key.domain_id, p_webhook_id) <> 0 THEN
         RETURN 4;
     END IF;
     RETURN coalesce(v_key.status, 13);

@@ -135,7 +135,7 @@ subtest 'domain add, list, enable' => sub {
     refused(1, qr/unknown domain/, qw(domain enable y.example --user), $user);
 };
 
-subtest 'key add' => sub {
+subtest 'key add, list, delete' => sub {
     my $made = $gw->ctl(qw(key add --user), $user, '--domain', $domain, '--description', 'for a test');
     $key = $made->{key};
     like($key, qr/\Aegs_${account_id}_[A-Za-z0-9_-]{43}\z/);
@@ -144,6 +144,23 @@ subtest 'key add' => sub {
     refused(1, qr/unknown domain/, qw(key add --user), $other, '--domain', $domain, qw(--description x));
     refused(2, qr/1 to 255 bytes/, qw(key add --user), $user, '--domain', $domain, '--description', '');
     is($gw->call('GET', '/api/v1/events', { key => $key })->{status}, 200, 'the key works');
+
+    my ($row) = $gw->ctl(qw(key list --user), $user);
+    is($row->{api_key_id}, $made->{api_key_id});
+    is("$row->{domain} $row->{description} $row->{permissions}", "$domain for a test send,webhooks,events");
+    is($row->{last_used_at}, undef);
+    my $second = $gw->ctl(qw(key add --user), $user, '--domain', $domain, qw(--description second));
+    is(scalar(my @all = $gw->ctl(qw(key list --user), $user, '--domain', $domain)), 2);
+    like(text(qw(key list --user), $user), qr/^api key id  domain .*\n\Q$made->{api_key_id}\E /);
+    unlike(text(qw(key list --user), $user), qr/egs_/, 'without the keys themselves');
+    is(text(qw(key list --user), $other), "there are no keys\n");
+    refused(1, qr/unknown key/, qw(key delete --user), $other, $second->{api_key_id});
+    refused(2, qr/no id of a key/, qw(key delete --user), $user, '--', $_)
+        for '', 'x', '0', '-1', "$second->{api_key_id}x", '1' x 20;
+    is($gw->ctl(qw(key delete --user), $user, $second->{api_key_id})->{result}, 'deleted');
+    is($gw->call('GET', '/api/v1/events', { key => $second->{key} })->{status}, 401, 'dead at once');
+    is($gw->call('GET', '/api/v1/events', { key => $key })->{status}, 200, 'the other one lives');
+    refused(1, qr/unknown key/, qw(key delete --user), $user, $second->{api_key_id});
 };
 
 my $account = { domain => $domain, key => $key };

@@ -31,6 +31,7 @@ claims();
 record_and_claim();
 partitions();
 domains();
+keys_of_domain();
 done_testing();
 
 END {
@@ -155,6 +156,17 @@ sub domains {
     is((grep { $_ eq 'domain_limit_reached' } @answers), 22, '... all others are refused');
     is(psql($dsn, "SELECT count(*) FROM emailgw.domain WHERE account_id = $account"), 11,
         '... the table agrees');
+}
+
+# Eight add keys to one domain until it has as many as it may.
+sub keys_of_domain {
+    my $account = account();
+    my $add = "SELECT a.status FROM emailgw.domain AS d, emailgw_api.add_api($account, d.domain_id, 'd',"
+        . " uuid_send(gen_random_uuid()), '', NULL, NULL, NULL, NULL, NULL, 11) AS a WHERE d.account_id = $account;\n";
+    my @answers = map { split ' ' } parallel(8, $add x 4);
+    is((grep { $_ == 0 } @answers), 10, '8 sessions add keys: as many as the limit leaves');
+    is((grep { $_ == 112 } @answers), 22, '... all others are refused');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.api_key WHERE account_id = $account"), 11, '... the table agrees');
 }
 
 # An account with an enabled domain and the key \x01; a limit of its own for a period.

@@ -182,10 +182,10 @@ SELECT is((SELECT count(*) FROM emailgw_api.ctl_domain_list(:id)), 2::bigint,
 ROLLBACK TO removed;
 
 -- Keys.
-SELECT is((SELECT status FROM emailgw_api.ctl_key_add(:id, :'name', 'd', '\x31', '\x32')), 'ok', 'key_add');
+SELECT is((SELECT status FROM emailgw_api.ctl_key_add(:id, :'name', 'd', '\x31', '\x32', 9)), 'ok', 'key_add');
 SELECT results_eq(format($$ SELECT status, domain_name FROM emailgw_api.sender_key(%s, '\x31', 'send') $$,
           :id), format('VALUES (0, %L)', :'name'), '... may send');
-SELECT results_eq(format($$ SELECT * FROM emailgw_api.ctl_key_add(%s, %L, 'd', '\x33', '\x32') $$, :id2, 'x.'
+SELECT results_eq(format($$ SELECT * FROM emailgw_api.ctl_key_add(%s, %L, 'd', '\x33', '\x32', 9) $$, :id2, 'x.'
           || :'name'), $$ VALUES ('unknown domain', NULL::bigint) $$, 'key_add: another account''s domain');
 
 -- Suppression.

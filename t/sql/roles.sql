@@ -2,21 +2,31 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(58);
+SELECT plan(68);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
     ('emailgw_module', 'accept'),
+    ('emailgw_module', 'add_api'),
     ('emailgw_module', 'add_session'),
+    ('emailgw_module', 'add_smtp'),
+    ('emailgw_module', 'add_webhook'),
     ('emailgw_module', 'authenticate'),
     ('emailgw_module', 'authenticate_account'),
+    ('emailgw_module', 'delete_api'),
     ('emailgw_module', 'delete_session'),
+    ('emailgw_module', 'delete_smtp'),
+    ('emailgw_module', 'delete_webhook'),
+    ('emailgw_module', 'get_apis'),
     ('emailgw_module', 'get_domains'),
     ('emailgw_module', 'get_sender_events'),
+    ('emailgw_module', 'get_smtps'),
+    ('emailgw_module', 'get_webhooks'),
     ('emailgw_module', 'login_account'),
     ('emailgw_module', 'login_begin'),
     ('emailgw_module', 'login_end'),
     ('emailgw_module', 'make_partitions'),
+    ('emailgw_module', 'reset_smtp_password'),
     ('emailgw_module', 'v1_add_webhook'),
     ('emailgw_module', 'v1_delete_webhook'),
     ('emailgw_module', 'v1_get_webhooks'),
@@ -90,6 +100,16 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.login_end(0, 'ann', '192.0.2.1'), %s $$,
     $$ SELECT emailgw_api.delete_session(%s, '\x01') $$,
     $$ SELECT emailgw_api.get_domains(%s) $$,
+    $$ SELECT emailgw_api.add_api(%s, 1, 'x', '\x02', '\x02', NULL, NULL, NULL, NULL, NULL, 100) $$,
+    $$ SELECT emailgw_api.get_apis(%s, 1) $$,
+    $$ SELECT emailgw_api.delete_api(%s, 1) $$,
+    $$ SELECT emailgw_api.add_smtp(%s, 1, '\x02', NULL, NULL, NULL, NULL, 100) $$,
+    $$ SELECT emailgw_api.get_smtps(%s, 1) $$,
+    $$ SELECT emailgw_api.reset_smtp_password(%s, 1, '\x02') $$,
+    $$ SELECT emailgw_api.delete_smtp(%s, 1) $$,
+    $$ SELECT emailgw_api.add_webhook(%s, 1, NULL, '{}', 100) $$,
+    $$ SELECT emailgw_api.get_webhooks(%s, 1) $$,
+    $$ SELECT emailgw_api.delete_webhook(%s, 1, 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset
