@@ -7,38 +7,129 @@
 
 #include "json.h"
 
-/* Out of the arguments, so that no log, hash or echo of them has it. */
-static void remove_arg(json_t *args, const char *name)
+/*
+ * An argument's text, copied and taken out of the arguments, so that no log,
+ * hash or echo of them has it. NULL when absent or empty; "" for what is no text:
+ * that is a credential, too, only never a good one.
+ */
+static const char *take_arg(eg_call *call, const char *wanted)
 {
-    const char *key;
+    const char *name, *text = NULL;
     json_t *value;
     void *next;
 
-    json_object_foreach_safe(args, next, key, value) {
-        if (apr_cstr_casecmp(key, name) == 0) {
-            json_object_del(args, key);
+    json_object_foreach_safe(call->args, next, name, value)
+    {
+        if (apr_cstr_casecmp(name, wanted) != 0) {
+            continue;
         }
+        if (json_is_string(value) && json_string_length(value) > 0) {
+            text = apr_pstrdup(call->pool, json_string_value(value));
+        }
+        else if (!json_is_string(value) && !json_is_null(value)) {
+            text = "";
+        }
+        json_object_del(call->args, name);
     }
+    return text;
 }
 
-int eg_auth_sender_key(eg_call *call)
+static const char *bearer_of(const eg_call *call)
 {
-    json_t *arg = eg_json_get(call->args, "SenderAPIKey");
-    const char *key = call->bearer;
+    return call->bearer != NULL && *call->bearer != '\0' ? call->bearer : NULL;
+}
 
-    if ((key == NULL || *key == '\0') && json_is_string(arg)) {
-        key = apr_pstrdup(call->pool, json_string_value(arg));
+/* ---- a sender key ---------------------------------------------------------------------------------- */
+
+static void find_sender_key(eg_call *call)
+{
+    const char *key = take_arg(call, "SenderAPIKey");
+
+    if (bearer_of(call) != NULL) {
+        key = bearer_of(call);
     }
-    remove_arg(call->args, "SenderAPIKey");
     if (key == NULL || *key == '\0') {
         eg_errors_only(&call->errors, EG_E_MISSING_KEY, "Missing SenderAPIKey");
-        return 0;
+        return;
     }
     call->account_id = eg_apikey_account(EG_KEY_SENDER, key);
     if (call->account_id == 0) {
         eg_errors_only(&call->errors, EG_E_KEY, "Invalid SenderAPIKey");
-        return 0;
+        return;
     }
     eg_secret_hash(call->key_hash, key, strlen(key));
+}
+
+/* ---- an account -------------------------------------------------------------------------------------- */
+
+static void refuse_account(eg_call *call, int code)
+{
+    eg_errors_only(&call->errors, code, "%s",
+                   code == EG_E_SESSION_EXPIRED ? "The session has expired: log in again"
+                                                : "Authentication failed: a valid SessionID or APIKey is needed");
+}
+
+/* One credential, if there is one. @return 0 when it cannot be one, or is of another account than the one before */
+static int read_credential(const unsigned char **hash, eg_call *call, const char *prefix, const char *text)
+{
+    unsigned char *made;
+    apr_int64_t account_id;
+
+    *hash = NULL;
+    if (text == NULL) {
+        return 1;
+    }
+    account_id = eg_apikey_account(prefix, text);
+    if (account_id == 0 || (call->account_id != 0 && call->account_id != account_id)) {
+        return 0;
+    }
+    call->account_id = account_id;
+    made = apr_palloc(call->pool, EG_HASH_SIZE);
+    eg_secret_hash(made, text, strlen(text));
+    *hash = made;
     return 1;
+}
+
+static apr_status_t authenticate_account(eg_call *call)
+{
+    const char *session = take_arg(call, "SessionID"), *key = take_arg(call, "APIKey");
+    const unsigned char *key_hash;
+    eg_rows *rows;
+    apr_status_t rv;
+    int status;
+
+    if (key == NULL) {
+        key = bearer_of(call);
+    }
+    if ((session == NULL && key == NULL) || !read_credential(&call->session_hash, call, EG_KEY_SESSION, session) ||
+        !read_credential(&key_hash, call, EG_KEY_ACCOUNT, key)) {
+        refuse_account(call, EG_E_NOT_AUTHENTICATED);
+        return APR_SUCCESS;
+    }
+    rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "authenticate_account",
+                    EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(key_hash, EG_HASH_SIZE),
+                               eg_db_bytes(call->session_hash, EG_HASH_SIZE),
+                               eg_db_int(apr_time_sec(call->limits->session_idle))));
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    status = (int)eg_rows_int(rows, 0, "authenticate_account");
+    if (status != 0) {
+        refuse_account(call, status);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t eg_authorize(eg_call *call, eg_authority authority)
+{
+    switch (authority) {
+    case EG_AUTH_NOBODY:
+        break;
+    case EG_AUTH_SENDER_KEY:
+        find_sender_key(call);
+        break;
+    case EG_AUTH_ACCOUNT:
+        return authenticate_account(call);
+    }
+    return APR_SUCCESS;
 }

@@ -1,5 +1,5 @@
 /*
- * The key of a call -> the account that it acts for.
+ * The credentials of a call -> the account that it acts for.
  */
 #ifndef EG_AUTH_H
 #define EG_AUTH_H
@@ -7,11 +7,13 @@
 #include "command.h"
 
 /**
- * Find the sender key (Authorization before SenderAPIKey), take it out of the
- * arguments, and set account_id and key_hash. Whether the key is a good one is
- * for the database to say, in the call that uses it.
- * @return 0, with the error noted, when there is none or it cannot be one
+ * Find what the route asks for, take it out of the arguments, and set
+ * account_id. A sender key (Authorization before SenderAPIKey) is only looked
+ * at by its form: whether it is a good one is for the database to say, in the
+ * call that uses it. SessionID and APIKey are checked here, in a call of their own.
+ * call->errors says what is wrong with them, alone.
+ * @return other than APR_SUCCESS when the database could not say, already logged
  */
-int eg_auth_sender_key(eg_call *call);
+apr_status_t eg_authorize(eg_call *call, eg_authority authority);
 
 #endif

@@ -10,12 +10,76 @@
 #include "errors.h"
 #include "secret.h"
 
-/** What the vhost's directives allow. */
+/** What the server's directives set. */
 typedef struct {
     int to_max, cc_max, bcc_max, reply_to_max; /* addresses */
     apr_int64_t body_max;                      /* bytes of a request */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet taken; may be NULL */
+    apr_interval_time_t session_idle, session_max; /* of User.Login's sessions */
 } eg_limits;
+
+/** The two families of endpoints: they say what is wrong in different ways. */
+typedef enum {
+    EG_SURFACE_V1,     /* /api/v1/...: {"Errors": [...]} and an HTTP status */
+    EG_SURFACE_API_PHP /* /api.php: Success, ErrorCode, ErrorMessage, mostly with 200 */
+} eg_surface;
+
+/** Whose authority a command needs. */
+typedef enum {
+    EG_AUTH_NOBODY,
+    EG_AUTH_SENDER_KEY, /* looked at by the command's own SQL function */
+    EG_AUTH_ACCOUNT     /* SessionID or APIKey; account_id is authenticated before run */
+} eg_authority;
+
+enum { EG_OPTIONAL, EG_REQUIRED };
+
+/** How a parameter's value is read. */
+typedef enum {
+    EG_TEXT, /* characters of one line, without control characters */
+    EG_ID,   /* a whole number from 1 on; what is none becomes 0, the id of nothing, where invalid is 0 */
+    EG_COUNT,/* a whole number from 0 on */
+    EG_BOOL, /* see eg_json_bool */
+    EG_DAY   /* YYYY-MM-DD */
+} eg_kind;
+
+/** One parameter of a command; a list ends with a NULL name. */
+typedef struct {
+    const char *name;
+    eg_kind kind;
+    int required; /* EG_REQUIRED or EG_OPTIONAL */
+    int error;   /* code when it is required and missing, and when it is invalid */
+    int invalid; /* code when it is there and invalid, where that differs; of an EG_ID: 0 lets it pass as 0 */
+    int max;     /* bytes of an EG_TEXT */
+} eg_param;
+
+/** A command's numbered errors, in the order of the reference; a list ends with a NULL text. */
+typedef struct {
+    int code;
+    const char *text;
+} eg_fault;
+
+struct eg_call;
+
+/** What runs; commands.c says under which name. */
+typedef struct {
+    /**
+     * Set call->reply or add to call->errors.
+     * @return other than APR_SUCCESS when it is our fault, already logged:
+     *         EG_DB_UNREACHABLE becomes a 503, all else a 500
+     */
+    apr_status_t (*run)(struct eg_call *call);
+    const eg_param *params; /* checked in this order before run; NULL: run does it */
+    const eg_fault *faults; /* what eg_call_refuse looks up; NULL on EG_SURFACE_V1 */
+    int all_faults;         /* ErrorCode is an array of all that apply (AddWebhook) */
+} eg_command;
+
+/** A row of the table in commands.c. */
+typedef struct {
+    const char *path;
+    const char *name; /* of EG_SURFACE_API_PHP: its Command; else the method */
+    eg_authority authority;
+    const eg_command *command;
+} eg_route;
 
 typedef struct eg_call {
     apr_pool_t *pool;
@@ -23,6 +87,7 @@ typedef struct eg_call {
     eg_db *db;
     const eg_limits *limits;
     const eg_secret *secret;
+    eg_bytes sender_key; /* public half, for new DKIM keys; no data where it is not configured */
     apr_time_t now;
 
     /* request */
@@ -30,10 +95,14 @@ typedef struct eg_call {
     int from_form;               /* values came as text: structures may be JSON text in them */
     const char *bearer;          /* of Authorization, or NULL */
     const char *idempotency_key; /* header, or NULL */
+    const char *client;          /* the client's IP address as text */
 
-    /* auth */
+    /* route, auth, params */
+    const eg_command *command;
     apr_int64_t account_id;
-    unsigned char key_hash[EG_HASH_SIZE];
+    unsigned char key_hash[EG_HASH_SIZE]; /* of the sender key */
+    const unsigned char *session_hash;    /* EG_HASH_SIZE bytes; NULL: an APIKey alone */
+    json_t *params;                       /* command->params as they were read; what is absent is not in it */
 
     /* reply: errors, or body with 200 */
     eg_errors errors;
@@ -42,32 +111,37 @@ typedef struct eg_call {
     int replayed;                /* the answer to an earlier request with the same Idempotency-Key */
 } eg_call;
 
-typedef struct {
-    const char *path;
-    const char *method;
-    /**
-     * Set call->reply or add to call->errors.
-     * @return other than APR_SUCCESS when it is our fault, already logged:
-     *         EG_DB_UNREACHABLE becomes a 503, all else a 500
-     */
-    apr_status_t (*run)(eg_call *call);
-} eg_command;
+/* ---- the table (commands.c) ---------------------------------------------------------------------- */
 
-/** The table's row for a path and a method (HEAD is GET without its body, RFC 9110 section 9.3.2), or NULL. */
-const eg_command *eg_command_find(const char *path, const char *method);
+/** Is this path one of ours, and of which family? @return 0 when it is not */
+int eg_surface_of(eg_surface *surface, const char *path);
 
-/** The methods that a path takes, as Allow lists them; NULL for a path that is not ours. */
-const char *eg_command_methods(const char *path, apr_pool_t *pool);
+/** The methods that one of our paths takes, as Allow lists them. */
+const char *eg_route_methods(const char *path, apr_pool_t *pool);
 
-/** A parameter by name, letter case ignored; NULL when absent or JSON null. */
+/** The row for a path and a method (HEAD is GET without its body, RFC 9110 section 9.3.2), or NULL. */
+const eg_route *eg_route_of_method(const char *path, const char *method);
+
+/** The row for a path and the Command among the arguments, letter case ignored, or NULL. */
+const eg_route *eg_route_of_command(const char *path, const json_t *args);
+
+/* ---- for handlers --------------------------------------------------------------------------------- */
+
+/** An argument as it came, by name, letter case ignored; NULL when absent or JSON null. */
 json_t *eg_call_arg(const eg_call *call, const char *name);
 
 /** The reply of a command that went well; call->pool owns it from here. */
 void eg_call_reply(eg_call *call, json_t *reply);
 
+/** Note one of the command's faults, in the reference's words. */
+void eg_call_refuse(eg_call *call, int code);
+
+/** The same with more to say: ": " and the detail stand behind the reference's words. */
+void eg_call_refuse_for(eg_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /**
- * For a call with faults of its own: a key that does not authenticate comes
- * before all of them, alone.
+ * For a call of EG_SURFACE_V1 with faults of its own: a key that does not
+ * authenticate comes before all of them, alone.
  * @param permission  send, webhooks or events
  */
 apr_status_t eg_call_authenticate(eg_call *call, const char *permission);
@@ -75,11 +149,20 @@ apr_status_t eg_call_authenticate(eg_call *call, const char *permission);
 /** Give the caller's failure to use this key as the only error. @param status see sql sender_key */
 void eg_call_refuse_key(eg_call *call, int status);
 
-/* commands/ */
-apr_status_t eg_v1_send_email(eg_call *call);
-apr_status_t eg_v1_get_events(eg_call *call);
-apr_status_t eg_v1_add_webhook(eg_call *call);
-apr_status_t eg_v1_get_webhooks(eg_call *call);
-apr_status_t eg_v1_delete_webhook(eg_call *call);
+/* ---- parameters (params.c) -------------------------------------------------------------------------- */
+
+/**
+ * Read command->params from call->args into call->params; faults go to
+ * call->errors: the first alone, or all where the command shows all.
+ */
+void eg_params_read(eg_call *call);
+
+int eg_param_given(const eg_call *call, const char *name);
+/** NULL when absent. */
+const char *eg_param_text(const eg_call *call, const char *name);
+/** 0 when absent; also of EG_BOOL. */
+apr_int64_t eg_param_int(const eg_call *call, const char *name);
+/** As an argument of SQL, NULL when absent. */
+eg_dbarg eg_param_arg(const eg_call *call, const char *name);
 
 #endif

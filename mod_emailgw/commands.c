@@ -1,40 +1,83 @@
 #include "command.h"
 
+#include <stdarg.h>
 #include <string.h>
 
+#include <apr_cstr.h>
 #include <apr_strings.h>
 
 #include "json.h"
 
-/* Every path and which file runs it; all take a sender key. */
-static const eg_command commands[] = {
-    { "/api/v1/email", "POST", eg_v1_send_email },
-    { "/api/v1/events", "GET", eg_v1_get_events },
-    { "/api/v1/webhooks", "POST", eg_v1_add_webhook },
-    { "/api/v1/webhooks", "GET", eg_v1_get_webhooks },
-    { "/api/v1/webhooks", "DELETE", eg_v1_delete_webhook },
+/* Defined in commands/<command>.c. */
+extern const eg_command eg_cmd_user_login, eg_cmd_user_logout;
+extern const eg_command eg_cmd_get_domains;
+extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
+extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
+
+#define API_PHP "/api.php"
+
+/* THE table: every path and command, who may call it, and which file runs it. */
+static const eg_route routes[] = {
+    { API_PHP, "User.Login", EG_AUTH_NOBODY, &eg_cmd_user_login },
+    { API_PHP, "User.Logout", EG_AUTH_ACCOUNT, &eg_cmd_user_logout },
+
+    { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },
+
+    { "/api/v1/email", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_send_email },
+    { "/api/v1/events", "GET", EG_AUTH_SENDER_KEY, &eg_cmd_v1_get_events },
+    { "/api/v1/webhooks", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_add_webhook },
+    { "/api/v1/webhooks", "GET", EG_AUTH_SENDER_KEY, &eg_cmd_v1_get_webhooks },
+    { "/api/v1/webhooks", "DELETE", EG_AUTH_SENDER_KEY, &eg_cmd_v1_delete_webhook },
 };
 
-const eg_command *eg_command_find(const char *path, const char *method)
+#define ROUTE_COUNT (sizeof routes / sizeof *routes)
+
+int eg_surface_of(eg_surface *surface, const char *path)
+{
+    for (apr_size_t i = 0; i < ROUTE_COUNT; i++) {
+        if (strcmp(path, routes[i].path) == 0) {
+            *surface = strcmp(path, API_PHP) == 0 ? EG_SURFACE_API_PHP : EG_SURFACE_V1;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const eg_route *eg_route_of_method(const char *path, const char *method)
 {
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
 
-    for (apr_size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(path, commands[i].path) == 0 && strcmp(wanted, commands[i].method) == 0) {
-            return &commands[i];
+    for (apr_size_t i = 0; i < ROUTE_COUNT; i++) {
+        if (strcmp(path, routes[i].path) == 0 && strcmp(wanted, routes[i].name) == 0) {
+            return &routes[i];
         }
     }
     return NULL;
 }
 
-const char *eg_command_methods(const char *path, apr_pool_t *pool)
+const eg_route *eg_route_of_command(const char *path, const json_t *args)
+{
+    const char *name = json_string_value(eg_json_get(args, "Command"));
+
+    for (apr_size_t i = 0; name != NULL && i < ROUTE_COUNT; i++) {
+        if (strcmp(path, routes[i].path) == 0 && apr_cstr_casecmp(name, routes[i].name) == 0) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+const char *eg_route_methods(const char *path, apr_pool_t *pool)
 {
     const char *list = NULL;
 
-    for (apr_size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        const char *method = strcmp(commands[i].method, "GET") == 0 ? "GET, HEAD" : commands[i].method;
+    if (strcmp(path, API_PHP) == 0) {
+        return "POST";
+    }
+    for (apr_size_t i = 0; i < ROUTE_COUNT; i++) {
+        const char *method = strcmp(routes[i].name, "GET") == 0 ? "GET, HEAD" : routes[i].name;
 
-        if (strcmp(path, commands[i].path) == 0) {
+        if (strcmp(path, routes[i].path) == 0) {
             list = list != NULL ? apr_pstrcat(pool, list, ", ", method, NULL) : method;
         }
     }
@@ -53,12 +96,36 @@ void eg_call_reply(eg_call *call, json_t *reply)
     call->reply = eg_json_own(reply, call->pool);
 }
 
+/* The reference's words for a code of this command. */
+static const char *words_of(const eg_call *call, int code)
+{
+    const eg_fault *fault = call->command->faults;
+
+    while (fault->text != NULL && fault->code != code) {
+        fault++;
+    }
+    return fault->text != NULL ? fault->text : "Invalid request";
+}
+
+void eg_call_refuse(eg_call *call, int code)
+{
+    eg_errors_add(&call->errors, code, "%s", words_of(call, code));
+}
+
+void eg_call_refuse_for(eg_call *call, int code, const char *format, ...)
+{
+    const char *detail;
+    va_list args;
+
+    va_start(args, format);
+    detail = apr_pvsprintf(call->pool, format, args);
+    va_end(args);
+    eg_errors_add(&call->errors, code, "%s: %s", words_of(call, code), detail);
+}
+
 void eg_call_refuse_key(eg_call *call, int status)
 {
-    static const struct {
-        int status;
-        const char *message;
-    } reasons[] = {
+    static const eg_fault reasons[] = {
         { EG_E_DOMAIN_GONE, "Invalid DomainID: the domain of this SenderAPIKey does not exist any more" },
         { EG_E_ACCOUNT, "Invalid or deactivated user account" },
         { EG_E_DOMAIN_INACTIVE, "Domain is not activated" },
@@ -66,8 +133,8 @@ void eg_call_refuse_key(eg_call *call, int status)
     };
 
     for (apr_size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
-        if (reasons[i].status == status) {
-            eg_errors_only(&call->errors, status, "%s", reasons[i].message);
+        if (reasons[i].code == status) {
+            eg_errors_only(&call->errors, status, "%s", reasons[i].text);
             return;
         }
     }

@@ -48,6 +48,8 @@ void *egm_config_merge_server(apr_pool_t *pool, void *base, void *add)
     config->reply_to_max = inner->reply_to_max ? inner->reply_to_max : outer->reply_to_max;
     config->body_max = inner->body_max ? inner->body_max : outer->body_max;
     config->webhook_allow = inner->webhook_allow ? inner->webhook_allow : outer->webhook_allow;
+    config->session_idle = inner->session_idle ? inner->session_idle : outer->session_idle;
+    config->session_max = inner->session_max ? inner->session_max : outer->session_max;
     return config;
 }
 
@@ -114,6 +116,28 @@ static const char *set_int(cmd_parms *cmd, void *dir, const char *value)
     return NULL;
 }
 
+/** A length of time with its bounds, at least a second; both are written as a user would. */
+typedef struct {
+    apr_size_t offset; /* of an apr_interval_time_t in egm_server_config */
+    const char *min, *max;
+} duration_slot;
+
+static const char *set_duration(cmd_parms *cmd, void *dir, const char *value)
+{
+    const duration_slot *slot = cmd->info;
+    apr_interval_time_t time, min = 0, max = 0;
+
+    (void)dir;
+    ap_timeout_parameter_parse(slot->min, &min, "s");
+    ap_timeout_parameter_parse(slot->max, &max, "s");
+    if (ap_timeout_parameter_parse(value, &time, "s") != APR_SUCCESS || time < min || time > max) {
+        return apr_psprintf(cmd->pool, "%s takes a time such as 90s, 30min or 2h, from %s to %s, not '%s'",
+                            cmd->cmd->name, slot->min, slot->max, value);
+    }
+    *(apr_interval_time_t *)((char *)egm_config_of_server(cmd->server) + slot->offset) = time;
+    return NULL;
+}
+
 #define BODY_MAX_MIN 65536
 
 static const char *set_body_max(cmd_parms *cmd, void *dir, const char *value)
@@ -149,6 +173,8 @@ static const int_slot to_max = { APR_OFFSETOF(egm_server_config, to_max), 1, EG_
 static const int_slot cc_max = { APR_OFFSETOF(egm_server_config, cc_max), 1, EG_RECIPIENTS_MAX_LIMIT };
 static const int_slot bcc_max = { APR_OFFSETOF(egm_server_config, bcc_max), 1, EG_RECIPIENTS_MAX_LIMIT };
 static const int_slot reply_to_max = { APR_OFFSETOF(egm_server_config, reply_to_max), 1, EG_RECIPIENTS_MAX_LIMIT };
+static const duration_slot session_idle = { APR_OFFSETOF(egm_server_config, session_idle), "1s", "168h" };
+static const duration_slot session_max = { APR_OFFSETOF(egm_server_config, session_max), "1s", "720h" };
 
 #define ANYWHERE (RSRC_CONF | ACCESS_CONF | OR_FILEINFO)
 
@@ -174,12 +200,19 @@ const command_rec egm_directives[] = {
                   "addresses in ReplyTo of one mail, 1 to 1000, default 10"),
     AP_INIT_TAKE1("EmailGatewayWebhookAllow", set_webhook_allow, NULL, RSRC_CONF,
                   "addresses with ports that webhooks may have although they are not public, such as 127.0.0.1:8080,[::1]:8080"),
+    AP_INIT_TAKE1("EmailGatewaySessionIdle", set_duration, (void *)&session_idle, RSRC_CONF,
+                  "how long a session lives without a request, 1s to 168h, default 1h"),
+    AP_INIT_TAKE1("EmailGatewaySessionMax", set_duration, (void *)&session_max, RSRC_CONF,
+                  "how long a session lives at most, 1s to 720h, default 24h"),
     AP_INIT_TAKE1("EmailGatewayMaxBody", set_body_max, NULL, RSRC_CONF,
                   "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
     { NULL }
 };
 
 /* ---- start-up -------------------------------------------------------------------------------- */
+
+#define SESSION_IDLE_DEFAULT apr_time_from_sec(3600)
+#define SESSION_MAX_DEFAULT apr_time_from_sec(24 * 3600)
 
 static int or_default(int value, int otherwise)
 {
@@ -194,6 +227,8 @@ static void fill_limits(egm_server_config *config)
         .bcc_max = or_default(config->bcc_max, EG_BCC_MAX_DEFAULT),
         .reply_to_max = or_default(config->reply_to_max, EG_REPLY_TO_MAX_DEFAULT),
         .webhook_allow = config->webhook_allow,
+        .session_idle = config->session_idle ? config->session_idle : SESSION_IDLE_DEFAULT,
+        .session_max = config->session_max ? config->session_max : SESSION_MAX_DEFAULT,
         .body_max = config->body_max != 0 ? config->body_max : EG_BODY_MAX_DEFAULT,
     };
 }

@@ -17,6 +17,7 @@ typedef struct {
     int to_max, cc_max, bcc_max, reply_to_max; /* addresses; unset 0 */
     apr_int64_t body_max;      /* bytes; unset 0 */
     const apr_array_header_t *webhook_allow; /* of eg_netaddr; NULL: unset */
+    apr_interval_time_t session_idle, session_max; /* unset 0 */
     eg_limits limits;          /* the above with their defaults, made by egm_config_check */
     eg_secret *secret;         /* read as root at start */
     eg_bytes sender_key;       /* public half; no data without EmailGatewaySenderKeyFile */

@@ -93,3 +93,33 @@ json_t *eg_errors_json(eg_errors *errors)
     }
     return json_pack("{s:o}", "Errors", array);
 }
+
+/* Is this code not yet among those before it? */
+static int is_new(const eg_error *list, int i)
+{
+    for (int before = 0; before < i; before++) {
+        if (list[before].code == list[i].code) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+json_t *eg_errors_api_json(const eg_errors *errors, int all)
+{
+    const eg_error *list = (const eg_error *)errors->list->elts;
+    const char *messages = list[0].message;
+    json_t *codes;
+
+    if (!all) {
+        return json_pack("{s:b, s:i, s:s}", "Success", 0, "ErrorCode", list[0].code, "ErrorMessage", messages);
+    }
+    codes = json_pack("[i]", list[0].code);
+    for (int i = 1; i < errors->list->nelts; i++) {
+        if (is_new(list, i)) {
+            json_array_append_new(codes, json_integer(list[i].code));
+        }
+        messages = apr_pstrcat(errors->pool, messages, "; ", list[i].message, NULL);
+    }
+    return json_pack("{s:b, s:o, s:s}", "Success", 0, "ErrorCode", codes, "ErrorMessage", messages);
+}

@@ -67,6 +67,16 @@ enum {
     EG_E_WEBHOOK_URL = 5
 };
 
+/* Of every command of /api.php, and of what never reached one. */
+enum {
+    EG_E_NOT_AUTHENTICATED = 99998,
+    EG_E_SESSION_EXPIRED = 99999,
+    EG_E_BODY = 100000,
+    EG_E_METHOD = 100001,
+    EG_E_COMMAND = 100003,
+    EG_E_OTHER = 100005
+};
+
 typedef struct {
     int code;
     int status; /* of HTTP; 0: as the code has it */
@@ -97,5 +107,11 @@ const eg_error *eg_errors_first(const eg_errors *errors);
 
 /** {"Errors": [{"Code", "Message"}]} in the reference's order; the caller owns it. */
 json_t *eg_errors_json(eg_errors *errors);
+
+/**
+ * {"Success": false, "ErrorCode", "ErrorMessage"} of the first that was noted; the caller owns it.
+ * @param all  ErrorCode is an array of all codes, once each, the messages one after the other
+ */
+json_t *eg_errors_api_json(const eg_errors *errors, int all);
 
 #endif

@@ -42,7 +42,6 @@ static const eg_log *log_of_request(request_rec *r)
 
 /* ---- is a request ours? ------------------------------------------------------------------------ */
 
-/* The path as the client asked for it: later hooks see what rewrites made of it. */
 static int remember_uri(request_rec *r)
 {
     if (r->main == NULL && r->prev == NULL) {
@@ -51,11 +50,11 @@ static int remember_uri(request_rec *r)
     return DECLINED;
 }
 
-/* @return the methods that the path takes, NULL where it is none of ours */
-static const char *methods_of(const char **path, request_rec *r)
+const char *egm_path_of_request(const request_rec *r)
 {
-    *path = ap_get_module_config(r->request_config, &emailgw_module);
-    return *path != NULL ? eg_command_methods(*path, r->pool) : NULL;
+    const char *path = ap_get_module_config(r->request_config, &emailgw_module);
+
+    return path != NULL ? path : "";
 }
 
 static int is_on(request_rec *r)
@@ -65,9 +64,9 @@ static int is_on(request_rec *r)
 
 static int claim(request_rec *r)
 {
-    const char *path;
+    eg_surface surface;
 
-    if (!is_on(r) || methods_of(&path, r) == NULL) {
+    if (!is_on(r) || !eg_surface_of(&surface, egm_path_of_request(r))) {
         return DECLINED;
     }
     r->handler = HANDLER;
@@ -82,49 +81,82 @@ static int claim_again(request_rec *r)
 
 /* ---- the handler -------------------------------------------------------------------------------- */
 
-static int refuse_method(request_rec *r, const char *path, const char *allowed)
+static int refuse_method(request_rec *r)
 {
+    const char *path = egm_path_of_request(r), *allowed = eg_route_methods(path, r->pool);
+
     apr_table_setn(r->err_headers_out, "Allow", allowed);
     return egm_response_fail(r, HTTP_METHOD_NOT_ALLOWED, "%s takes the method %s only", path, allowed);
 }
 
-/* read -> authenticate -> run -> answer */
-static int run_command(request_rec *r, const eg_command *command)
+static void prepare(eg_call *call, request_rec *r)
 {
+    const egm_server_config *config = egm_config_of_server(r->server);
     const eg_log *log = log_of_request(r);
-    eg_call call = {
+
+    *call = (eg_call){
         .pool = r->pool,
         .log = log,
         .db = egm_store_of_request(r, log),
-        .limits = &egm_config_of_server(r->server)->limits,
-        .secret = egm_config_of_server(r->server)->secret,
+        .limits = &config->limits,
+        .secret = config->secret,
+        .sender_key = config->sender_key,
         .now = r->request_time,
     };
-    apr_status_t rv = APR_SUCCESS;
+    eg_errors_init(&call->errors, r->pool);
+}
+
+/* authenticate -> read the parameters -> run -> answer */
+static int run_command(request_rec *r, eg_call *call, const eg_route *route)
+{
+    apr_status_t rv;
+
+    call->command = route->command;
+    rv = eg_authorize(call, route->authority);
+    if (rv == APR_SUCCESS && !eg_errors_any(&call->errors)) {
+        eg_params_read(call);
+    }
+    if (rv == APR_SUCCESS && !eg_errors_any(&call->errors)) {
+        rv = call->command->run(call);
+    }
+    return rv == APR_SUCCESS ? egm_response_send(r, call) : egm_response_broken(r, rv);
+}
+
+/* A path of /api/v1 is one command a method; /api.php takes POST, and its commands by name. */
+static int handle_ours(request_rec *r, eg_surface surface)
+{
+    const char *path = egm_path_of_request(r);
+    const eg_route *route = eg_route_of_method(path, r->method);
+    eg_call call;
     int status;
 
+    if (surface == EG_SURFACE_API_PHP ? r->method_number != M_POST : route == NULL) {
+        return refuse_method(r);
+    }
+    prepare(&call, r);
     egm_response_watch_filters(r);
     if (!egm_request_read(&call, &status, r, call.limits)) {
         return status;
     }
-    eg_errors_init(&call.errors, r->pool);
-    if (eg_auth_sender_key(&call)) {
-        rv = command->run(&call);
+    if (surface == EG_SURFACE_API_PHP) {
+        route = eg_route_of_command(path, call.args);
     }
-    return rv == APR_SUCCESS ? egm_response_send(r, &call) : egm_response_broken(r, rv);
+    if (route == NULL) {
+        return egm_response_fail(r, HTTP_NOT_FOUND, "Unknown Command: one such as EmailGateway.GetDomains is needed");
+    }
+    return run_command(r, &call, route);
 }
 
 static int handle(request_rec *r)
 {
-    const char *path, *methods = methods_of(&path, r);
-    const eg_command *command;
+    eg_surface surface;
 
     /* Any tenant can write SetHandler: only the permission and the path count. */
-    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !is_on(r) || methods == NULL) {
+    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !is_on(r) ||
+        !eg_surface_of(&surface, egm_path_of_request(r))) {
         return DECLINED;
     }
-    command = eg_command_find(path, r->method);
-    return command != NULL ? run_command(r, command) : refuse_method(r, path, methods);
+    return handle_ours(r, surface);
 }
 
 /* ---- registration -------------------------------------------------------------------------------- */

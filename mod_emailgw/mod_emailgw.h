@@ -11,4 +11,7 @@
 extern module AP_MODULE_DECLARE_DATA emailgw_module;
 APLOG_USE_MODULE(emailgw);
 
+/** The path as the client asked for it: later hooks see what rewrites made of it. "" before it is known. */
+const char *egm_path_of_request(const request_rec *r);
+
 #endif

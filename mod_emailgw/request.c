@@ -252,6 +252,7 @@ int egm_request_read(eg_call *call, int *status, request_rec *r, const eg_limits
         return 0;
     }
     call->bearer = bearer(r);
+    call->client = r->useragent_ip;
     call->idempotency_key = apr_table_get(r->headers_in, "Idempotency-Key");
     return 1;
 }

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "json.h"
+#include "mod_emailgw.h"
 
 #define RETRY_AFTER "5" /* seconds after which a client may ask again while the database is away */
 
@@ -51,15 +52,41 @@ static int status_of(const eg_error *error)
     }
 }
 
+static eg_surface surface_of(request_rec *r)
+{
+    eg_surface surface = EG_SURFACE_V1;
+
+    eg_surface_of(&surface, egm_path_of_request(r));
+    return surface;
+}
+
+/* {"Success": true, "ErrorCode": 0, ...} */
+static json_t *api_reply(json_t *reply)
+{
+    json_t *whole = json_pack("{s:b, s:i}", "Success", 1, "ErrorCode", 0);
+
+    json_object_update(whole, reply);
+    return whole;
+}
+
+static int send_reply(request_rec *r, const eg_call *call)
+{
+    if (call->replayed) {
+        apr_table_setn(r->headers_out, "Idempotent-Replayed", "true");
+    }
+    return send_json(r, HTTP_OK,
+                     surface_of(r) == EG_SURFACE_API_PHP ? api_reply(call->reply) : json_incref(call->reply));
+}
+
 int egm_response_send(request_rec *r, eg_call *call)
 {
     int status = HTTP_OK;
 
     if (!eg_errors_any(&call->errors)) {
-        if (call->replayed) {
-            apr_table_setn(r->headers_out, "Idempotent-Replayed", "true");
-        }
-        return send_json(r, HTTP_OK, json_incref(call->reply));
+        return send_reply(r, call);
+    }
+    if (surface_of(r) == EG_SURFACE_API_PHP) {
+        return send_json(r, HTTP_OK, eg_errors_api_json(&call->errors, call->command->all_faults));
     }
     if (egm_config_of_request(r)->compat_status != 1) {
         status = status_of(eg_errors_first(&call->errors));
@@ -73,16 +100,34 @@ int egm_response_send(request_rec *r, eg_call *call)
     return send_json(r, status, eg_errors_json(&call->errors));
 }
 
+/* /api.php has numbers of its own for what never reached a command, and 400 for those a client can mend. */
+static int api_code(int *status)
+{
+    switch (*status) {
+    case HTTP_BAD_REQUEST:
+        return EG_E_BODY;
+    case HTTP_METHOD_NOT_ALLOWED:
+        *status = HTTP_BAD_REQUEST;
+        return EG_E_METHOD;
+    case HTTP_NOT_FOUND:
+        *status = HTTP_BAD_REQUEST;
+        return EG_E_COMMAND;
+    default:
+        return EG_E_OTHER;
+    }
+}
+
 int egm_response_fail(request_rec *r, int status, const char *format, ...)
 {
+    int is_api = surface_of(r) == EG_SURFACE_API_PHP, code = is_api ? api_code(&status) : status;
     eg_errors errors;
     va_list args;
 
     eg_errors_init(&errors, r->pool);
     va_start(args, format);
-    eg_errors_add(&errors, status, "%s", apr_pvsprintf(r->pool, format, args));
+    eg_errors_add(&errors, code, "%s", apr_pvsprintf(r->pool, format, args));
     va_end(args);
-    return send_json(r, status, eg_errors_json(&errors));
+    return send_json(r, status, is_api ? eg_errors_api_json(&errors, 0) : eg_errors_json(&errors));
 }
 
 /* ---- errors that httpd finds ---------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 #include "command.h"
 #include "webhook.h"
 
-apr_status_t eg_v1_add_webhook(eg_call *call)
+static apr_status_t run(eg_call *call)
 {
     eg_webhook hook;
     eg_rows *rows;
@@ -36,3 +36,5 @@ apr_status_t eg_v1_add_webhook(eg_call *call)
     }
     return APR_SUCCESS;
 }
+
+const eg_command eg_cmd_v1_add_webhook = { .run = run };

@@ -25,7 +25,7 @@ static int parse_id(apr_int64_t *id, eg_call *call)
     return 1;
 }
 
-apr_status_t eg_v1_delete_webhook(eg_call *call)
+static apr_status_t run(eg_call *call)
 {
     apr_int64_t id;
     eg_rows *rows;
@@ -53,3 +53,5 @@ apr_status_t eg_v1_delete_webhook(eg_call *call)
     }
     return APR_SUCCESS;
 }
+
+const eg_command eg_cmd_v1_delete_webhook = { .run = run };

@@ -165,7 +165,7 @@ static json_t *event_json(const eg_rows *rows, int row, apr_pool_t *pool)
     return event;
 }
 
-apr_status_t eg_v1_get_events(eg_call *call)
+static apr_status_t run(eg_call *call)
 {
     json_t *events = json_array();
     eg_rows *rows;
@@ -199,3 +199,5 @@ apr_status_t eg_v1_get_events(eg_call *call)
                                   events));
     return APR_SUCCESS;
 }
+
+const eg_command eg_cmd_v1_get_events = { .run = run };

@@ -22,7 +22,7 @@ static json_t *webhook_json(const eg_rows *rows, int row)
     return hook;
 }
 
-apr_status_t eg_v1_get_webhooks(eg_call *call)
+static apr_status_t run(eg_call *call)
 {
     const char *key = NULL;
     json_t *hooks;
@@ -51,3 +51,5 @@ apr_status_t eg_v1_get_webhooks(eg_call *call)
     eg_call_reply(call, json_pack("{s:s, s:o}", "SigningKey", key, "Webhooks", hooks));
     return APR_SUCCESS;
 }
+
+const eg_command eg_cmd_v1_get_webhooks = { .run = run };

@@ -266,7 +266,7 @@ static void refuse_ids(eg_call *call, const eg_mail *mail)
     }
 }
 
-apr_status_t eg_v1_send_email(eg_call *call)
+static apr_status_t run(eg_call *call)
 {
     char message_id[EG_UUID_SIZE];
     idempotency hashes;
@@ -298,3 +298,5 @@ apr_status_t eg_v1_send_email(eg_call *call)
     eg_call_reply(call, json_pack("{s:s}", "MessageID", eg_rows_text(rows, 0, "message_id")));
     return APR_SUCCESS;
 }
+
+const eg_command eg_cmd_v1_send_email = { .run = run };

@@ -75,11 +75,12 @@ apr_status_t eg_unseal_by_sender(eg_bytes *plain, const eg_senderkey *key, apr_i
 
 #define EG_KEY_SENDER "egs"
 #define EG_KEY_ACCOUNT "ega"
+#define EG_KEY_SESSION "egx"
 
 /**
  * A new key that carries its account: "egs_<account>_<43 characters>" for a
- * sender domain, "ega_..." for an account; 256 random bits.
- * @param prefix  EG_KEY_SENDER or EG_KEY_ACCOUNT
+ * sender domain, "ega_..." for an account, "egx_..." for a session; 256 random bits.
+ * @param prefix  EG_KEY_SENDER, EG_KEY_ACCOUNT or EG_KEY_SESSION
  * @return NULL when the system gives no random bytes
  */
 const char *eg_apikey_new(const char *prefix, apr_int64_t account_id, apr_pool_t *pool);

@@ -29,6 +29,8 @@ BEGIN
     GET DIAGNOSTICS v_count = ROW_COUNT;
     purged := purged + v_count;
 
+    purged := purged + emailgw_api.purge_sessions();
+
     IF made > 0 THEN -- once a day: it reads the whole table
         DELETE FROM usage AS u
          WHERE u.starts_at < date_trunc('month', now(), 'UTC') - interval '1 day'

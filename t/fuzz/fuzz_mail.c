@@ -57,7 +57,7 @@ static void check(const eg_mail *mail)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const eg_limits limits = { 50, 50, 50, 10, EG_BODY_MAX_DEFAULT, NULL };
+    static const eg_limits limits = { .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10 };
     eg_call call = { .limits = &limits, .now = apr_time_from_sec(1800000000) };
     const char *problem;
     apr_pool_t *pool;

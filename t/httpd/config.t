@@ -32,7 +32,7 @@ sub slurp {
 chmod 0755, $site;
 for my $root (qw(files cheater opener)) {
     put("$root/api/v1/email", "$root: $bytes");
-    put("$root/api.php", '<?php');
+    put("$root/$_", '<?php') for qw(api.php other.php);
 }
 put('none/index.html', 'nothing');
 put('cheater/.htaccess', "EmailGateway On\nSetHandler emailgw\n");
@@ -110,7 +110,8 @@ subtest 'where it is on' => sub {
             "$host: takes a mail");
         is(ask($host, 'GET', '/api/v1/email')->{status}, 405, "$host: comes before a file of that name");
         is(ref ask($host, 'GET', '/api/v1/events')->{json}{Events}, 'ARRAY', "$host: lists events");
-        is(ask($host, 'GET', '/api.php')->{body}, '<?php', "$host: other paths are the site's");
+        is(ask($host, 'GET', '/api.php')->{json}{ErrorCode}, 100001, "$host: answers /api.php");
+        is(ask($host, 'GET', '/other.php')->{body}, '<?php', "$host: other paths are the site's");
         is(ask($host, 'GET', $_)->{status}, 404, "$host: $_ is none of ours") for '/api/v1/',
         '/api/v1/email/', '/api/v1/emails', '/api/v1/EMAIL', '/x/api/v1/email', '/api/v1/events.json';
     }

@@ -210,6 +210,14 @@ sub send_mail {
     return $gw->call('POST', '/api/v1/email', { key => $account->{key}, json => \%mail, headers => $headers });
 }
 
+# A command of /api.php: as => what new_account returned brings its key along.
+sub api {
+    my ($gw, $command, %with) = @_;
+    my $account = delete $with{as};
+    my %json = (Command => $command, $account ? (APIKey => $account->{account_key}) : (), %with);
+    return $gw->call('POST', '/api.php', { json => \%json });
+}
+
 # The events of a message, or all of the key's newest 100.
 sub events {
     my ($gw, $message_id, $account) = @_;

@@ -2,13 +2,20 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(51);
+SELECT plan(58);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
     ('emailgw_module', 'accept'),
+    ('emailgw_module', 'add_session'),
     ('emailgw_module', 'authenticate'),
+    ('emailgw_module', 'authenticate_account'),
+    ('emailgw_module', 'delete_session'),
+    ('emailgw_module', 'get_domains'),
     ('emailgw_module', 'get_sender_events'),
+    ('emailgw_module', 'login_account'),
+    ('emailgw_module', 'login_begin'),
+    ('emailgw_module', 'login_end'),
     ('emailgw_module', 'make_partitions'),
     ('emailgw_module', 'v1_add_webhook'),
     ('emailgw_module', 'v1_delete_webhook'),
@@ -76,6 +83,13 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.v1_add_webhook(%s, '\x01', 'https://example.com/', '{1}', 100) $$,
     $$ SELECT emailgw_api.v1_get_webhooks(%s, '\x01') $$,
     $$ SELECT emailgw_api.v1_delete_webhook(%s, '\x01', 1) $$,
+    $$ SELECT emailgw_api.authenticate_account(%s, '\x01', '\x01', 60) $$,
+    $$ SELECT emailgw_api.login_begin(0, 'ann', '192.0.2.1'), %s $$,
+    $$ SELECT emailgw_api.login_account(%s) $$,
+    $$ SELECT emailgw_api.add_session(%s, '\x01', 'x', 60) $$,
+    $$ SELECT emailgw_api.login_end(0, 'ann', '192.0.2.1'), %s $$,
+    $$ SELECT emailgw_api.delete_session(%s, '\x01') $$,
+    $$ SELECT emailgw_api.get_domains(%s) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset

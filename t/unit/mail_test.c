@@ -18,7 +18,7 @@
 #define ALL SUBJECT CONTENT FROM TO
 #define MAIL(extra) "{" ALL extra " \"X\": 0}"
 
-static const eg_limits limits = { 50, 50, 50, 10, EG_BODY_MAX_DEFAULT, NULL };
+static const eg_limits limits = { .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10 };
 
 static void parse(eg_mail *mail, eg_call *call, const char *json, int from_form, apr_pool_t *pool)
 {
