@@ -11,6 +11,7 @@
 /* Defined in commands/<command>.c. */
 extern const eg_command eg_cmd_user_login, eg_cmd_user_logout;
 extern const eg_command eg_cmd_get_domains;
+extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
 
@@ -22,6 +23,10 @@ static const eg_route routes[] = {
     { API_PHP, "User.Logout", EG_AUTH_ACCOUNT, &eg_cmd_user_logout },
 
     { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },
+
+    { API_PHP, "EmailGateway.GetEvents", EG_AUTH_ACCOUNT, &eg_cmd_get_events },
+    { API_PHP, "EmailGateway.AggrEvents", EG_AUTH_ACCOUNT, &eg_cmd_aggr_events },
+    { API_PHP, "EmailGateway.DomainStats", EG_AUTH_ACCOUNT, &eg_cmd_domain_stats },
 
     { "/api/v1/email", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_send_email },
     { "/api/v1/events", "GET", EG_AUTH_SENDER_KEY, &eg_cmd_v1_get_events },

@@ -55,7 +55,10 @@ enum {
     EG_E_END_DATE = 109,
     EG_E_EVENT = 110,
     EG_E_IDEMPOTENCY_KEY = 111,
-    EG_E_WEBHOOK_COUNT = 112
+    EG_E_WEBHOOK_COUNT = 112,
+    EG_E_QUERY = 113,         /* of EmailGateway.GetEvents */
+    EG_E_TOO_BROAD = 114,     /* more events would have to be read than one request may */
+    EG_E_AGGREGATE_SIZE = 115 /* of EmailGateway.AggrEvents */
 };
 
 /* Where /api/v1/webhooks gives another meaning to a number. */

@@ -2,16 +2,19 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(58);
+SELECT plan(61);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
     ('emailgw_module', 'accept'),
     ('emailgw_module', 'add_session'),
+    ('emailgw_module', 'aggr_events'),
     ('emailgw_module', 'authenticate'),
     ('emailgw_module', 'authenticate_account'),
     ('emailgw_module', 'delete_session'),
+    ('emailgw_module', 'domain_stats'),
     ('emailgw_module', 'get_domains'),
+    ('emailgw_module', 'get_events'),
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'login_account'),
     ('emailgw_module', 'login_begin'),
@@ -90,6 +93,9 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.login_end(0, 'ann', '192.0.2.1'), %s $$,
     $$ SELECT emailgw_api.delete_session(%s, '\x01') $$,
     $$ SELECT emailgw_api.get_domains(%s) $$,
+    $$ SELECT emailgw_api.get_events(%s, 1, 0, 5, NULL, NULL, NULL, NULL, '{0}', '{x}') $$,
+    $$ SELECT emailgw_api.aggr_events(%s, 1, 'tag', NULL, NULL, 10, '{}') $$,
+    $$ SELECT emailgw_api.domain_stats(%s, 1, NULL, NULL) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset
