@@ -89,6 +89,7 @@ static int may_send(void *baton, char *remote, char *local, int remote_port, int
         t->problem = "the connection was closed twice";
         return CURL_PREREQFUNC_ABORT;
     }
+    t->problem = NULL; /* of several addresses this one is allowed */
     return CURL_PREREQFUNC_OK;
 }
 
