@@ -3,6 +3,8 @@
  */
 #include <apr_strings.h>
 #include <curl/curl.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -33,6 +35,7 @@ typedef struct transfer {
     int sent;            /* times that the request was, on one connection or another */
     int cut;             /* there was more of the answer */
     const char *problem; /* why we ended it, or NULL */
+    char error[CURL_ERROR_SIZE];
 } transfer;
 
 struct egs_http {
@@ -121,7 +124,7 @@ static size_t swallow_header(char *data, size_t size, size_t count, void *baton)
  * An answer whose body is longer than we read counts by its status; one that did not
  * come to its end in time does not.
  */
-static void read_answer(egs_answer *answer, const transfer *t, CURLcode code)
+static void read_answer(egs_answer *answer, const transfer *t, CURLcode code, apr_pool_t *pool)
 {
     long status = 0;
     curl_off_t retry_after = 0;
@@ -132,6 +135,9 @@ static void read_answer(egs_answer *answer, const transfer *t, CURLcode code)
     answer->retry_after = (int)(retry_after < APR_INT32_MAX ? retry_after : APR_INT32_MAX);
     if (t->problem) {
         answer->error = t->problem;
+    }
+    else if (code == CURLE_PEER_FAILED_VERIFICATION && t->error[0]) {
+        answer->error = apr_pstrdup(pool, t->error); /* what is wrong with the certificate */
     }
     else if (code != CURLE_OK && !(t->cut && status >= 200)) {
         answer->error = curl_easy_strerror(code);
@@ -182,11 +188,15 @@ static void set_bounds(CURL *easy, const egs_options *options)
                      1L); /* else a hanging look-up would hold up the whole thread */
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)apr_time_as_msec(connect));
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)apr_time_as_msec(options->webhook_timeout));
+    if (options->webhook_ca_file) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, options->webhook_ca_file); /* the system's folder stays */
+    }
 }
 
 static void set_callbacks(transfer *t)
 {
     curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->error);
     curl_easy_setopt(t->easy, CURLOPT_USERAGENT, USER_AGENT);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
     curl_easy_setopt(t->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
@@ -240,6 +250,7 @@ void egs_http_begin(egs_http *http, egs_post *post)
     t->read = 0;
     t->sent = t->cut = 0;
     t->problem = NULL;
+    t->error[0] = '\0';
     set_headers(t, post);
     curl_easy_setopt(t->easy, CURLOPT_URL, post->url);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE, (long)strlen(post->body));
@@ -269,13 +280,28 @@ egs_post *egs_http_finished(egs_http *http)
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&t);
     curl_multi_remove_handle(http->multi, t->easy);
     post = t->post;
-    read_answer(&post->answer, t, code);
+    read_answer(&post->answer, t, code, post->pool);
     t->post = NULL;
     APR_ARRAY_PUSH(http->idle, transfer *) = t;
     return post;
 }
 
 /* ---- all of them --------------------------------------------------------------------------------- */
+
+apr_status_t egs_http_check(const char **problem, const egs_options *options, apr_pool_t *pool)
+{
+    X509_STORE *store = options->webhook_ca_file ? X509_STORE_new() : NULL;
+    int loaded = store && X509_STORE_load_file(store, options->webhook_ca_file) == 1;
+
+    X509_STORE_free(store);
+    if (options->webhook_ca_file && !loaded) {
+        ERR_clear_error();
+        *problem = apr_psprintf(pool, "webhook_ca_file = %s: no file of certificates (PEM) that can be read",
+                                options->webhook_ca_file);
+        return APR_EINVAL;
+    }
+    return APR_SUCCESS;
+}
 
 void egs_http_use(egs_http *http, const egs_options *options)
 {

@@ -57,6 +57,8 @@ my %vhost = (
         "EmailGatewayEngine On\nEmailGateway On\n<Location />\nSetHandler emailgw\n</Location>" ],
     'limits.test' => [ 'none',
         "EmailGatewayEngine On\nEmailGateway On\nEmailGatewayMaxTo 1\nEmailGatewayMaxCC 2\nEmailGatewayMaxBCC 3\nEmailGatewayMaxReplyTo 4\nEmailGatewayMaxBody 65536" ],
+    'submission.test' => [ 'none',
+        "EmailGatewayEngine On\nEmailGateway On\nEmailGatewaySubmissionHost SMTP.Example.com\nEmailGatewaySubmissionPorts 2525" ],
     'compat.test' => [ 'none',
         "EmailGatewayEngine On\nEmailGateway On\n<Location /api/v1/email>\nEmailGatewayCompatStatus On\n</Location>" ],
 );
@@ -178,6 +180,23 @@ subtest 'bounds' => sub {
         like($says, qr/EmailGatewayMaxBody takes a number of bytes from 65536 to 67108864, not/,
             'and what is allowed is said');
     }
+    is((check_config("EmailGatewaySubmissionHost $_"))[0], 0, "EmailGatewaySubmissionHost $_")
+        for 'smtp.example.com', "b\xc3\xbccher.example";
+    for my $value ('smtp', '192.0.2.1', 'a..b.example', 'smtp.example.com:587', '-a.example') {
+        ($status, $says) = check_config("EmailGatewaySubmissionHost $value");
+        isnt($status, 0, "EmailGatewaySubmissionHost $value is refused");
+        like($says, qr/EmailGatewaySubmissionHost takes a host name such as smtp\.example\.com, not/,
+            'and what is allowed is said');
+    }
+    is((check_config("EmailGatewaySubmissionPorts $_"))[0], 0, "EmailGatewaySubmissionPorts $_")
+        for 1, 65535, '587,465', '1,2,3,4,5,6,7,8';
+    for my $value (0, 65536, -1, '587,', ',587', '587,,465', '587,587', '"587, 465"', '0587', 'smtp', '5x', '1e3',
+        '1,2,3,4,5,6,7,8,9', '4294967883', '1' x 30) {
+        ($status, $says) = check_config("EmailGatewaySubmissionPorts $value");
+        isnt($status, 0, "EmailGatewaySubmissionPorts $value is refused");
+        like($says, qr/EmailGatewaySubmissionPorts takes up to 8 ports from 1 to 65535, each once, such as 587,465, not/,
+            'and what is allowed is said');
+    }
     for my $name (qw(EmailGatewayEngine EmailGateway EmailGatewayCompatStatus)) {
         ($status, $says) = check_config("$name maybe");
         isnt($status, 0, "$name maybe is refused");
@@ -190,12 +209,26 @@ subtest 'bounds' => sub {
     }
     for my $line ('EmailGatewayEngine On', 'EmailGatewaySecretFile x', 'EmailGatewaySenderKeyFile x',
         'EmailGatewayMaxTo 1', 'EmailGatewayMaxCC 1', 'EmailGatewayMaxBCC 1',
-        'EmailGatewayMaxReplyTo 1', 'EmailGatewayMaxBody 65536') {
+        'EmailGatewayMaxReplyTo 1', 'EmailGatewayMaxBody 65536', 'EmailGatewaySubmissionHost a.example',
+        'EmailGatewaySubmissionPorts 25') {
         ($status, $says) = check_config('<Location /x>', $line, '</Location>');
         isnt($status, 0, "$line in a location is refused");
         like($says, qr/not allowed in <Location> context/, 'and it is said that the place is wrong')
             or diag($says);
     }
+};
+
+subtest 'where mail is handed in by SMTP' => sub {
+    my %args = (APIKey => $gw->env('ACCOUNT_API_KEY'), DomainID => $gw->env('DOMAIN_ID'));
+    my $of = sub { ask(shift, 'POST', '/api.php', { %args, @_ })->{json} };
+    my $made = $of->('submission.test', Command => 'EmailGateway.AddSMTP');
+    is("$made->{SMTP}{SMTPHost} @{ $made->{SMTP}{SMTPPorts} }", 'smtp.example.com 2525', 'AddSMTP tells what is configured');
+    my $listed = $of->('submission.test', Command => 'EmailGateway.GetSMTPs')->{SMTPs}[0];
+    is("$listed->{SMTPHost} @{ $listed->{SMTPPorts} }", 'smtp.example.com 2525', 'GetSMTPs, too');
+    my $renewed = $of->('submission.test', Command => 'EmailGateway.ResetSMTPPassword', smtpid => $made->{NewSMTPID})->{SMTP};
+    is("$renewed->{Server} $renewed->{Port}", 'smtp.example.com 2525', 'and ResetSMTPPassword');
+    $listed = $of->('on.test', Command => 'EmailGateway.GetSMTPs')->{SMTPs}[0];
+    is("$listed->{SMTPHost} @{ $listed->{SMTPPorts} }", 'on.test 587 465', 'by default it is the virtual host\'s name');
 };
 
 # ---- key files at start -----------------------------------------------------
