@@ -15,6 +15,7 @@ extern const eg_command eg_cmd_add_api, eg_cmd_add_smtp, eg_cmd_add_webhook;
 extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_webhook;
 extern const eg_command eg_cmd_get_apis, eg_cmd_get_domains, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
+extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
 
@@ -36,6 +37,10 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.GetSMTPs", EG_AUTH_ACCOUNT, &eg_cmd_get_smtps },
     { API_PHP, "EmailGateway.GetWebhooks", EG_AUTH_ACCOUNT, &eg_cmd_get_webhooks },
     { API_PHP, "EmailGateway.ResetSMTPPassword", EG_AUTH_ACCOUNT, &eg_cmd_reset_smtp_password },
+
+    { API_PHP, "EmailGateway.GetEvents", EG_AUTH_ACCOUNT, &eg_cmd_get_events },
+    { API_PHP, "EmailGateway.AggrEvents", EG_AUTH_ACCOUNT, &eg_cmd_aggr_events },
+    { API_PHP, "EmailGateway.DomainStats", EG_AUTH_ACCOUNT, &eg_cmd_domain_stats },
 
     { "/api/v1/email", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_send_email },
     { "/api/v1/events", "GET", EG_AUTH_SENDER_KEY, &eg_cmd_v1_get_events },

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "webhook_http.h"
 
 struct egs_control {
     apr_thread_mutex_t *mutex; /* for all that follows */
@@ -39,6 +40,9 @@ apr_status_t egs_settings_load(egs_settings **settings, const char **problem, co
     rv = egs_options_load(&loaded->options, problem, path, own);
     if (rv == APR_SUCCESS) {
         rv = egs_transport_choose(&loaded->transport, &loaded->plan, problem, loaded->options, own);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = egs_http_check(problem, loaded->options, own);
     }
     if (rv == APR_SUCCESS) {
         rv = eg_secret_load(&secret, problem, loaded->options->secret_file, own);

@@ -102,6 +102,8 @@ static const option options_known[] = {
       "waits between the tries of a webhook post" },
     { "webhook_disable_after", DURATION, AT(webhook_disable_after), SECONDS(1), SECONDS(30 * 86400), "5d",
       "1s to 30d, with a unit (ms, s, min, h, d)", "failing for so long disables a webhook" },
+    { "webhook_ca_file", OPTIONAL, AT(webhook_ca_file), 0, 0, "", PATH,
+      "certificates that vouch for receivers of webhooks, beside the system's" },
     { "webhook_allow", ADDRESSES, AT(webhook_allow), 0, 0, "",
       "literal addresses with ports, such as 127.0.0.1:8080,[::1]:8080",
       "addresses that webhooks may have although they are not public" },

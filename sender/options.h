@@ -64,6 +64,7 @@ typedef struct {
     apr_interval_time_t webhook_lease;         /* 5 s to 1 h */
     egs_durations webhook_retry;                /* waits before the second and later tries */
     apr_interval_time_t webhook_disable_after; /* of failing, 1 s to 30 d */
+    const char *webhook_ca_file;               /* PEM, beside the system's; NULL: those alone */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet posted to; may be NULL */
     const char *include;   /* as given, or NULL */
 } egs_options;

@@ -1,220 +1,53 @@
 /*
- * The thread that posts webhooks (libcurl multi). A receiver's address is judged
- * where the socket is made, so that no name, however it resolves and whenever,
- * leads to what is not public.
+ * The thread that posts webhooks: it hands posts from the queue to libcurl and
+ * results back, and waits for nothing but the next thing to do. Claims and
+ * records run beside it (webhook_queue.h).
  */
 #include <apr_strings.h>
-#include <curl/curl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <time.h>
+#include <apr_thread_mutex.h>
+#include <stdlib.h>
 
-#include "netaddr.h"
+#include "job.h"
 #include "webhook.h"
+#include "webhook_http.h"
 #include "webhook_lanes.h"
+#include "webhook_queue.h"
 
-#define USER_AGENT "mod_emailgw-webhooks/1"
-#define CONNECT_MAX apr_time_from_sec(3)
-#define ANSWER_MAX (64 * 1024)              /* bytes of an answer, header and body, that are read */
-#define HELD_FACTOR 2                       /* posts in hand for each connection */
-#define RECORD_COUNT 100                    /* results that are recorded at once ... */
+#define HELD_FACTOR 8                       /* posts in hand for each connection */
+#define CLAIM_MAX 256                       /* posts that are claimed at once */
+#define RECORD_COUNT 128                    /* results that are recorded at once ... */
 #define RECORD_AFTER apr_time_from_msec(20) /* ... or after the first has waited so long */
+#define RESULTS_MAX 512                     /* not recorded: nothing begins that could add to more */
+#define RECORD_LATE apr_time_from_sec(2)    /* nor while the database takes longer than that */
 #define BACKOFF_FIRST apr_time_from_msec(100)
 #define BACKOFF_MAX apr_time_from_sec(5)
 #define LAST_WORDS apr_time_from_sec(10) /* for recording after the sender was told to stop */
+#define SLEEP_MAX apr_time_from_msec(100) /* after which it looks whether to stop */
 
 typedef struct {
     egs_control *control;
-    apr_pool_t *pool;  /* the thread's */
-    apr_pool_t *batch; /* cleared after each call of the database */
+    apr_pool_t *pool;  /* with a mutex: posts are made and destroyed by other threads */
+    apr_pool_t *asked; /* cleared before each claim */
     eg_log log;
-    eg_db *db;
-    CURLM *multi;
-    apr_array_header_t *idle;    /* of CURL *: to be used again */
-    apr_array_header_t *results; /* of egs_post *: to be recorded */
-    apr_time_t results_since;    /* when the first of them ended */
-    apr_time_t record_at;        /* not before this, while the database is away */
-    apr_time_t claim_at;         /* nothing was due: not before this */
-    apr_interval_time_t backoff; /* 0 while the database answers */
-    apr_int64_t cursor;
+    egs_http *http;
+    egs_queue *queue;
+    apr_array_header_t *results;   /* of egs_post *: to be recorded */
+    apr_array_header_t *recording; /* of egs_post *: in the queue's hands, or to be given to it again */
+    apr_time_t results_since;      /* when the first of results ended */
+    apr_time_t record_since;       /* when recording was given away */
+    apr_time_t record_at;          /* not before this, while the database is away */
+    apr_time_t claim_at;           /* nothing was due: not before this */
+    apr_interval_time_t backoff;   /* 0 while the database answers */
     egs_lanes *lanes;
-    egs_settings *settings; /* of this round */
+    egs_settings *settings; /* in force */
 } poster;
 
-/** One post in the hands of libcurl. */
-typedef struct {
-    egs_post *post;
-    egs_settings *settings; /* as when it began */
-    struct curl_slist *headers;
-    apr_size_t sent;     /* bytes of the body */
-    apr_size_t read;     /* bytes of the answer */
-    int repeated;        /* the body was begun anew, on another connection */
-    int cut;             /* there was more of the answer */
-    const char *problem; /* why we ended it, or NULL */
-} transfer;
-
-/* Intervals are measured by the clock that nobody sets. */
-static apr_time_t monotonic(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
-}
-
-/* ---- libcurl's callbacks ----------------------------------------------------------------------- */
-
-static curl_socket_t open_socket(void *baton, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    transfer *t = baton;
-    eg_netaddr addr;
-
-    (void)purpose;
-    if (eg_netaddr_of_socket(&addr, &address->addr) != APR_SUCCESS ||
-        (!(eg_netaddr_is_public(&addr) && eg_netaddr_is_web_port(addr.port)) &&
-         !eg_netaddr_in(t->settings->options->webhook_allow, &addr))) {
-        t->problem = "the address is not allowed";
-        return CURL_SOCKET_BAD;
-    }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-static size_t give_body(char *data, size_t size, size_t count, void *baton)
-{
-    transfer *t = baton;
-    apr_size_t left = strlen(t->post->body) - t->sent, length = size * count < left ? size * count : left;
-
-    memcpy(data, t->post->body + t->sent, length);
-    t->sent += length;
-    return length;
-}
-
-/*
- * A connection that was kept may be closed by the receiver while we use it: then
- * libcurl sends the request on the next one that was kept. Once is enough.
- */
-static int repeat_body(void *baton, curl_off_t offset, int origin)
-{
-    transfer *t = baton;
-
-    if (t->repeated++ || offset != 0 || origin != SEEK_SET) {
-        return CURL_SEEKFUNC_FAIL;
-    }
-    t->sent = 0;
-    return CURL_SEEKFUNC_OK;
-}
-
-/* What comes is counted and forgotten. */
-static size_t swallow(char *data, size_t size, size_t count, void *baton)
-{
-    transfer *t = baton;
-
-    (void)data;
-    t->read += size * count;
-    t->cut = t->read > ANSWER_MAX;
-    return t->cut ? 0 : size * count;
-}
-
-static size_t swallow_header(char *data, size_t size, size_t count, void *baton)
-{
-    transfer *t = baton;
-    size_t taken = swallow(data, size, count, baton);
-
-    if (t->cut) {
-        t->problem = "the header of the answer is too long";
-    }
-    return taken;
-}
-
 /* ---- one post ---------------------------------------------------------------------------------- */
-
-static apr_status_t free_headers(void *list)
-{
-    curl_slist_free_all(list);
-    return APR_SUCCESS;
-}
-
-static struct curl_slist *make_headers(const egs_post *post)
-{
-    const char *now = apr_psprintf(post->pool, "%" APR_TIME_T_FMT, apr_time_sec(apr_time_now()));
-    const char *lines[] = {
-        "Content-Type: application/json",
-        "Accept:",
-        "Expect:",
-        apr_pstrcat(post->pool, "webhook-id: ", post->id, NULL),
-        apr_pstrcat(post->pool, "webhook-timestamp: ", now, NULL),
-        apr_pstrcat(post->pool, "webhook-signature: ",
-                    egs_webhook_sign(post->key, post->id, now, post->body, post->pool), NULL),
-    };
-    struct curl_slist *list = NULL;
-
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        list = curl_slist_append(list, lines[i]);
-    }
-    apr_pool_cleanup_register(post->pool, list, free_headers, apr_pool_cleanup_null);
-    return list;
-}
-
-/* Whatever a receiver, its DNS or the environment say: straight to the address, no further. */
-static void set_bounds(CURL *easy, const egs_options *options)
-{
-    apr_interval_time_t connect =
-        options->webhook_timeout < CONNECT_MAX ? options->webhook_timeout : CONNECT_MAX;
-
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
-                     1L); /* else a hanging look-up would hold up the whole thread */
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)apr_time_as_msec(connect));
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)apr_time_as_msec(options->webhook_timeout));
-}
-
-static void set_post(CURL *easy, transfer *t)
-{
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(easy, CURLOPT_URL, t->post->url);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, USER_AGENT);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(t->post->body));
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body);
-    curl_easy_setopt(easy, CURLOPT_READDATA, t);
-    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, repeat_body);
-    curl_easy_setopt(easy, CURLOPT_SEEKDATA, t);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, swallow);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, swallow_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
-}
-
-static apr_status_t free_easy(void *easy)
-{
-    curl_easy_cleanup(easy);
-    return APR_SUCCESS;
-}
-
-static CURL *take_easy(poster *p)
-{
-    CURL **used = apr_array_pop(p->idle), *easy = used ? *used : curl_easy_init();
-
-    if (easy && !used) {
-        apr_pool_cleanup_register(p->pool, easy, free_easy, apr_pool_cleanup_null);
-    }
-    return easy;
-}
 
 static void keep_result(poster *p, egs_post *post)
 {
     if (!p->results->nelts) {
-        p->results_since = monotonic();
+        p->results_since = egs_clock();
     }
     APR_ARRAY_PUSH(p->results, egs_post *) = post;
 }
@@ -224,14 +57,6 @@ static void release(poster *p, egs_post *post)
     post->result = EGS_POST_RELEASED;
     post->answer = (egs_answer){ 0 };
     keep_result(p, post);
-}
-
-static double random_part(void)
-{
-    apr_uint16_t bits = 0;
-
-    eg_random(&bits, sizeof bits);
-    return (double)bits / 65536;
 }
 
 static void log_result(const poster *p, const egs_post *post)
@@ -258,13 +83,15 @@ static void log_result(const poster *p, const egs_post *post)
 }
 
 /* The answer is there, or why there is none: judge it, and let the next ones of the webhook go or wait. */
-static void finish(poster *p, egs_post *post, const egs_options *options)
+static void finish(poster *p, egs_post *post)
 {
     int was_busy = egs_lanes_is_busy(p->lanes, post->webhook_id);
+    int well = !post->answer.error && post->answer.status / 100 == 2;
+    double dice = well ? 0 : (double)arc4random() / 4294967296.0; /* it costs a call of the kernel */
     egs_post *waiting;
 
     post->result = egs_webhook_judge(&post->retry_seconds, &post->answer, post->tries,
-                                     &options->webhook_retry, random_part());
+                                     &p->settings->options->webhook_retry, dice);
     log_result(p, post);
     for (waiting = egs_lanes_done(p->lanes, post, post->result == EGS_POST_DELIVERED); waiting;) {
         egs_post *next = waiting->next;
@@ -280,89 +107,37 @@ static void finish(poster *p, egs_post *post, const egs_options *options)
 
 static void begin(poster *p, egs_post *post)
 {
-    transfer *t = apr_pcalloc(post->pool, sizeof *t);
-    CURL *easy;
-
     if (!post->body || !post->key.data) {
         post->answer.error =
             post->body ? "the signing key cannot be opened" : "the event is no longer stored";
-        finish(p, post, p->settings->options);
+        finish(p, post);
         return;
     }
-    easy = take_easy(p);
-    if (!easy) {
-        post->answer.error = "out of memory";
-        finish(p, post, p->settings->options);
-        return;
-    }
-    t->post = post;
-    t->settings = egs_control_take(p->control);
-    t->headers = make_headers(post);
-    curl_easy_reset(easy);
-    set_bounds(easy, t->settings->options);
-    set_post(easy, t);
-    curl_multi_add_handle(p->multi, easy);
+    egs_http_begin(p->http, post);
+}
+
+/* What begins now must be recorded soon: is the database there, and does it keep up? */
+static int may_begin(const poster *p)
+{
+    int late = egs_queue_is_recording(p->queue) && egs_clock() - p->record_since > RECORD_LATE;
+
+    return !p->backoff && !late && p->results->nelts + p->recording->nelts < RESULTS_MAX;
 }
 
 /* After a long stop of this process the posts may be another sender's: they are not begun then. */
 static void begin_all(poster *p)
 {
+    int connections = p->settings->options->webhook_connections;
     egs_post *post;
 
-    while (!p->backoff &&
-           (post = egs_lanes_next(p->lanes, p->settings->options->webhook_connections)) != NULL) {
-        if (monotonic() < post->lease_end) {
+    while (may_begin(p) && (post = egs_lanes_next(p->lanes, connections)) != NULL) {
+        if (egs_clock() < post->lease_end) {
             begin(p, post);
         }
         else {
             egs_lanes_done(p->lanes, post, 1);
             apr_pool_destroy(post->pool);
         }
-    }
-}
-
-/*
- * An answer whose body is longer than we read counts by its status; one that did not
- * come to its end in time does not.
- */
-static void read_answer(egs_answer *answer, const transfer *t, CURL *easy, CURLcode code)
-{
-    long status = 0;
-    curl_off_t retry_after = 0;
-
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
-    answer->status = (int)status;
-    answer->retry_after = (int)(retry_after < APR_INT32_MAX ? retry_after : APR_INT32_MAX);
-    if (t->problem) {
-        answer->error = t->problem;
-    }
-    else if (code != CURLE_OK && !(t->cut && status >= 200)) {
-        answer->error = curl_easy_strerror(code);
-    }
-}
-
-static void collect(poster *p)
-{
-    CURLMsg *message;
-    int left;
-
-    while ((message = curl_multi_info_read(p->multi, &left)) != NULL) {
-        CURL *easy = message->easy_handle;
-        CURLcode code = message->data.result;
-        egs_settings *settings;
-        transfer *t;
-
-        if (message->msg != CURLMSG_DONE) {
-            continue;
-        }
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
-        curl_multi_remove_handle(p->multi, easy);
-        read_answer(&t->post->answer, t, easy, code);
-        APR_ARRAY_PUSH(p->idle, CURL *) = easy;
-        settings = t->settings;
-        finish(p, t->post, settings->options);
-        egs_control_give(p->control, settings);
     }
 }
 
@@ -376,190 +151,220 @@ static void note_answer(poster *p, apr_status_t rv)
         return;
     }
     p->backoff = !p->backoff ? BACKOFF_FIRST : p->backoff * 2 < BACKOFF_MAX ? p->backoff * 2 : BACKOFF_MAX;
-    p->record_at = p->claim_at = monotonic() + p->backoff;
+    p->record_at = p->claim_at = egs_clock() + p->backoff;
 }
 
-static apr_status_t record_some(poster *p, egs_post *const *posts, int count)
+static void take_claimed(poster *p)
 {
-    apr_status_t rv =
-        egs_webhook_record(posts, count, eg_db_with_pool(p->db, p->batch), p->settings->options);
-
-    apr_pool_clear(p->batch);
-    return rv;
-}
-
-/* Something in these is refused: the others must not suffer. */
-static void record_each(poster *p, egs_post *const *posts, int count)
-{
-    for (int i = 0; i < count; i++) {
-        if (record_some(p, posts + i, 1) != APR_SUCCESS) {
-            eg_log_at(&p->log, EG_LOG_ERR, APR_SUCCESS,
-                      EGLOGNO(0406) "result of a webhook post not recorded: webhook=%" APR_INT64_T_FMT
-                                    " event=%s; it will be posted again",
-                      posts[i]->webhook_id, posts[i]->event_id);
-        }
-    }
-}
-
-/* @return are all results recorded, or given up? */
-static int record(poster *p)
-{
-    egs_post **posts = (egs_post **)(void *)p->results->elts;
-    int count = p->results->nelts;
-    apr_status_t rv = record_some(p, posts, count);
-
-    note_answer(p, rv);
-    if (rv == EG_DB_REFUSED) {
-        record_each(p, posts, count);
-    }
-    else if (rv != APR_SUCCESS) {
-        return 0;
-    }
-    for (int i = 0; i < count; i++) {
-        apr_pool_destroy(posts[i]->pool);
-    }
-    apr_array_clear(p->results);
-    return 1;
-}
-
-/* Now, or is it better to wait for more? */
-static void record_due(poster *p)
-{
-    apr_time_t now = monotonic();
-
-    if (p->results->nelts && now >= p->record_at &&
-        (p->results->nelts >= RECORD_COUNT || now - p->results_since >= RECORD_AFTER ||
-         !egs_lanes_begun(p->lanes))) {
-        record(p);
-    }
-}
-
-static void claim(poster *p)
-{
-    const egs_options *options = p->settings->options;
-    apr_time_t now = monotonic();
-    egs_webhook_want want = { .limit = options->webhook_connections * HELD_FACTOR - egs_lanes_held(p->lanes),
-                              .lease = options->webhook_lease,
-                              .now = now };
-    egs_post *posts, *next;
+    egs_post *post, *next;
     apr_status_t rv;
 
-    if (now < p->claim_at || want.limit < options->webhook_connections) {
+    if (!egs_queue_claimed(&post, &rv, p->queue)) {
         return;
     }
-    want.busy = egs_lanes_busy(p->lanes, &want.busy_count, p->batch);
-    rv = egs_webhook_claim(&posts, &p->cursor, eg_db_with_pool(p->db, p->batch), &want, p->settings->secret,
-                           p->pool);
-    if (rv == APR_SUCCESS && !posts) {
-        p->claim_at = now + options->poll;
+    if (rv == APR_SUCCESS && !post) {
+        p->claim_at = egs_clock() + p->settings->options->poll;
     }
-    for (; posts; posts = next) {
-        next = posts->next;
-        egs_lanes_add(p->lanes, posts);
+    for (; post; post = next) {
+        next = post->next;
+        egs_lanes_add(p->lanes, post);
     }
-    apr_pool_clear(p->batch);
     note_answer(p, rv);
+}
+
+/* When half of what may be in hand is gone. While the database is away, results come first. */
+static void claim_more(poster *p)
+{
+    const egs_options *options = p->settings->options;
+    int most = options->webhook_connections * HELD_FACTOR, room = most - egs_lanes_held(p->lanes);
+    egs_webhook_want want = { .limit = room < CLAIM_MAX ? room : CLAIM_MAX, .lease = options->webhook_lease };
+
+    if (egs_queue_is_claiming(p->queue) || room < most / 2 || egs_clock() < p->claim_at ||
+        (p->backoff && p->results->nelts + p->recording->nelts)) {
+        return;
+    }
+    apr_pool_clear(p->asked);
+    want.busy = egs_lanes_busy(p->lanes, &want.busy_count, p->asked);
+    egs_queue_claim(p->queue, &want);
+}
+
+static void take_recorded(poster *p)
+{
+    apr_status_t rv;
+
+    if (!egs_queue_recorded(&rv, p->queue)) {
+        return;
+    }
+    note_answer(p, rv);
+    if (rv == APR_SUCCESS) {
+        apr_array_clear(p->recording);
+    }
+}
+
+/* When the next results should go: many at once, but none waits long. */
+static apr_time_t record_time(const poster *p)
+{
+    apr_time_t due = p->results_since;
+
+    if (!p->recording->nelts && p->results->nelts < RECORD_COUNT && egs_lanes_begun(p->lanes)) {
+        due += RECORD_AFTER;
+    }
+    return due > p->record_at ? due : p->record_at;
+}
+
+/* @return is there anything to be recorded now? */
+static int has_results_due(const poster *p)
+{
+    return !egs_queue_is_recording(p->queue) && p->results->nelts + p->recording->nelts &&
+           egs_clock() >= record_time(p);
+}
+
+/* Those that could not be recorded before are given again, as they were. */
+static void record_some(poster *p)
+{
+    if (!p->recording->nelts) {
+        apr_array_header_t *results = p->results;
+
+        p->results = p->recording;
+        p->recording = results;
+    }
+    p->record_since = egs_clock();
+    egs_queue_record(p->queue, (egs_post **)(void *)p->recording->elts, p->recording->nelts);
 }
 
 /* ---- the thread --------------------------------------------------------------------------------- */
 
-/* claim -> begin -> transfer -> collect -> record, each as far as it goes now */
-static void run_round(poster *p)
+/* What is in force changes with a reload. */
+static void take_settings(poster *p)
 {
-    int running;
+    egs_settings *settings = egs_control_take(p->control);
 
-    if (!egs_control_stopping(p->control)) {
-        if (!p->results->nelts || !p->backoff) {
-            claim(p);
-        }
-        begin_all(p);
+    if (p->settings) {
+        egs_control_give(p->control, p->settings);
     }
-    curl_multi_perform(p->multi, &running);
-    collect(p);
-    record_due(p);
+    if (p->settings != settings) {
+        egs_http_use(p->http, settings->options);
+    }
+    p->settings = settings;
+    p->log.level = settings->options->log_level;
 }
 
-static void wait_for_something(poster *p)
+/* Until something should be done that nobody wakes us for. */
+static apr_interval_time_t sleep_time(const poster *p)
 {
-    apr_interval_time_t most = p->results->nelts ? RECORD_AFTER : p->settings->options->poll;
+    apr_time_t now = egs_clock(), until = now + SLEEP_MAX;
 
-    if (egs_lanes_begun(p->lanes)) {
-        most = most < apr_time_from_msec(100) ? most : apr_time_from_msec(100);
-        curl_multi_poll(p->multi, NULL, 0, (int)apr_time_as_msec(most), NULL);
+    if (!egs_queue_is_recording(p->queue) && p->results->nelts + p->recording->nelts) {
+        until = record_time(p) < until ? record_time(p) : until;
     }
-    else if (p->backoff || monotonic() < p->claim_at) {
-        egs_control_sleep(p->control, p->backoff ? p->backoff : most);
+    if (!egs_queue_is_claiming(p->queue) && p->claim_at > now) {
+        until = p->claim_at < until ? p->claim_at : until;
+    }
+    return until > now ? until - now : 0;
+}
+
+/* take -> begin -> transfer -> judge -> record, each as far as it goes now */
+static void run_round(poster *p)
+{
+    egs_post *post;
+
+    take_claimed(p);
+    take_recorded(p);
+    if (!egs_control_stopping(p->control)) {
+        claim_more(p);
+        begin_all(p);
+    }
+    egs_http_work(p->http, sleep_time(p));
+    while ((post = egs_http_finished(p->http)) != NULL) {
+        finish(p, post);
+    }
+    if (has_results_due(p)) {
+        record_some(p);
     }
 }
 
 /* What has begun is finished, and all of it recorded; the rest goes back. */
 static void wind_up(poster *p)
 {
-    apr_time_t give_up;
+    apr_time_t give_up = 0;
     egs_post *post;
 
-    while ((post = egs_lanes_withdraw(p->lanes)) != NULL) {
-        release(p, post);
-    }
-    while (egs_lanes_begun(p->lanes)) {
+    take_settings(p);
+    do {
+        while ((post = egs_lanes_withdraw(p->lanes)) != NULL) {
+            release(p, post);
+        }
+        if (!give_up && !egs_lanes_begun(p->lanes)) {
+            give_up = egs_clock() + LAST_WORDS;
+        }
         run_round(p);
-        curl_multi_poll(p->multi, NULL, 0, 20, NULL);
-    }
-    give_up = monotonic() + LAST_WORDS;
-    while (p->results->nelts && !record(p) && monotonic() < give_up) {
-        apr_sleep(BACKOFF_FIRST);
-    }
+    } while (egs_lanes_held(p->lanes) || egs_queue_is_claiming(p->queue) || egs_queue_is_recording(p->queue) ||
+             (p->results->nelts + p->recording->nelts && egs_clock() < give_up));
+    egs_queue_close(p->queue);
 }
 
-static apr_status_t free_multi(void *multi)
+static apr_status_t make_pool(apr_pool_t **pool)
 {
-    curl_multi_cleanup(multi);
-    return APR_SUCCESS;
-}
-
-static apr_status_t start(poster *p, egs_control *control, const char *dsn)
-{
-    apr_pool_t *pool;
-    apr_status_t rv = apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
+    apr_allocator_t *allocator;
+    apr_thread_mutex_t *mutex;
+    apr_status_t rv = apr_allocator_create(&allocator);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *p = (poster){ .control = control,
-                   .pool = pool,
-                   .log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO),
-                   .multi = curl_multi_init(),
-                   .idle = apr_array_make(pool, 64, sizeof(CURL *)),
-                   .results = apr_array_make(pool, 128, sizeof(egs_post *)),
-                   .lanes = egs_lanes_new(pool) };
-    if (p->multi) {
-        apr_pool_cleanup_register(pool, p->multi, free_multi, apr_pool_cleanup_null);
-    }
-    p->db = eg_db_dedicated(dsn, &p->log, pool);
-    rv = p->multi ? apr_pool_create(&p->batch, pool) : APR_ENOMEM;
+    rv = apr_pool_create_unmanaged_ex(pool, NULL, allocator);
     if (rv != APR_SUCCESS) {
-        apr_pool_destroy(pool);
+        apr_allocator_destroy(allocator);
+        return rv;
+    }
+    apr_allocator_owner_set(allocator, *pool);
+    rv = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT, *pool);
+    if (rv == APR_SUCCESS) {
+        apr_allocator_mutex_set(allocator, mutex);
+    }
+    return rv;
+}
+
+static apr_status_t start(poster *p, egs_control *control, const char *dsn)
+{
+    apr_status_t rv = make_pool(&p->pool);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    p->control = control;
+    p->log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
+    p->results = apr_array_make(p->pool, RESULTS_MAX, sizeof(egs_post *));
+    p->recording = apr_array_make(p->pool, RESULTS_MAX, sizeof(egs_post *));
+    p->lanes = egs_lanes_new(p->pool);
+    rv = apr_pool_create(&p->asked, p->pool);
+    if (rv == APR_SUCCESS) {
+        rv = egs_http_open(&p->http, p->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = egs_queue_open(&p->queue, control, dsn, &p->log, egs_http_wake, p->http, p->pool);
     }
     return rv;
 }
 
 void egs_webhook_run(egs_control *control, const char *dsn)
 {
-    poster p;
+    poster p = { 0 };
+    apr_status_t rv;
 
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (start(&p, control, dsn) == APR_SUCCESS) {
+    rv = start(&p, control, dsn);
+    if (rv == APR_SUCCESS) {
         while (!egs_control_stopping(control)) {
-            p.settings = egs_control_take(control);
-            p.log.level = p.settings->options->log_level;
+            take_settings(&p);
             run_round(&p);
-            wait_for_something(&p);
-            egs_control_give(control, p.settings);
         }
-        p.settings = egs_control_take(control);
         wind_up(&p);
         egs_control_give(control, p.settings);
+    }
+    else {
+        eg_log_at(&p.log, EG_LOG_ERR, rv, EGLOGNO(0407) "webhooks cannot be posted");
+    }
+    if (p.pool) {
         apr_pool_destroy(p.pool);
     }
-    curl_global_cleanup();
 }

@@ -1,22 +1,54 @@
 /*
  * Lease what is due to be posted.
  */
+#include <apr_hash.h>
 #include <apr_strings.h>
+#include <string.h>
 
+#include "job.h"
+#include "keyfile.h"
 #include "webhook_post.h"
 
-static void unseal(egs_post *post, eg_db *db, eg_bytes sealed, const eg_secret *secret)
-{
-    apr_status_t rv =
-        eg_unseal(&post->key, secret, EG_SEAL_WEBHOOK_KEY, post->account_id, sealed, post->pool);
+/** What the rows of one claim share. */
+typedef struct {
+    eg_db *db; /* its pool goes with the claim */
+    const eg_secret *secret;
+    apr_hash_t *keys; /* sealed, as text -> opened_key */
+    apr_time_t lease_end;
+    apr_pool_t *pool; /* parent of the posts' */
+} claim;
 
-    if (rv != APR_SUCCESS) {
-        post->key = (eg_bytes){ NULL, 0 };
-        eg_log_at(db->log, EG_LOG_ERR, rv,
-                  EGLOGNO(0401) "account=%" APR_INT64_T_FMT " webhook=%" APR_INT64_T_FMT
-                                ": its signing key cannot be opened: it was sealed with another secret file",
-                  post->account_id, post->webhook_id);
+typedef struct {
+    apr_int64_t account_id; /* for whom it was opened */
+    eg_bytes bytes;         /* NULL data: it cannot be */
+} opened_key;
+
+/* A domain has one key for all its webhooks: it is opened once. */
+static eg_bytes open_key(claim *c, const eg_rows *rows, int row)
+{
+    const char *sealed = eg_rows_text(rows, row, "key_sealed");
+    opened_key *key = sealed ? apr_hash_get(c->keys, sealed, APR_HASH_KEY_STRING) : NULL;
+    apr_int64_t account_id = eg_rows_int(rows, row, "account_id");
+    apr_status_t rv;
+
+    if (key && key->account_id == account_id) {
+        return key->bytes;
     }
+    key = apr_pcalloc(c->db->pool, sizeof *key);
+    key->account_id = account_id;
+    rv = eg_unseal(&key->bytes, c->secret, EG_SEAL_WEBHOOK_KEY, account_id,
+                   eg_rows_bytes(rows, row, "key_sealed", c->db->pool), c->db->pool);
+    if (rv != APR_SUCCESS) {
+        key->bytes = (eg_bytes){ NULL, 0 };
+        eg_log_at(c->db->log, EG_LOG_ERR, rv,
+                  EGLOGNO(0401) "account=%" APR_INT64_T_FMT " domain=%s: its webhooks' signing key cannot be "
+                                "opened: it was sealed with another secret file",
+                  account_id, eg_rows_text(rows, row, "domain"));
+    }
+    if (sealed) {
+        apr_hash_set(c->keys, sealed, APR_HASH_KEY_STRING, key);
+    }
+    return key->bytes;
 }
 
 static egs_event event_of(const eg_rows *rows, int row)
@@ -39,29 +71,51 @@ static egs_event event_of(const eg_rows *rows, int row)
     };
 }
 
-static egs_post *make_post(eg_db *db, const eg_rows *rows, int row, const egs_webhook_want *want,
-                           const eg_secret *secret, apr_pool_t *parent)
+/* A copy that is wiped with its pool. */
+static eg_bytes copy_key(eg_bytes key, apr_pool_t *pool)
 {
-    egs_event event = event_of(rows, row);
+    void *data = key.data ? apr_pmemdup(pool, key.data, key.size) : NULL;
+
+    if (data) {
+        eg_keyfile_wipe_with(pool, data, key.size);
+    }
+    return (eg_bytes){ data, key.size };
+}
+
+/* The posts of an event stand together: the body is made for the first one. */
+static const char *body_of(const claim *c, const eg_rows *rows, int row, const egs_post *before,
+                           apr_pool_t *pool)
+{
+    egs_event event;
+
+    if (before && strcmp(before->event_id, eg_rows_text(rows, row, "event_id")) == 0) {
+        return apr_pstrdup(pool, before->body);
+    }
+    event = event_of(rows, row);
+    return apr_pstrdup(pool, egs_webhook_body(&event, c->db->pool));
+}
+
+static egs_post *make_post(claim *c, const eg_rows *rows, int row, const egs_post *before)
+{
     apr_pool_t *pool;
     egs_post *post;
 
-    if (apr_pool_create(&pool, parent) != APR_SUCCESS) {
+    if (apr_pool_create(&pool, c->pool) != APR_SUCCESS) {
         return NULL;
     }
     post = apr_pcalloc(pool, sizeof *post);
     post->pool = pool;
     post->account_id = eg_rows_int(rows, row, "account_id");
     post->webhook_id = eg_rows_int(rows, row, "webhook_id");
-    post->event_id = apr_pstrdup(pool, event.event_id);
+    post->event_id = apr_pstrdup(pool, eg_rows_text(rows, row, "event_id"));
     post->attempt = (int)eg_rows_int(rows, row, "attempt");
     post->tries = (int)eg_rows_int(rows, row, "tries");
     post->failing = eg_rows_bool(rows, row, "failing");
-    post->lease_end = want->now + want->lease;
+    post->lease_end = c->lease_end;
     post->url = apr_pstrdup(pool, eg_rows_text(rows, row, "url"));
     post->id = apr_psprintf(pool, "%s_%" APR_INT64_T_FMT, post->event_id, post->webhook_id);
-    post->body = egs_webhook_body(&event, pool);
-    unseal(post, db, eg_rows_bytes(rows, row, "key_sealed", pool), secret);
+    post->body = body_of(c, rows, row, before, pool);
+    post->key = copy_key(open_key(c, rows, row), pool);
     return post;
 }
 
@@ -81,7 +135,9 @@ static apr_int64_t last_served(const egs_post *posts, apr_int64_t cursor)
 apr_status_t egs_webhook_claim(egs_post **posts, apr_int64_t *cursor, eg_db *db, const egs_webhook_want *want,
                                const eg_secret *secret, apr_pool_t *pool)
 {
-    egs_post **last = posts;
+    /* Before the database's clock is read: the lease is over there no sooner than here. */
+    claim c = { .db = db, .secret = secret, .lease_end = egs_clock() + want->lease, .pool = pool };
+    egs_post **last = posts, *post = NULL;
     eg_rows *rows;
     /* Not repeatable: a claim whose answer is lost would be paid for with a second lease. */
     apr_status_t rv = eg_db_call(&rows, db, EG_DB_ONCE, "claim_webhooks",
@@ -92,12 +148,14 @@ apr_status_t egs_webhook_claim(egs_post **posts, apr_int64_t *cursor, eg_db *db,
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    c.keys = apr_hash_make(db->pool);
     for (int row = 0; row < eg_rows_count(rows); row++) {
-        *last = make_post(db, rows, row, want, secret, pool);
-        if (!*last) {
+        post = make_post(&c, rows, row, post);
+        if (!post) {
             break; /* out of memory: the lease brings them back */
         }
-        last = &(*last)->next;
+        *last = post;
+        last = &post->next;
     }
     *cursor = last_served(*posts, *cursor);
     return APR_SUCCESS;

@@ -181,7 +181,7 @@ int egs_lanes_begun(const egs_lanes *lanes)
 
 static int is_busy(const egs_lane *lane)
 {
-    return is_failing(lane) || lane->waiting + lane->begun >= EGS_LANE_MAX;
+    return is_failing(lane) || lane->waiting + lane->begun >= EGS_LANE_ENOUGH;
 }
 
 int egs_lanes_is_busy(const egs_lanes *lanes, apr_int64_t webhook_id)

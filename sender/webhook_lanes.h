@@ -7,6 +7,7 @@
 #include "webhook_post.h"
 
 #define EGS_LANE_MAX 8     /* posts at once to one webhook */
+#define EGS_LANE_ENOUGH 16 /* posts in hand of one webhook, begun or not, with which it gets no more */
 #define EGS_LANE_FAILING 3 /* failures in a row after which there is one at a time */
 
 typedef struct egs_lanes egs_lanes;

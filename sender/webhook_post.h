@@ -1,6 +1,6 @@
 /*
  * egs_post: one event on its way to one webhook, and its stages:
- * claim -> body -> lane -> sign -> post -> policy -> record.
+ * claim -> body -> lane -> sign -> http -> policy -> record.
  */
 #ifndef EGS_WEBHOOK_POST_H
 #define EGS_WEBHOOK_POST_H
@@ -43,12 +43,12 @@ typedef struct egs_post {
     int attempt;          /* the fence against late owners */
     int tries;            /* posts that have failed before */
     int failing;          /* so the webhook was when this was claimed */
-    apr_time_t lease_end; /* by the monotonic clock */
+    apr_time_t lease_end; /* by egs_clock */
     const char *url;
     eg_bytes key;     /* 32 bytes; NULL data: it cannot be opened */
     const char *id;   /* webhook-id: the same on every try */
     const char *body; /* NULL: the event is gone */
-    /* post, policy */
+    /* http, policy */
     egs_answer answer;
     egs_post_result result;
     double retry_seconds; /* for EGS_POST_AGAIN */
@@ -61,14 +61,14 @@ typedef struct egs_post {
 typedef struct {
     int limit;
     apr_interval_time_t lease;
-    apr_time_t now;          /* by the monotonic clock */
     const char *const *busy; /* webhooks that get no more, as text */
     apr_size_t busy_count;
 } egs_webhook_want;
 
 /**
  * Lease what is due and make its bodies.
- * @param posts  a list, each in a child of pool
+ * @param posts  a list, each in a child of pool, whose allocator must have a mutex
+ *               where another thread destroys them
  * @param cursor  the webhook that the last claim served; 0 at first
  */
 apr_status_t egs_webhook_claim(egs_post **posts, apr_int64_t *cursor, eg_db *db, const egs_webhook_want *want,
@@ -81,9 +81,15 @@ apr_status_t egs_webhook_claim(egs_post **posts, apr_int64_t *cursor, eg_db *db,
  */
 const char *egs_webhook_body(const egs_event *event, apr_pool_t *pool);
 
+/** What one thread signs with. */
+typedef struct egs_signer egs_signer;
+
+/** @return NULL where OpenSSL has no HMAC-SHA256 or no memory */
+egs_signer *egs_webhook_signer(apr_pool_t *pool);
+
 /** webhook-signature by Standard Webhooks: "v1," and base64 of HMAC-SHA256 over "id.timestamp.body". */
-const char *egs_webhook_sign(eg_bytes key, const char *id, const char *timestamp, const char *body,
-                             apr_pool_t *pool);
+const char *egs_webhook_sign(egs_signer *signer, eg_bytes key, const char *id, const char *timestamp,
+                             const char *body, apr_pool_t *pool);
 
 /**
  * What an answer means. Only 2xx is success, 410 is the end of the webhook, all

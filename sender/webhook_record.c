@@ -12,32 +12,37 @@ static const char *const results[] = {
     [EGS_POST_FAILED] = "failed",     [EGS_POST_GONE] = "gone",
 };
 
-static json_t *result_of(const egs_post *post)
-{
-    json_t *result =
-        json_pack("{s:I, s:I, s:s, s:i, s:s, s:s*}", "account_id", (json_int_t)post->account_id, "webhook_id",
-                  (json_int_t)post->webhook_id, "event_id", post->event_id, "attempt", post->attempt,
-                  "result", results[post->result], "error", post->answer.error);
+/* The lists of record_webhooks, in its order. */
+enum { ACCOUNT_IDS, WEBHOOK_IDS, EVENT_IDS, ATTEMPTS, RESULTS, RETRY_SECONDS, STATUSES, ERRORS, LISTS };
 
-    if (post->answer.status) {
-        json_object_set_new(result, "status", json_integer(post->answer.status));
-    }
-    if (post->result == EGS_POST_AGAIN) {
-        json_object_set_new(result, "retry_seconds", json_real(post->retry_seconds));
-    }
-    return result;
+static const char *number(apr_int64_t value, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT, value);
+}
+
+static void list(const char **lists[LISTS], int at, const egs_post *post, apr_pool_t *pool)
+{
+    lists[ACCOUNT_IDS][at] = number(post->account_id, pool);
+    lists[WEBHOOK_IDS][at] = number(post->webhook_id, pool);
+    lists[EVENT_IDS][at] = post->event_id;
+    lists[ATTEMPTS][at] = number(post->attempt, pool);
+    lists[RESULTS][at] = results[post->result];
+    lists[RETRY_SECONDS][at] =
+        post->result == EGS_POST_AGAIN ? apr_psprintf(pool, "%.3f", post->retry_seconds) : "0";
+    lists[STATUSES][at] = number(post->answer.status, pool);
+    lists[ERRORS][at] = post->answer.error ? post->answer.error : "";
 }
 
 static void log_disabled(const eg_rows *rows, eg_db *db)
 {
     const char *text = eg_rows_text(rows, 0, "disabled"), *problem;
-    json_t *list, *hook;
+    json_t *disabled, *hook;
     size_t i;
 
-    if (eg_json_parse(&list, &problem, text, strlen(text), db->pool) != APR_SUCCESS) {
+    if (eg_json_parse(&disabled, &problem, text, strlen(text), db->pool) != APR_SUCCESS) {
         return;
     }
-    json_array_foreach(list, i, hook)
+    json_array_foreach(disabled, i, hook)
     {
         eg_log_at(db->log, EG_LOG_INFO, APR_SUCCESS,
                   EGLOGNO(0404) "disabled account=%" APR_INT64_T_FMT " webhook=%" APR_INT64_T_FMT ": %s",
@@ -49,18 +54,21 @@ static void log_disabled(const eg_rows *rows, eg_db *db)
 
 apr_status_t egs_webhook_record(egs_post *const *posts, int count, eg_db *db, const egs_options *options)
 {
-    json_t *list = eg_json_own(json_array(), db->pool);
     double disable_after = (double)options->webhook_disable_after / APR_USEC_PER_SEC;
-    char seconds[32];
+    const char **lists[LISTS];
+    eg_dbarg args[LISTS + 1];
     eg_rows *rows;
     apr_status_t rv;
 
-    for (int i = 0; i < count; i++) {
-        json_array_append_new(list, result_of(posts[i]));
+    for (int i = 0; i < LISTS; i++) {
+        lists[i] = apr_palloc(db->pool, (apr_size_t)count * sizeof *lists[i]);
+        args[i] = eg_db_texts(lists[i], (apr_size_t)count);
     }
-    apr_snprintf(seconds, sizeof seconds, "%.3f", disable_after);
-    rv = eg_db_call(&rows, db, EG_DB_REPEATABLE, "record_webhooks",
-                    EG_DB_ARGS(eg_db_text(eg_json_text(list, db->pool)), eg_db_text(seconds)));
+    for (int i = 0; i < count; i++) {
+        list(lists, i, posts[i], db->pool);
+    }
+    args[LISTS] = eg_db_text(apr_psprintf(db->pool, "%.3f", disable_after));
+    rv = eg_db_call(&rows, db, EG_DB_REPEATABLE, "record_webhooks", args, LISTS + 1);
     if (rv != APR_SUCCESS) {
         return rv;
     }

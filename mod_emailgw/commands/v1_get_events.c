@@ -1,10 +1,9 @@
 /* GET /api/v1/events: the events of a sender domain, newest first. */
-#include <string.h>
-
 #include <apr_strings.h>
 
 #include "command.h"
 #include "datetime.h"
+#include "event.h"
 #include "eventtype.h"
 #include "json.h"
 #include "uuid.h"
@@ -45,7 +44,8 @@ static const char *parse_date(eg_call *call, const char *name, int code)
         text = apr_psprintf(call->pool, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
     }
     if (text == NULL || eg_datetime_parse(&time, text) != APR_SUCCESS) {
-        eg_errors_add(&call->errors, code, "Invalid %s: it must be Unix seconds or YYYY-MM-DD HH:MM:SS (UTC)", name);
+        eg_errors_add(&call->errors, code, "Invalid %s: it must be Unix seconds or YYYY-MM-DD HH:MM:SS (UTC)",
+                      name);
         return NULL;
     }
     formatted = apr_palloc(call->pool, EG_DATETIME_SIZE);
@@ -78,91 +78,9 @@ static void parse_query(query *q, eg_call *call)
     q->since = parse_date(call, "StartDate", EG_E_START_DATE);
     q->until = parse_date(call, "EndDate", EG_E_END_DATE);
     q->type = parse_event(call);
-    q->message_id = id == NULL ? NULL
+    q->message_id = id == NULL                                                   ? NULL
                     : json_is_string(id) && eg_uuid_valid(json_string_value(id)) ? json_string_value(id)
-                                                                                  : NO_MESSAGE;
-}
-
-/* {"key": id} where there is one. */
-static void set_id(json_t *event, const char *key, const eg_rows *rows, int row, const char *column)
-{
-    if (eg_rows_text(rows, row, column) != NULL) {
-        json_object_set_new(event, key, json_integer(eg_rows_int(rows, row, column)));
-    }
-}
-
-/* A jsonb column; NULL where it is SQL NULL. */
-static json_t *column_json(const eg_rows *rows, int row, const char *column, apr_pool_t *pool)
-{
-    const char *text = eg_rows_text(rows, row, column), *problem;
-    json_t *value;
-
-    if (text == NULL || eg_json_parse(&value, &problem, text, strlen(text), pool) != APR_SUCCESS) {
-        return NULL;
-    }
-    return value;
-}
-
-/* Copy what is there from the stored detail, under the name that the API gives it. */
-static void copy(json_t *to, const char *key, const json_t *from, const char *stored)
-{
-    json_t *value = json_object_get(from, stored);
-
-    if (value != NULL && !json_is_null(value)) {
-        json_object_set(to, key, value);
-    }
-}
-
-static json_t *smtp_json(const json_t *stored)
-{
-    json_t *smtp = json_object();
-
-    copy(smtp, "Code", stored, "code");
-    copy(smtp, "EnhancedCode", stored, "enhanced");
-    copy(smtp, "Text", stored, "text");
-    copy(smtp, "Host", stored, "host");
-    copy(smtp, "TLS", stored, "tls");
-    copy(smtp, "Cipher", stored, "cipher");
-    copy(smtp, "Stage", stored, "stage");
-    copy(smtp, "Seconds", stored, "seconds");
-    return smtp;
-}
-
-static void set_detail(json_t *event, const json_t *detail)
-{
-    json_t *person = json_pack("{s:s, s:s}", "UserAgent", "", "IpAddress", "");
-
-    copy(person, "UserAgent", detail, "ua");
-    copy(person, "IpAddress", detail, "ip");
-    json_object_set_new(event, "Details", person);
-    copy(event, "Attempt", detail, "attempt");
-    copy(event, "Ambiguous", detail, "ambiguous");
-    copy(event, "Bounce", detail, "bounce");
-    copy(event, "URL", detail, "url");
-    copy(event, "Machine", detail, "machine");
-    if (json_is_object(json_object_get(detail, "smtp"))) {
-        json_object_set_new(event, "Smtp", smtp_json(json_object_get(detail, "smtp")));
-    }
-}
-
-static json_t *event_json(const eg_rows *rows, int row, apr_pool_t *pool)
-{
-    const char *journey = eg_rows_text(rows, row, "journey_id");
-    json_t *tags = column_json(rows, row, "tags", pool);
-    char at[EG_DATETIME_SIZE];
-    json_t *event = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "EventId", eg_rows_text(rows, row, "event_id"),
-                              "EventType", eg_eventtype_name((int)eg_rows_int(rows, row, "type")), "EventTimestamp",
-                              eg_datetime_format(at, eg_rows_int(rows, row, "at_us")), "Recipient",
-                              eg_rows_text(rows, row, "email"), "MessageId", eg_rows_text(rows, row, "message_id"),
-                              "CampaignId", journey != NULL ? journey : "");
-
-    set_detail(event, column_json(rows, row, "detail", pool));
-    json_object_set_new(event, "Tags", tags != NULL ? json_incref(tags) : json_array());
-    set_id(event, "ListID", rows, row, "list_id");
-    set_id(event, "SubscriberID", rows, row, "subscriber_id");
-    set_id(event, "JourneyID", rows, row, "journey_id");
-    set_id(event, "ActionID", rows, row, "action_id");
-    return event;
+                                                                                 : NO_MESSAGE;
 }
 
 static apr_status_t run(eg_call *call)
@@ -192,11 +110,11 @@ static apr_status_t run(eg_call *call)
     }
     for (int row = 0; row < eg_rows_count(rows); row++) {
         if (eg_rows_text(rows, row, "event_id") != NULL) {
-            json_array_append_new(events, event_json(rows, row, call->pool));
+            json_array_append_new(events, eg_event_json(rows, row, EG_SURFACE_V1, call->pool));
         }
     }
-    eg_call_reply(call, json_pack("{s:I, s:O}", "TotalRecords", (json_int_t)eg_rows_int(rows, 0, "total"), "Events",
-                                  events));
+    eg_call_reply(call, json_pack("{s:I, s:O}", "TotalRecords", (json_int_t)eg_rows_int(rows, 0, "total"),
+                                  "Events", events));
     return APR_SUCCESS;
 }
 

@@ -55,8 +55,13 @@
 #define EG_SMTPS_MAX 100
 #define EG_WEBHOOKS_MAX 100
 
-/* GET /api/v1/events. */
+/* GET /api/v1/events and EmailGateway.GetEvents. */
 #define EG_EVENTS_COUNT_DEFAULT 5
 #define EG_EVENTS_COUNT_MAX 100
+#define EG_EVENTS_READ_MAX 1000000 /* what one request may look through, as in emailgw_api.events_to_read */
+
+/* EmailGateway.AggrEvents. */
+#define EG_AGGREGATE_DEFAULT 10
+#define EG_AGGREGATE_MAX 1000
 
 #endif

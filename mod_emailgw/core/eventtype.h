@@ -8,6 +8,7 @@
 
 /* Stored as smallint in emailgw.event: never renumber. */
 typedef enum {
+    EG_EVENT_NONE = -1,  /* what no event is, for a search that finds nothing */
     EG_EVENT_SEND = 1,   /* accepted into the queue */
     EG_EVENT_DELIVERY,   /* the other side took it */
     EG_EVENT_DEFERRED,   /* will be tried again */

@@ -1,5 +1,5 @@
 -- drop_webhook_jobs: what is ready for a webhook that is no longer active ends
--- as failed. At most p_limit rows.
+-- as failed, but for what somebody is posting. At most p_limit rows.
 CREATE FUNCTION emailgw_api.drop_webhook_jobs(p_webhook_id bigint, p_reason text, p_limit integer)
 RETURNS void
 LANGUAGE sql VOLATILE
@@ -8,6 +8,7 @@ AS $$
         DELETE FROM emailgw.webhook_queue AS q
          WHERE q.ctid = ANY (ARRAY(SELECT r.ctid FROM emailgw.webhook_queue AS r
                                     WHERE r.ready AND r.webhook_id = p_webhook_id
+                                      AND r.leased_until <= now()
                                     LIMIT p_limit
                                       FOR UPDATE SKIP LOCKED))
         RETURNING q.account_id, q.webhook_id, q.event_id, q.tries

@@ -1,5 +1,6 @@
--- next_webhooks: up to p_limit webhooks that have something ready and are not
--- busy, those behind p_after first, then round. One index probe each.
+-- next_webhooks: up to p_limit webhooks that have something ready which nobody has
+-- and are not busy, those behind p_after first, then round. One index probe each;
+-- what is leased is stepped over, and that is no more than the senders hold.
 CREATE FUNCTION emailgw_api.next_webhooks(p_after bigint, p_limit integer, p_busy bigint[])
 RETURNS TABLE (account_id bigint, webhook_id bigint)
 LANGUAGE plpgsql VOLATILE
@@ -13,7 +14,7 @@ BEGIN
     WHILE v_found < p_limit LOOP
         SELECT q.account_id, q.webhook_id INTO account_id, webhook_id
           FROM emailgw.webhook_queue AS q
-         WHERE q.ready AND q.webhook_id > v_last
+         WHERE q.ready AND q.webhook_id > v_last AND q.leased_until <= now()
          ORDER BY q.webhook_id LIMIT 1;
         IF webhook_id IS NULL OR v_wrapped AND webhook_id > p_after THEN
             EXIT WHEN v_wrapped;

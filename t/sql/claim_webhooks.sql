@@ -1,6 +1,6 @@
 -- Webhooks: jobs with their events, fair claims, fenced results, the end of a webhook.
 \ir lib/setup.psql
-SELECT plan(44);
+SELECT plan(51);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.webhook_queue;
@@ -46,6 +46,20 @@ AS $$
                                         'attempt', c.attempt, 'result', p_result) || p_more)
       FROM emailgw_api.claim_webhooks(p_limit, 60, 0, '{}') AS c
 $$;
+-- What a sender makes of such a list.
+CREATE FUNCTION pg_temp.record(p_results jsonb, p_seconds double precision DEFAULT 60,
+                               OUT recorded integer, OUT fenced integer, OUT disabled jsonb)
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT r.recorded, r.fenced, r.disabled
+      FROM (SELECT array_agg(account_id) AS a, array_agg(webhook_id) AS w, array_agg(event_id) AS e, array_agg(attempt) AS n,
+                   array_agg(result) AS r, array_agg(coalesce(retry_seconds, 0)) AS s, array_agg(coalesce(status, 0::smallint)) AS c,
+                   array_agg(coalesce(error, '')) AS t
+              FROM jsonb_to_recordset(p_results)
+                   AS x (account_id bigint, webhook_id bigint, event_id uuid, attempt integer, result text,
+                         retry_seconds double precision, status smallint, error text)) AS l
+     CROSS JOIN LATERAL emailgw_api.record_webhooks(l.a, l.w, l.e, l.n, l.r, l.s, l.c, l.t, p_seconds) AS r
+$$;
 SAVEPOINT clean;
 
 -- Jobs come with their events, and only for those who want them.
@@ -82,8 +96,24 @@ SELECT results_eq('SELECT webhook_id, attempt, tries, failing, url, domain, type
                   'what a claim tells');
 SELECT is(pg_temp.claimed(10), :hook || ':1', 'what is leased is skipped');
 SELECT is(pg_temp.claimed(10), NULL, '... and in the end nothing is left');
-UPDATE emailgw.webhook_queue SET next_at = now();
+UPDATE emailgw.webhook_queue SET leased_until = now();
+SELECT 'emailgw.webhook_queue' AS queue, pg_stat_get_xact_tuples_hot_updated('emailgw.webhook_queue'::regclass) AS hot \gset
 SELECT is(pg_temp.claimed(10), :hook || ':2', 'after the lease''s end: again');
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', ready, leased_until - now(), attempt)) FROM emailgw.webhook_queue WHERE account_id = :account),
+          '{"t 00:01:00 2"}', '... in a lease and under a number of its own');
+SELECT is(pg_stat_get_xact_tuples_hot_updated(:'queue'::regclass) - :hot, 2::bigint, '... of which no index has to know');
+ROLLBACK TO clean;
+
+-- What the sender posts once for all its webhooks is looked up once, and stands together.
+SELECT pg_temp.add(:account, :domain, '{1}') AS a, pg_temp.add(:account, :domain, '{1}') AS b, pg_temp.add(:account, :domain, '{1}') AS c \gset
+SELECT message_id AS id FROM pg_temp.send(:account, p_emails => '{ann@example.net,bob@example.org}') \gset
+SELECT is((SELECT string_agg(x.posts::text, ' ') FROM (
+              SELECT count(*) AS posts FROM (
+                  SELECT c.event_id, c.n - row_number() OVER (PARTITION BY c.event_id ORDER BY c.n) AS run
+                    FROM emailgw_api.claim_webhooks(6, 60, 0, '{}') WITH ORDINALITY
+                         AS c (a, w, event_id, attempt, tries, failing, url, key, domain, type, at, message, email, detail, from_email,
+                               subject, tags, l, s, j, i, n)) AS r
+               GROUP BY r.event_id, r.run) AS x), '3 3', 'the posts of an event stand together');
 ROLLBACK TO clean;
 
 -- Fair by webhook.
@@ -109,40 +139,45 @@ SELECT pg_temp.add(:account, :domain, '{1}') AS hook \gset
 SELECT pg_temp.enqueue(:account, :hook, 2) \gset
 SAVEPOINT queued;
 SELECT pg_temp.results('delivered', '{"status": 204}') AS results \gset
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_webhooks(%L, 60)', :'results'), $$ VALUES (2, 0, '[]'::jsonb) $$, 'delivered: recorded');
+SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'results'), $$ VALUES (2, 0, '[]'::jsonb) $$, 'delivered: recorded');
 SELECT is(pg_temp.rows_of(:account, 'webhook_queue'), 0, '... out of the queue');
 SELECT results_eq('SELECT state::text, tries::integer, status_code::integer, error FROM emailgw.webhook_delivery WHERE account_id = ' || :account,
                   $$ VALUES ('delivered', 1, 204, NULL), ('delivered', 1, 204, NULL) $$, '... and in the log');
-SELECT results_eq(format('SELECT * FROM emailgw_api.record_webhooks(%L, 60)', :'results'), $$ VALUES (0, 2, '[]'::jsonb) $$, 'the same again: fenced');
+SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'results'), $$ VALUES (0, 2, '[]'::jsonb) $$, 'the same again: fenced');
 ROLLBACK TO queued;
 SELECT pg_temp.results('again', '{"retry_seconds": 90, "status": 500, "error": "e"}') AS results \gset
-SELECT emailgw_api.record_webhooks(:'results', 60) \gset
-SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', ready, leased, tries, next_at - now())) FROM emailgw.webhook_queue WHERE account_id = :account),
-          '{"f f 1 00:01:30"}', 'again: waits as long as asked');
+SELECT pg_temp.record(:'results') \gset
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', ready, leased_until, tries, next_at - now())) FROM emailgw.webhook_queue WHERE account_id = :account),
+          '{"f -infinity 1 00:01:30"}', 'again: waits as long as asked');
 SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', state, tries, status_code, error)) FROM emailgw.webhook_delivery WHERE account_id = :account),
           '{"pending 1 500 e"}', '... pending in the log');
 SELECT is((SELECT failing_since FROM emailgw.webhook WHERE webhook_id = :hook), now(), '... the webhook fails since now');
 UPDATE emailgw.webhook_queue SET next_at = now();
+SELECT is(pg_temp.claimed(10), :hook || ':2', '... and comes again when its time is there');
+UPDATE emailgw.webhook_queue SET leased_until = now();
 SELECT pg_temp.results('failed', '{"status": 503}', 1) AS results \gset
-SELECT emailgw_api.record_webhooks(:'results', 60) \gset
+SELECT pg_temp.record(:'results') \gset
 SELECT is((SELECT array_agg(concat_ws(' ', state, tries, status_code) ORDER BY state) FROM emailgw.webhook_delivery WHERE account_id = :account),
           '{"pending 1 500","failed 2 503"}', 'failed: in the log with its tries');
 SELECT pg_temp.results('delivered', '{}') AS results \gset
-SELECT emailgw_api.record_webhooks(:'results', 60) \gset
+SELECT pg_temp.record(:'results') \gset
 SELECT is((SELECT failing_since FROM emailgw.webhook WHERE webhook_id = :hook), NULL, 'a success ends the failing');
 ROLLBACK TO queued;
 SELECT pg_temp.results('released') AS results \gset
-SELECT emailgw_api.record_webhooks(:'results', 60) \gset
-SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', ready, leased, tries, attempt)) FROM emailgw.webhook_queue WHERE account_id = :account), '{"t f 0 1"}',
+SELECT pg_temp.record(:'results') \gset
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', ready, leased_until, tries, attempt)) FROM emailgw.webhook_queue WHERE account_id = :account), '{"t -infinity 0 1"}',
           'released: due again at once, no try');
 SELECT is(pg_temp.rows_of(:account, 'webhook_delivery'), 0, '... and not in the log');
 SELECT pg_temp.results('delivered') AS newer \gset
-SELECT results_eq(format('SELECT recorded, fenced FROM emailgw_api.record_webhooks(%L, 60)', :'results'), 'VALUES (0, 2)', 'after another claim: fenced');
+SELECT results_eq(format('SELECT recorded, fenced FROM pg_temp.record(%L)', :'results'), 'VALUES (0, 2)', 'after another claim: fenced');
+UPDATE emailgw.webhook_queue SET leased_until = now() - interval '1 second';
+SELECT results_eq(format('SELECT recorded, fenced FROM pg_temp.record(%L)', :'newer'), 'VALUES (2, 0)',
+                  'late, but nobody has taken it meanwhile: recorded');
 ROLLBACK TO queued;
 
 -- The end of a webhook.
 SELECT pg_temp.results('gone', '{"status": 410}', 1) AS results \gset
-SELECT is((SELECT disabled #>> '{0,reason}' FROM emailgw_api.record_webhooks(:'results', 60)), 'the receiver answered 410', '410 disables');
+SELECT is((SELECT disabled #>> '{0,reason}' FROM pg_temp.record(:'results')), 'the receiver answered 410', '410 disables');
 SELECT is((SELECT concat_ws(' ', status, disabled_at = now()) FROM emailgw.webhook WHERE webhook_id = :hook), 'Disabled t', '... visibly');
 SELECT is((SELECT webhook_events FROM emailgw.domain WHERE domain_id = :domain), '{}', '... and the domain asks for nothing');
 SELECT is(pg_temp.claimed(10), NULL, '... what is left is not claimed');
@@ -151,16 +186,20 @@ SELECT is((SELECT array_agg(concat_ws(' ', state, error) ORDER BY error NULLS FI
 ROLLBACK TO queued;
 UPDATE emailgw.webhook SET failing_since = now() - interval '59 seconds' WHERE webhook_id = :hook;
 SELECT pg_temp.results('again', '{"retry_seconds": 0}') AS results \gset
-SELECT is((SELECT disabled FROM emailgw_api.record_webhooks(:'results', 60)), '[]', 'failing, but not for so long');
+SELECT is((SELECT disabled FROM pg_temp.record(:'results')), '[]', 'failing, but not for so long');
 UPDATE emailgw.webhook SET failing_since = now() - interval '60 seconds' WHERE webhook_id = :hook;
 UPDATE emailgw.webhook_queue SET next_at = now();
 SELECT pg_temp.results('again') AS results \gset
-SELECT matches((SELECT disabled #>> '{0,reason}' FROM emailgw_api.record_webhooks(:'results', 60)), '^no post has succeeded since ', 'long enough: disabled');
+SELECT matches((SELECT disabled #>> '{0,reason}' FROM pg_temp.record(:'results')), '^no post has succeeded since ', 'long enough: disabled');
 ROLLBACK TO queued;
+SELECT pg_temp.claimed(1) \gset
 SELECT is(emailgw_api.delete_webhook(:account, :domain, :hook), 0, 'deleted');
 SELECT is(emailgw_api.delete_webhook(:account, :domain, :hook), 4, '... once');
 SELECT is(pg_temp.claimed(10), NULL, '... what is left is not claimed');
-SELECT is(pg_temp.rows_of(:account, 'webhook_queue'), 0, '... but dropped');
+SELECT is(pg_temp.rows_of(:account, 'webhook_queue'), 1, '... but dropped, all but what somebody is posting');
+UPDATE emailgw.webhook_queue SET leased_until = now();
+SELECT is(pg_temp.claimed(10), NULL, '... until the end of its lease');
+SELECT is(pg_temp.rows_of(:account, 'webhook_queue'), 0, '... then it goes, too');
 ROLLBACK TO queued;
 SELECT is(pg_temp.add(:account, :domain, '{1}', 1), NULL, 'no more than the limit');
 

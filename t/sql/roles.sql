@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(68);
+SELECT plan(71);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -11,6 +11,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'add_session'),
     ('emailgw_module', 'add_smtp'),
     ('emailgw_module', 'add_webhook'),
+    ('emailgw_module', 'aggr_events'),
     ('emailgw_module', 'authenticate'),
     ('emailgw_module', 'authenticate_account'),
     ('emailgw_module', 'delete_api'),
@@ -18,7 +19,9 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'delete_smtp'),
     ('emailgw_module', 'delete_webhook'),
     ('emailgw_module', 'get_apis'),
+    ('emailgw_module', 'domain_stats'),
     ('emailgw_module', 'get_domains'),
+    ('emailgw_module', 'get_events'),
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'get_smtps'),
     ('emailgw_module', 'get_webhooks'),
@@ -110,6 +113,9 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.add_webhook(%s, 1, NULL, '{}', 100) $$,
     $$ SELECT emailgw_api.get_webhooks(%s, 1) $$,
     $$ SELECT emailgw_api.delete_webhook(%s, 1, 1) $$,
+    $$ SELECT emailgw_api.get_events(%s, 1, 0, 5, NULL, NULL, NULL, NULL, '{0}', '{x}') $$,
+    $$ SELECT emailgw_api.aggr_events(%s, 1, 'tag', NULL, NULL, 10, '{}') $$,
+    $$ SELECT emailgw_api.domain_stats(%s, 1, NULL, NULL) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset
@@ -122,7 +128,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.get_attachments('{%s}', '{%s}') $$,
     $$ SELECT emailgw_api.record_attempts('[{"account_id": %s, "message_id": "%s", "recipient_no": 1, "attempt": 1, "result": "delivered"}]') $$,
     $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
-    $$ SELECT emailgw_api.record_webhooks('[]', 1) $$,
+    $$ SELECT emailgw_api.record_webhooks('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$,
     $$ SELECT emailgw_api.durability() $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;

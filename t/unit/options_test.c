@@ -41,6 +41,7 @@ static void has_defaults(void **state)
     assert_int_equal(options.webhook_retry.each[8], apr_time_from_sec(86400));
     assert_int_equal(options.webhook_disable_after, apr_time_from_sec(5 * 86400));
     assert_null(options.webhook_allow);
+    assert_null(options.webhook_ca_file);
     assert_null(options.include);
     assert_null(options.hostname);
     assert_int_equal(options.relay_tls, EGS_TLS_OPPORTUNISTIC);
@@ -295,10 +296,11 @@ static void reference_gives_the_defaults(void **state)
             assert_memory_equal(&told.webhook_retry, &defaults.webhook_retry, sizeof told.webhook_retry);
             assert_int_equal(told.webhook_disable_after, defaults.webhook_disable_after);
             assert_null(told.webhook_allow);
+            assert_null(told.webhook_ca_file);
         }
     }
     fclose(file);
-    assert_int_equal(names, 35);
+    assert_int_equal(names, 36);
 }
 
 int main(void)

@@ -26,13 +26,16 @@ static const struct {
 
 static void signs(void **state)
 {
+    egs_signer *signer = egs_webhook_signer(*state);
+
+    assert_non_null(signer);
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         eg_bytes key;
 
         assert_int_equal(eg_base64_decode(&key, vectors[i].secret, strlen(vectors[i].secret), *state),
                          APR_SUCCESS);
         assert_string_equal(
-            egs_webhook_sign(key, vectors[i].id, vectors[i].timestamp, vectors[i].body, *state),
+            egs_webhook_sign(signer, key, vectors[i].id, vectors[i].timestamp, vectors[i].body, *state),
             vectors[i].signature);
     }
 }
@@ -210,6 +213,10 @@ static void takes_turns(void **state)
     assert_int_equal(begin(lanes, 64, 1), EGS_LANE_MAX - 2);
     assert_int_equal(egs_lanes_begun(lanes), EGS_LANE_MAX + 1);
     assert_int_equal(egs_lanes_held(lanes), 21);
+    add(lanes, 3, EGS_LANE_ENOUGH - 1, 0, *state);
+    assert_false(egs_lanes_is_busy(lanes, 3));
+    add(lanes, 3, 1, 0, *state);
+    assert_true(egs_lanes_is_busy(lanes, 3));
     assert_true(egs_lanes_is_busy(lanes, 1));
     assert_false(egs_lanes_is_busy(lanes, 2));
     assert_null(egs_lanes_done(lanes, second, 1));
@@ -238,7 +245,7 @@ static void holds_failing_ones_back(void **state)
     for (int id = 1; id <= 20; id++) {
         add(lanes, id, 2, 1, *state);
     }
-    add(lanes, 99, 8, 0, *state);
+    add(lanes, 99, EGS_LANE_ENOUGH, 0, *state);
     assert_int_equal(begin(lanes, 10, 99), 5); /* half of the connections are left to it */
     egs_lanes_busy(lanes, &busy, *state);
     assert_int_equal(busy, 21);

@@ -1,4 +1,9 @@
-# nginx as a receiver that answers every request with an empty 200, and counts them.
+# nginx as a receiver that answers every request with an empty 200, and counts them;
+# and as TLS in front of another one.
+#
+#     my $nginx = EmailGW::Nginx->start;
+#     my $nginx = EmailGW::Nginx->start(to => '127.0.0.1:8080', tls => { good => [$chain, $key] });
+#     $nginx->tls_port('good');
 package EmailGW::Nginx;
 use strict;
 use warnings;
@@ -9,10 +14,11 @@ use Instance;
 use Time::HiRes qw(sleep time);
 
 sub start {
-    my ($class) = @_;
+    my ($class, %with) = @_;
     my $it = bless { temp => File::Temp->newdir('/tmp/emailgw-nginx.XXXXXX'), port => Instance::free_port(),
         asked => 0, agent => HTTP::Tiny->new(timeout => 10, no_proxy => '127.0.0.1') }, $class;
     my $dir = "$it->{temp}";
+    my $tls = join '', map { $it->tls_server($_, $with{to}, @{ $with{tls}{$_} }) } sort keys %{ $with{tls} // {} };
     Instance::write_file("$dir/nginx.conf", <<"END", 0644);
 daemon off;
 master_process off;
@@ -29,12 +35,31 @@ http {
         location / { return 200; }
         location = /status { stub_status; }
     }
-}
+$tls}
 END
     $it->{peer} = EmailGW::Peer->start('nginx', program => 'usr/sbin/nginx', out => "$dir/out",
         argv => [ '-p', $dir, '-c', "$dir/nginx.conf", '-e', "$dir/error.log" ]);
     $it->{peer}->await_port($it->{port});
     return $it;
+}
+
+# A port with a certificate, that passes on what it gets.
+sub tls_server {
+    my ($it, $name, $to, $chain, $key) = @_;
+    my $port = $it->{tls}{$name} = Instance::free_port();
+    return <<"END";
+    server {
+        listen 127.0.0.1:$port ssl;
+        ssl_certificate $chain;
+        ssl_certificate_key $key;
+        location / { proxy_pass http://$to; }
+    }
+END
+}
+
+sub tls_port {
+    my ($it, $name) = @_;
+    return $it->{tls}{$name};
 }
 
 sub address {

@@ -8,6 +8,7 @@
 #
 # Paths, whatever is behind them:
 #     /ok /status/N        an answer of 200, of N
+#     /once                200, and the connection ends
 #     /after/N/SECONDS     N with Retry-After: SECONDS, in either form with /date behind it
 #     /flaky/N             N failures of 500 for each webhook-id, then 200
 #     /slow/SECONDS        200 after so long
@@ -17,7 +18,7 @@ package EmailGW::Receiver;
 use strict;
 use warnings;
 use IO::Select;
-use IO::Socket::INET;
+use IO::Socket::IP;
 use File::Temp ();
 use JSON::PP ();
 use Time::HiRes qw(time);
@@ -27,8 +28,9 @@ my $json = JSON::PP->new->canonical;
 sub up {
     my ($class, %with) = @_;
     my $it = bless { owner => $$, read => 0, entries => [], ledger => File::Temp->new(TEMPLATE => '/tmp/emailgw-receiver.XXXXXX') }, $class;
-    $it->{socket} = IO::Socket::INET->new(Listen => 128, LocalAddr => $with{host} // '127.0.0.1', ReuseAddr => 1,
-        LocalPort => $with{port} // 0) or die "receiver: $!\n";
+    $it->{host} = $with{host} // '127.0.0.1';
+    $it->{socket} = IO::Socket::IP->new(Listen => 128, LocalHost => $it->{host}, ReuseAddr => 1,
+        GetAddrInfoFlags => 0, LocalPort => $with{port} // 0) or die "receiver: $!\n";
     $it->{port} = $it->{socket}->sockport;
     $it->start;
     return $it;
@@ -60,7 +62,7 @@ sub DESTROY {
     $_[0]->down;
 }
 
-sub address { return "127.0.0.1:$_[0]{port}" }
+sub address { return $_[0]{host} =~ /:/ ? "[$_[0]{host}]:$_[0]{port}" : "$_[0]{host}:$_[0]{port}" }
 sub url { return 'http://' . $_[0]->address . $_[1] }
 
 sub ledger {
@@ -164,6 +166,7 @@ sub answer {
     my ($name, @words) = grep { length } split m{/}, $path;
     my %answer = (
         ok => sub { reply(200) },
+        once => sub { $peer->{close} = 1; reply(200, Connection => 'close') },
         status => sub { reply($words[0]) },
         after => sub {
             my $when = !$words[2] ? $words[1] : do {

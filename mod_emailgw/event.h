@@ -1,0 +1,25 @@
+/*
+ * Events as the API shows them, the same for both families of commands, each in
+ * its own words.
+ */
+#ifndef EG_EVENT_H
+#define EG_EVENT_H
+
+#include "command.h"
+
+/**
+ * The event of a row of get_sender_events or get_events.
+ * @return the caller owns it
+ */
+json_t *eg_event_json(const eg_rows *rows, int row, eg_surface surface, apr_pool_t *pool);
+
+/** A jsonb column, owned by the pool; NULL where it is SQL NULL. */
+json_t *eg_event_column(const eg_rows *rows, int row, const char *column, apr_pool_t *pool);
+
+/** StartDate and EndDate, two EG_DAYs: an end before the start goes to call->errors as EG_E_END_DATE. */
+void eg_event_check_period(eg_call *call);
+
+/** A call would have to read so many events, more than one may: EG_E_TOO_BROAD. */
+void eg_event_refuse_broad(eg_call *call, apr_int64_t count);
+
+#endif

@@ -1,0 +1,41 @@
+-- domain_stats: DomainStats: the counters of a domain in a period, in the period of
+-- the same length just before it, and of each tag in the former: of the 1000 tags
+-- with the most sends.
+--   p_from, p_until  days (UTC), both included; NULL: until today, 28 days
+-- status is 2 where there is no such domain, alone, else 0. Then a row for each:
+-- part is stats, comparison or tag, and counts has them by type, {"1": 5, "2": 4},
+-- as in domain_counts.
+CREATE FUNCTION emailgw_api.domain_stats(p_account_id bigint, p_domain_id bigint, p_from date, p_until date)
+RETURNS TABLE (status integer, part text, tag text, counts jsonb)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp SET plan_cache_mode = force_custom_plan
+    SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
+AS $$
+#variable_conflict use_column
+DECLARE
+    c_first CONSTANT date := '1970-01-01'; -- before it nothing is counted, and some way before it dates end
+    v_until date := coalesce(p_until, greatest((now() AT TIME ZONE 'UTC')::date, p_from));
+    v_from date := coalesce(p_from, greatest(v_until - 27, c_first));
+    v_before date := v_from - least(v_until - v_from + 1, v_from - c_first);
+BEGIN
+    IF NOT EXISTS (SELECT FROM domain AS d
+                    WHERE d.account_id = p_account_id AND d.domain_id = p_domain_id AND d.deleted_at IS NULL) THEN
+        status := 2;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT 0, p.part, NULL, coalesce(jsonb_object_agg(c.type, c.count) FILTER (WHERE c.type IS NOT NULL), '{}')
+      FROM (VALUES ('stats'), ('comparison')) AS p (part)
+      LEFT JOIN (SELECT d.day >= v_from AS in_period, d.type, sum(d.count)::bigint AS count
+                   FROM emailgw_api.domain_counts(p_account_id, p_domain_id, v_before, v_until) AS d
+                  GROUP BY 1, 2) AS c ON c.in_period = (p.part = 'stats')
+     GROUP BY p.part;
+    RETURN QUERY
+    SELECT 0, 'tag', c.tag, jsonb_object_agg(c.type, c.count)
+      FROM emailgw_api.tag_counts(p_account_id, p_domain_id, v_from, v_until) AS c
+     GROUP BY c.tag
+     ORDER BY coalesce(sum(c.count) FILTER (WHERE c.type = 1), 0) DESC, c.tag COLLATE "C"
+     LIMIT 1000;
+END
+$$;
+GRANT EXECUTE ON FUNCTION emailgw_api.domain_stats TO emailgw_module;
