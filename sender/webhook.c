@@ -21,7 +21,7 @@
 #define RECORD_LATE apr_time_from_sec(2)    /* nor while the database takes longer than that */
 #define BACKOFF_FIRST apr_time_from_msec(100)
 #define BACKOFF_MAX apr_time_from_sec(5)
-#define LAST_WORDS apr_time_from_sec(10) /* for recording after the sender was told to stop */
+#define LAST_WORDS apr_time_from_sec(10)  /* for recording after the sender was told to stop */
 #define SLEEP_MAX apr_time_from_msec(100) /* after which it looks whether to stop */
 
 typedef struct {
@@ -298,7 +298,8 @@ static void wind_up(poster *p)
             give_up = egs_clock() + LAST_WORDS;
         }
         run_round(p);
-    } while (egs_lanes_held(p->lanes) || egs_queue_is_claiming(p->queue) || egs_queue_is_recording(p->queue) ||
+    } while (egs_lanes_held(p->lanes) || egs_queue_is_claiming(p->queue) ||
+             egs_queue_is_recording(p->queue) ||
              (p->results->nelts + p->recording->nelts && egs_clock() < give_up));
     egs_queue_close(p->queue);
 }

@@ -14,7 +14,7 @@ struct egs_clerk {
     void (*done)(void *baton);
     void *done_baton;
     apr_thread_t *thread;
-    int busy; /* the other thread's: it waits for an answer */
+    int busy;                  /* the other thread's: it waits for an answer */
     apr_thread_mutex_t *mutex; /* for all that follows */
     apr_thread_cond_t *changed;
     egs_clerk_work *work; /* NULL: none, or it has ended */

@@ -351,7 +351,8 @@ static int wait_milliseconds(const egs_http *http, apr_interval_time_t wait)
 static void go_on(egs_http *http, const struct epoll_event *event)
 {
     unsigned events = event->events;
-    int running, mask = (events & EPOLLIN ? CURL_CSELECT_IN : 0) | (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+    int running, mask = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                        (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                         (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 
     if (event->data.fd == http->event) {

@@ -4,6 +4,7 @@ use EmailGW;
 use Digest::SHA qw(hmac_sha256_base64);
 use EmailGW::Receiver;
 use IO::Socket::INET;
+use Instance::Process;
 use JSON::PP ();
 use MIME::Base64 qw(decode_base64);
 use Time::HiRes qw(sleep time);
@@ -29,6 +30,20 @@ sub hooked {
 sub hooks_of {
     my ($account) = @_;
     return $gw->call('GET', '/api/v1/webhooks', { key => $account->{key} })->{json};
+}
+
+# More lines for the sender's configuration, read by the one that runs.
+sub reconfigure {
+    my (@lines) = @_;
+    my $conf = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
+    my $reloads = sub { scalar(() = grep { /EG0302:/ } $gw->log_lines(qr/sender\.log/)) };
+    my $before = $reloads->();
+    open my $file, '>>', $conf or die "$conf: $!\n";
+    print {$file} map { "$_\n" } @lines;
+    close $file;
+    kill 'HUP', $gw->env('SENDER_PID');
+    $gw->wait_for(sub { $reloads->() > $before }, 5, 'a reload');
+    sleep 0.3; # the threads look at it in their next round
 }
 
 sub idle {
@@ -173,6 +188,22 @@ END
     is(join("\n", map { "@$_" } @wrong), '', 'none was connected to');
 };
 
+subtest 'an address that is no longer allowed' => sub {
+    my $other = EmailGW::Receiver->up;
+    reconfigure('webhook_allow = ' . join ',', $receiver->address, "127.0.0.1:$tls_port", $other->address);
+    my $account = $gw->new_account;
+    $gw->sql("SELECT emailgw_api.add_webhook($account->{account_id}, $account->{domain_id}, '" . $other->url('/ok') . "', '{1}', 100)");
+    $gw->send_mail(as => $account);
+    idle($account);
+    is(scalar(() = $other->requests('/ok')), 1, 'allowed: posted to');
+    reconfigure('webhook_allow = ' . join ',', $receiver->address, "127.0.0.1:$tls_port");
+    $gw->send_mail(as => $account);
+    idle($account);
+    is(scalar(() = $other->requests('/ok')), 1, 'not allowed any more: not posted to, though the connection was kept');
+    is($gw->sql("SELECT string_agg(error, ' ') FROM emailgw.webhook_delivery WHERE account_id = $account->{account_id}"),
+        'the address is not allowed', '... and says so');
+};
+
 subtest 'a certificate that nobody vouches for' => sub {
     my ($key, $certificate) = map { $gw->file($_, '') } qw(tls.key tls.pem);
     my ($status) = EmailGW::run_command(undef, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1
@@ -235,12 +266,7 @@ subtest 'a dead receiver beside a live one' => sub {
 };
 
 subtest 'disabled after failing for so long' => sub {
-    my $conf = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
-    open my $file, '>>', $conf or die "$conf: $!\n";
-    print {$file} "webhook_disable_after = 1s\nwebhook_retry = 200ms,200ms,600ms,600ms,600ms,600ms\n";
-    close $file;
-    kill 'HUP', $gw->env('SENDER_PID');
-    sleep 0.3;
+    reconfigure('webhook_disable_after = 1s', 'webhook_retry = 200ms,200ms,600ms,600ms,600ms,600ms');
     my ($account, %id) = hooked('send', '/status/500/disable', '/flaky/3');
     $gw->send_mail(as => $account);
     idle($account, 15);
@@ -292,6 +318,28 @@ subtest 'the database away: nothing begins that could not be recorded' => sub {
     $gw->start('postgres');
     idle($account, 30);
     is(scalar(() = $receiver->requests('/slow/0.3/away')), 48, 'the rest follows, and nothing came twice');
+};
+
+# It takes calls and says nothing: what has begun ends, and then there is quiet, though
+# many posts are in hand.
+subtest 'the database hangs' => sub {
+    my ($account) = hooked('send', map { "/slow/0.8/$_" } 1 .. 20);
+    $gw->send_mail(as => $account, To => [ map { { email => "h$_\@example.org", name => '' } } 1 .. 50 ]);
+    my $begun = sub { scalar grep { $_->{path} =~ m{^/slow/0\.8/} } $receiver->requests };
+    $gw->wait_for(sub { $begun->() >= 64 }, 10, 'the first posts');
+    my @database = Instance::Process::family(Instance::Process::id($gw->env('POSTGRES_PID')));
+    Instance::Process::signal('STOP', @database);
+    sleep 2.6;
+    my $before = $begun->();
+    sleep 1.2;
+    my $after = $begun->();
+    Instance::Process::signal('CONT', @database);
+    is($after, $before, "none begins after two seconds; $before had");
+    idle($account, 60);
+    my %times;
+    $times{ $_->{headers}{'webhook-id'} }++ for grep { $_->{path} =~ m{^/slow/0\.8/} } $receiver->requests;
+    is(scalar keys %times, 1000, 'the rest follows');
+    cmp_ok(scalar(grep { $_ > 1 } values %times), '<=', $before, '... and nothing comes twice but what was not recorded in time');
 };
 
 subtest 'SIGTERM finishes what has begun' => sub {

@@ -16,16 +16,17 @@ my @faults = qw(kill_sender kill_sender kill_sender crash_postgres);
 # connections, both of ours without their database, and mod_dbd, in many words.
 our @announced = (qw(AH00052 AH10159 EG0102 EG0307), map { sprintf 'AH%05d', $_ } 629 .. 640, 2653 .. 2655);
 
-# One mail in a hundred is one that is refused, whatever dies: its address is none.
+# After each hundred of mails comes one that is refused, whatever dies: its address is none.
 sub mail {
     my ($number) = @_;
-    return $number % 100 ? {} : { To => [ { email => 'nobody', name => '' } ] };
+    return $number % 101 ? {} : { To => [ { email => 'nobody', name => '' } ] };
 }
 
-# mails and connections are numbers, killed => sub is called when the sender is dead.
-# Returns the clients' ledger.
+# mails (that are taken, a multiple of 100) and connections are numbers, killed => sub
+# is called when the sender is dead. Returns the clients' ledger.
 sub run {
     my ($gw, %how) = @_;
+    $how{mails} += $how{mails} / 100;
     my $seed = $ENV{EG_SEED} // (time ^ $$);
     srand $seed;
     diag("EG_SEED=$seed");
