@@ -1,7 +1,9 @@
 /*
  * Outcomes and their events, many in one transaction; leases renewed the same way.
  */
+#include <apr_strings.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "job.h"
 #include "json.h"
@@ -45,23 +47,26 @@ static json_t *name_of(const egs_job *job)
                      job->message_id, "recipient_no", job->recipient_no, "attempt", job->attempt);
 }
 
-static json_t *outcome_of(const egs_job *job)
+/* What the event says beside the number of the attempt. */
+static json_t *detail_of(const egs_outcome *outcome)
 {
-    const egs_outcome *outcome = &job->outcome;
-    json_t *told = name_of(job);
+    json_t *detail = json_pack("{s:o}", "smtp", dialogue(outcome));
 
-    json_object_set_new(told, "result", json_string(results[outcome->result]));
-    json_object_set_new(told, "smtp", dialogue(outcome));
-    if (outcome->result == EGS_DEFERRED) {
-        json_object_set_new(told, "retry_seconds", json_real((double)outcome->retry / APR_USEC_PER_SEC));
-    }
     if (outcome->bounce_class) {
-        json_object_set_new(told, "bounce", json_pack("{s:s}", "class", outcome->bounce_class));
+        json_object_set_new(detail, "bounce", json_pack("{s:s}", "class", outcome->bounce_class));
     }
     if (outcome->ambiguous) {
-        json_object_set_new(told, "ambiguous", json_true());
+        json_object_set_new(detail, "ambiguous", json_true());
     }
-    return told;
+    return detail;
+}
+
+/* A bounce for its age is a result of its own. */
+static const char *result_of(const egs_outcome *outcome)
+{
+    return outcome->result == EGS_BOUNCED && !strcmp(outcome->bounce_class, "expired")
+               ? "expired"
+               : results[outcome->result];
 }
 
 static apr_status_t free_text(void *text)
@@ -71,25 +76,57 @@ static apr_status_t free_text(void *text)
 }
 
 /* Seconds to the microsecond: all that was measured. */
-static const char *text_of(const json_t *outcomes, apr_pool_t *pool)
+static const char *text_of(const json_t *value, apr_pool_t *pool)
 {
-    char *text = json_dumps(outcomes, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = json_dumps(value, JSON_COMPACT | JSON_REAL_PRECISION(9));
 
     apr_pool_cleanup_register(pool, text, free_text, apr_pool_cleanup_null);
     return text;
 }
 
+/* The arguments of record_attempts: its arrays, one element a job. */
+typedef struct {
+    const char **account_ids, **message_ids, **recipient_nos, **attempts, **results, **retry_seconds, **details;
+} columns;
+
+static columns make_columns(int count, apr_pool_t *pool)
+{
+    apr_size_t size = (apr_size_t)count;
+    const char **all = apr_palloc(pool, 7 * size * sizeof *all);
+
+    return (columns){ all,           all + size,     all + 2 * size, all + 3 * size,
+                      all + 4 * size, all + 5 * size, all + 6 * size };
+}
+
+static void fill(const columns *to, int i, const egs_job *job, apr_pool_t *pool)
+{
+    json_t *detail = detail_of(&job->outcome);
+
+    to->account_ids[i] = apr_psprintf(pool, "%" APR_INT64_T_FMT, job->account_id);
+    to->message_ids[i] = job->message_id;
+    to->recipient_nos[i] = apr_itoa(pool, job->recipient_no);
+    to->attempts[i] = apr_itoa(pool, job->attempt);
+    to->results[i] = result_of(&job->outcome);
+    to->retry_seconds[i] = apr_psprintf(pool, "%.6f", (double)job->outcome.retry / APR_USEC_PER_SEC);
+    to->details[i] = text_of(detail, pool);
+    json_decref(detail);
+}
+
 apr_status_t egs_record(egs_job *const *jobs, int count, eg_db *db)
 {
-    json_t *outcomes = eg_json_own(json_array(), db->pool);
+    columns arrays = make_columns(count, db->pool);
+    apr_size_t size = (apr_size_t)count;
     eg_rows *rows;
     apr_status_t rv;
 
     for (int i = 0; i < count; i++) {
-        json_array_append_new(outcomes, outcome_of(jobs[i]));
+        fill(&arrays, i, jobs[i], db->pool);
     }
     rv = eg_db_call(&rows, db, EG_DB_REPEATABLE, "record_attempts",
-                    EG_DB_ARGS(eg_db_text(text_of(outcomes, db->pool))));
+                    EG_DB_ARGS(eg_db_texts(arrays.account_ids, size), eg_db_texts(arrays.message_ids, size),
+                               eg_db_texts(arrays.recipient_nos, size), eg_db_texts(arrays.attempts, size),
+                               eg_db_texts(arrays.results, size), eg_db_texts(arrays.retry_seconds, size),
+                               eg_db_texts(arrays.details, size)));
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -43,12 +43,17 @@ int egs_smtp_address_safe(const char *address)
 
 static int has_8bit(const char *data, apr_size_t size)
 {
-    for (apr_size_t i = 0; i < size; i++) {
-        if ((unsigned char)data[i] >= 0x80) {
-            return 1;
-        }
+    apr_uint64_t bits = 0, eight;
+    apr_size_t i;
+
+    for (i = 0; i + sizeof eight <= size; i += sizeof eight) {
+        memcpy(&eight, data + i, sizeof eight);
+        bits |= eight;
     }
-    return 0;
+    for (; i < size; i++) {
+        bits |= (unsigned char)data[i];
+    }
+    return (bits & 0x8080808080808080) != 0;
 }
 
 /* RFC 6531 section 3.4: for an address or a header field in UTF-8. */
@@ -119,11 +124,12 @@ static void write_command(egs_dialogue *dialogue)
     dialogue->last[1] = '\n';
 }
 
-static void put(egs_dialogue *dialogue, char byte)
+static void put(egs_dialogue *dialogue, const char *data, apr_size_t size)
 {
-    dialogue->out[dialogue->out_length++] = byte;
-    dialogue->last[0] = dialogue->last[1];
-    dialogue->last[1] = byte;
+    memcpy(dialogue->out + dialogue->out_length, data, size);
+    dialogue->out_length += size;
+    dialogue->last[0] = size > 1 ? data[size - 2] : dialogue->last[1];
+    dialogue->last[1] = data[size - 1];
 }
 
 /* A dot that begins a line gets another one before it (RFC 5321 section 4.5.2). */
@@ -132,20 +138,24 @@ static void write_body(egs_dialogue *dialogue)
     const char *message = dialogue->job->message.data;
     apr_size_t end = dialogue->job->message.size;
 
-    while (dialogue->body_taken < end && dialogue->out_length + 2 < sizeof dialogue->out) {
-        char byte = message[dialogue->body_taken++];
+    while (dialogue->body_taken < end && dialogue->out_length + 2 <= sizeof dialogue->out) {
+        const char *line = message + dialogue->body_taken, *feed;
+        apr_size_t size = sizeof dialogue->out - dialogue->out_length - 1;
 
-        if (byte == '.' && dialogue->last[1] == '\n') {
-            put(dialogue, '.');
+        if (*line == '.' && dialogue->last[1] == '\n') {
+            put(dialogue, ".", 1);
         }
-        put(dialogue, byte);
+        size = end - dialogue->body_taken < size ? end - dialogue->body_taken : size;
+        feed = memchr(line, '\n', size);
+        size = feed ? (apr_size_t)(feed - line) + 1 : size;
+        put(dialogue, line, size);
+        dialogue->body_taken += size;
     }
     if (dialogue->body_taken < end || dialogue->out_length + 5 > sizeof dialogue->out) {
         return;
     }
     if (dialogue->last[0] != '\r' || dialogue->last[1] != '\n') {
-        put(dialogue, '\r');
-        put(dialogue, '\n');
+        put(dialogue, "\r\n", 2);
     }
     memcpy(dialogue->out + dialogue->out_length, ".\r\n", 3);
     dialogue->out_length += 3;

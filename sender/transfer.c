@@ -18,26 +18,37 @@ typedef struct {
     int eight_bit; /* or a NUL or DEL: nothing for 7bit */
 } measures;
 
+/* Of a line: nearly all bytes are as plain as the next one, so no byte is asked what it is. */
+static void measure_line(measures *m, const char *line, apr_size_t length)
+{
+    apr_size_t escapes = 0;
+    int eight_bit = 0, cr = 0;
+
+    for (apr_size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)line[i];
+
+        eight_bit |= c >= 0x7f;
+        cr |= c == '\r';
+        escapes += (c >= 0x7f) | (c == '=') | ((c < ' ') & (c != '\t'));
+    }
+    m->eight_bit |= eight_bit;
+    m->bare_cr |= cr;
+    m->escapes += escapes;
+    m->longest = length > m->longest ? length : m->longest;
+}
+
 static measures measure(const char *text)
 {
     measures m = { 0 };
-    apr_size_t line = 0;
+    const char *feed;
 
-    for (; text[m.length]; m.length++) {
-        unsigned char c = (unsigned char)text[m.length];
+    for (const char *line = text; *line; line = *feed ? feed + 1 : feed) {
+        apr_size_t length;
 
-        if (c == '\n') {
-            line = 0;
-            continue;
-        }
-        if (c == '\r' && text[m.length + 1] == '\n') {
-            continue;
-        }
-        m.bare_cr |= c == '\r';
-        m.eight_bit |= c >= 0x7f;
-        m.escapes += c >= 0x7f || c == '=' || (c < ' ' && c != '\t');
-        line++;
-        m.longest = line > m.longest ? line : m.longest;
+        feed = strchrnul(line, '\n');
+        length = (apr_size_t)(feed - line);
+        measure_line(&m, line, length - (*feed && length && feed[-1] == '\r'));
+        m.length = (apr_size_t)(feed - text) + (*feed != '\0');
     }
     return m;
 }
@@ -68,14 +79,20 @@ eg_bytes egs_transfer_lines(const char *text, egs_transfer transfer, apr_pool_t 
         feeds++;
     }
     lines = apr_palloc(pool, length + feeds + 1);
-    for (apr_size_t i = 0; i < length; i++) {
-        if (text[i] == '\r' && text[i + 1] == '\n') {
-            continue;
-        }
-        if (text[i] == '\n' && transfer == EGS_BASE64) {
+    for (const char *line = text, *feed; *line; line = *feed ? feed + 1 : feed) {
+        apr_size_t kept;
+
+        feed = strchrnul(line, '\n');
+        kept = (apr_size_t)(feed - line);
+        kept -= *feed && kept && feed[-1] == '\r';
+        memcpy(lines + size, line, kept);
+        size += kept;
+        if (*feed && transfer == EGS_BASE64) {
             lines[size++] = '\r';
         }
-        lines[size++] = text[i];
+        if (*feed) {
+            lines[size++] = '\n';
+        }
     }
     lines[size] = '\0';
     return (eg_bytes){ lines, size };

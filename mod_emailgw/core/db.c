@@ -288,11 +288,15 @@ int eg_rows_count(const eg_rows *rows)
     return PQntuples(rows->result);
 }
 
+/* PQfnumber would make a copy of the name for each field of each row. */
 static int column_of(const eg_rows *rows, const char *column)
 {
-    int at = PQfnumber(rows->result, column);
+    int count = PQnfields(rows->result), at = 0;
 
-    assert(at >= 0);
+    while (at < count && strcmp(PQfname(rows->result, at), column) != 0) {
+        at++;
+    }
+    assert(at < count);
     return at;
 }
 

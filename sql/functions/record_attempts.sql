@@ -1,95 +1,121 @@
 -- record_attempts: how attempts ended, many in one transaction: the queue, the
--- recipients, their events and webhook posts, the counters, when domains and keys were last used.
---   p_outcomes  [{"account_id", "message_id", "recipient_no", "attempt",
---                 "result": delivered | deferred | bounced | released,
---                 "retry_seconds": for deferred, "smtp": {host, code, enhanced, text, seconds, tls, ...},
---                 "bounce": {"class"} for bounced: "expired" ends the recipient as such,
---                 "ambiguous": true where the other side may have taken the mail all the same}]
+-- recipients, their events and webhook posts, the counters, when domains and keys
+-- were last used.
+--   p_account_ids .. p_details  one element an outcome, best in order of the first three
+--   p_results        delivered | deferred | bounced | expired | released | cancelled
+--   p_retry_seconds  how long what was deferred waits
+--   p_details        what the event says: {"smtp": {host, code, enhanced, text, seconds, tls, ...},
+--                    "bounce": {"class"}, "ambiguous": true where the other side may have taken
+--                    the mail all the same}; the number of the attempt is put in here
 -- fenced counts those whose lease went to another meanwhile: nothing of theirs
 -- is written, so a late owner and a repeated call change nothing. What was
--- released does not count as an attempt of the recipient.
-CREATE FUNCTION emailgw_api.record_attempts(p_outcomes jsonb, OUT recorded integer, OUT fenced integer)
+-- released or cancelled does not count as an attempt of the recipient; only what
+-- is cancelled need not be leased (sweep_cancelled).
+-- Rows are found by one probe of a primary key each, as in claim_messages, and
+-- bounds of the ids leave partitions unopened that hold none of them.
+CREATE FUNCTION emailgw_api.record_attempts(p_account_ids bigint[], p_message_ids uuid[],
+                                            p_recipient_nos smallint[], p_attempts integer[], p_results text[],
+                                            p_retry_seconds double precision[], p_details jsonb[],
+                                            OUT recorded integer, OUT fenced integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+    v_low CONSTANT uuid := (SELECT i.id FROM unnest(p_message_ids) AS i (id) ORDER BY i.id LIMIT 1);
+    v_high CONSTANT uuid := (SELECT i.id FROM unnest(p_message_ids) AS i (id) ORDER BY i.id DESC LIMIT 1);
+    v_ids CONSTANT uuid[] := emailgw_api.event_ids(cardinality(p_message_ids));
     v_told record;
 BEGIN
-    WITH outcome AS (
-        SELECT o.* FROM jsonb_to_recordset(p_outcomes)
-               AS o (account_id bigint, message_id uuid, recipient_no smallint, attempt integer, result text,
-                     retry_seconds double precision, smtp jsonb, bounce jsonb, ambiguous boolean)
-    ), owned AS ( -- locked first, in one order, so that two callers cannot wait for each other
-        SELECT o.*, q.domain_id, q.email, q.counted, q.queued_at
-          FROM outcome AS o
-          JOIN queue AS q ON q.account_id = o.account_id AND q.message_id = o.message_id
-                         AND q.recipient_no = o.recipient_no AND q.attempt = o.attempt AND q.leased
-         ORDER BY o.account_id, o.message_id, o.recipient_no
-           FOR UPDATE OF q
+    WITH found AS ( -- as this statement sees them; changed below only where that still holds
+        SELECT o.*, q.place, q.domain_id, q.email, q.counted, q.queued_at
+          FROM (SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_attempts, p_results,
+                                     p_retry_seconds, p_details)
+                       AS l (account_id, message_id, recipient_no, attempt, result, retry_seconds, detail)
+                 ORDER BY l.account_id, l.message_id, l.recipient_no) AS o
+         CROSS JOIN LATERAL (SELECT l.ctid AS place, l.domain_id, l.email, l.counted, l.queued_at FROM queue AS l
+                              WHERE l.account_id = o.account_id AND l.message_id = o.message_id
+                                AND l.recipient_no = o.recipient_no AND l.attempt = o.attempt
+                                AND (l.leased OR o.result = 'cancelled') OFFSET 0) AS q
     ), finished AS (
-        DELETE FROM queue AS q USING owned AS o
-         WHERE q.account_id = o.account_id AND q.message_id = o.message_id AND q.recipient_no = o.recipient_no
-           AND o.result IN ('delivered', 'bounced')
+        DELETE FROM queue AS q USING found AS f
+         WHERE q.ctid = f.place AND q.attempt = f.attempt AND (q.leased OR f.result = 'cancelled')
+           AND f.result NOT IN ('deferred', 'released')
+        RETURNING f.*
     ), again AS (
         UPDATE queue AS q
-           SET ready = o.result = 'released', leased = false, counted = q.counted OR o.result <> 'released',
-               next_at = CASE WHEN o.result = 'released' THEN now()
-                              ELSE now() + make_interval(secs => coalesce(o.retry_seconds, 60)) END
-          FROM owned AS o
-         WHERE q.account_id = o.account_id AND q.message_id = o.message_id AND q.recipient_no = o.recipient_no
-           AND o.result IN ('deferred', 'released')
+           SET ready = f.result = 'released', leased = false, counted = q.counted OR f.result <> 'released',
+               next_at = CASE WHEN f.result = 'released' THEN now()
+                              ELSE now() + make_interval(secs => f.retry_seconds) END
+          FROM found AS f
+         WHERE q.ctid = f.place AND q.attempt = f.attempt AND q.leased AND f.result IN ('deferred', 'released')
+        RETURNING f.*
+    ), owned AS (
+        SELECT * FROM finished UNION ALL SELECT * FROM again
     ), marked AS (
         UPDATE recipient AS r
-           SET attempts = r.attempts + 1,
-               status = CASE o.result WHEN 'delivered' THEN 'delivered'::recipient_status
-                                      WHEN 'bounced' THEN CASE WHEN o.bounce ->> 'class' = 'expired' THEN 'expired'::recipient_status
-                                                               ELSE 'bounced' END
-                                      ELSE r.status END,
+           SET attempts = r.attempts + (o.result <> 'cancelled')::integer,
+               status = CASE o.result WHEN 'deferred' THEN r.status ELSE o.result::recipient_status END,
                finished_at = CASE WHEN o.result <> 'deferred' THEN now() END
           FROM owned AS o
          WHERE r.account_id = o.account_id AND r.message_id = o.message_id AND r.recipient_no = o.recipient_no
-           AND o.result <> 'released'
-        RETURNING o.account_id, o.message_id, o.recipient_no, o.domain_id, o.email, o.result, o.smtp, o.bounce, o.ambiguous,
-                  r.attempts
+           AND r.message_id BETWEEN v_low AND v_high AND o.result <> 'released'
+        RETURNING o.account_id, o.domain_id, o.message_id, o.recipient_no, o.email, o.counted, o.queued_at,
+                  CASE o.result WHEN 'delivered' THEN 2 WHEN 'deferred' THEN 3 WHEN 'cancelled' THEN 6
+                                ELSE 4 END AS type,
+                  CASE WHEN o.result <> 'cancelled'
+                       THEN jsonb_build_object('attempt', r.attempts) || o.detail END AS detail
+    ), mail AS (
+        SELECT r.*, v_ids[row_number() OVER ()] AS event_id, m.tags, m.api_key_id
+          FROM marked AS r
+         CROSS JOIN LATERAL (SELECT l.tags, l.api_key_id FROM message AS l
+                              WHERE l.account_id = r.account_id AND l.message_id = r.message_id
+                                AND l.message_id BETWEEN v_low AND v_high OFFSET 0) AS m
     ), told AS (
         INSERT INTO event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email, detail)
-        SELECT r.account_id, r.domain_id, uuid7(now()),
-               CASE r.result WHEN 'delivered' THEN 2 WHEN 'deferred' THEN 3 ELSE 4 END, now(),
-               r.message_id, r.recipient_no, r.email,
-               jsonb_strip_nulls(jsonb_build_object('attempt', r.attempts, 'smtp', r.smtp, 'bounce', r.bounce,
-                                                    'ambiguous', r.ambiguous))
-          FROM marked AS r
-        RETURNING account_id, domain_id, type, event_id, message_id
-    ), counted AS (
+        SELECT r.account_id, r.domain_id, r.event_id, r.type, now(), r.message_id, r.recipient_no, r.email,
+               r.detail
+          FROM mail AS r
+    ), counted AS ( -- these events, and the send event of those that have had none counted
         INSERT INTO daily_count AS c (account_id, domain_id, day, type, tag, slot, count)
-        SELECT e.account_id, e.domain_id, e.day, e.type, t.tag, pg_backend_pid() % 16, count(*)
-          FROM (SELECT o.account_id, o.domain_id, o.message_id, (now() AT TIME ZONE 'UTC')::date AS day,
-                       CASE o.result WHEN 'delivered' THEN 2 WHEN 'deferred' THEN 3 ELSE 4 END AS type
-                  FROM owned AS o WHERE o.result <> 'released'
-                UNION ALL
-                SELECT o.account_id, o.domain_id, o.message_id, (o.queued_at AT TIME ZONE 'UTC')::date, 1
-                  FROM owned AS o WHERE o.result <> 'released' AND NOT o.counted) AS e
-          JOIN message AS m ON m.account_id = e.account_id AND m.message_id = e.message_id
-         CROSS JOIN LATERAL unnest('{""}' || m.tags) AS t (tag)
-         GROUP BY e.account_id, e.domain_id, e.day, e.type, t.tag
-         ORDER BY e.account_id, e.domain_id, e.day, e.type, t.tag
+        SELECT r.account_id, r.domain_id, (e.at AT TIME ZONE 'UTC')::date, e.type, t.tag, pg_backend_pid() % 16,
+               count(*)
+          FROM mail AS r
+         CROSS JOIN LATERAL (VALUES (r.type, now()),
+                                    (1, CASE WHEN NOT r.counted THEN r.queued_at END)) AS e (type, at)
+         CROSS JOIN LATERAL unnest('{""}' || r.tags) AS t (tag)
+         WHERE e.at IS NOT NULL
+         GROUP BY r.account_id, r.domain_id, 3, e.type, t.tag
+         ORDER BY r.account_id, r.domain_id, 3, e.type, t.tag
         ON CONFLICT (account_id, domain_id, day, type, tag, slot) DO UPDATE SET count = c.count + excluded.count
+    ), used AS (
+        SELECT u.*, d.webhook_events,
+               coalesce(d.last_used_at < now() - interval '1 minute'
+                        OR k.last_used_at < now() - interval '1 minute', true) AS stale
+          FROM (SELECT DISTINCT r.account_id, r.domain_id, r.api_key_id FROM mail AS r WHERE r.type <> 6) AS u
+         CROSS JOIN LATERAL (SELECT l.webhook_events, l.last_used_at FROM domain AS l
+                              WHERE l.account_id = u.account_id AND l.domain_id = u.domain_id OFFSET 0) AS d
+         CROSS JOIN LATERAL (SELECT l.last_used_at FROM api_key AS l
+                              WHERE l.account_id = u.account_id AND l.api_key_id = u.api_key_id OFFSET 0) AS k
     )
-    SELECT (SELECT count(*) FROM owned) AS owned, array_agg(t.account_id) AS account_ids,
-           array_agg(t.domain_id) AS domain_ids, array_agg(t.type::integer) AS types,
-           array_agg(t.event_id) AS event_ids, array_agg(t.message_id) AS message_ids
+    SELECT (SELECT count(*) FROM owned) AS owned, (SELECT bool_or(u.stale) FROM used AS u) AS stale,
+           EXISTS (SELECT FROM used AS u JOIN mail AS r ON r.account_id = u.account_id AND r.domain_id = u.domain_id
+                    WHERE u.webhook_events <> '{}' AND r.type = ANY (u.webhook_events)) AS hooked,
+           array_agg(r.account_id) AS account_ids, array_agg(r.domain_id) AS domain_ids, array_agg(r.type) AS types,
+           array_agg(r.event_id) AS event_ids, array_agg(r.message_id) AS message_ids,
+           array_agg(r.api_key_id) AS api_key_ids
       INTO v_told
-      FROM told AS t
-     WHERE t.type = ANY ((SELECT d.webhook_events FROM domain AS d
-                           WHERE d.account_id = t.account_id AND d.domain_id = t.domain_id)::smallint[]);
+      FROM mail AS r;
     recorded := v_told.owned;
-    fenced := jsonb_array_length(p_outcomes) - recorded;
+    fenced := cardinality(p_message_ids) - recorded;
 
-    IF v_told.event_ids IS NOT NULL THEN
+    IF v_told.hooked THEN
         PERFORM emailgw_api.queue_webhooks(v_told.account_ids, v_told.domain_ids, v_told.types, v_told.event_ids,
                                            v_told.message_ids);
     END IF;
-
-    PERFORM emailgw_api.touch_last_used(p_outcomes);
+    IF v_told.stale THEN
+        PERFORM emailgw_api.touch_last_used(v_told.account_ids, v_told.domain_ids, v_told.api_key_ids);
+    END IF;
 END
 $$;
 GRANT EXECUTE ON FUNCTION emailgw_api.record_attempts TO emailgw_sender;

@@ -4,13 +4,15 @@
 -- statement: a join might read the whole queue.
 CREATE FUNCTION emailgw_api.wake_queue(p_limit integer)
 RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 AS $$
+BEGIN
     UPDATE emailgw.queue AS q
        SET ready = true
      WHERE q.ctid = ANY (ARRAY(SELECT w.ctid FROM emailgw.queue AS w
                                 WHERE NOT w.ready AND w.next_at <= now()
                                 ORDER BY w.next_at
                                 LIMIT p_limit
-                                  FOR UPDATE SKIP LOCKED))
+                                  FOR UPDATE SKIP LOCKED));
+END
 $$;

@@ -20,8 +20,9 @@ $$;
 -- Claims mails and records one result for all.
 CREATE FUNCTION pg_temp.attempt(p_result text) RETURNS void LANGUAGE sql VOLATILE
 AS $$
-    SELECT emailgw_api.record_attempts(jsonb_agg(jsonb_build_object('account_id', c.account_id, 'message_id', c.message_id,
-           'recipient_no', c.recipient_no, 'attempt', c.attempt, 'result', p_result, 'smtp', '{}'::jsonb)))
+    SELECT emailgw_api.record_attempts(array_agg(c.account_id), array_agg(c.message_id),
+               array_agg(c.recipient_no::smallint), array_agg(c.attempt), array_agg(p_result),
+               array_agg(60::double precision), array_agg('{}'::jsonb))
       FROM emailgw_api.claim_messages(100, 60, 0) AS c
 $$;
 -- Jobs straight into the queue.

@@ -108,11 +108,14 @@ sub record_and_claim {
     enqueue(1000);
     my $work = <<'END';
 BEGIN;
-SELECT coalesce(jsonb_agg(jsonb_build_object('account_id', account_id, 'message_id', message_id,
-       'recipient_no', recipient_no, 'attempt', attempt, 'result', 'delivered')), '[]') AS outcomes
+SELECT coalesce(array_agg(account_id), '{}') AS accounts, coalesce(array_agg(message_id), '{}') AS messages,
+       coalesce(array_agg(recipient_no), '{}') AS numbers, coalesce(array_agg(attempt), '{}') AS attempts
   FROM emailgw_api.claim_messages(40, 0, 0) \gset
 COMMIT;
-SELECT recorded FROM emailgw_api.record_attempts(:'outcomes');
+SELECT recorded FROM emailgw_api.record_attempts(:'accounts', :'messages', :'numbers', :'attempts',
+       array_fill('delivered'::text, ARRAY[cardinality(:'attempts'::integer[])]),
+       array_fill(0::double precision, ARRAY[cardinality(:'attempts'::integer[])]),
+       array_fill('{}'::jsonb, ARRAY[cardinality(:'attempts'::integer[])]));
 END
     my @recorded = map { split ' ' } parallel(4, $work x 30);
     push @recorded, split ' ', psql($dsn, $work) while psql($dsn, 'SELECT count(*) FROM emailgw.queue');

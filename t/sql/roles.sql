@@ -126,7 +126,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.renew_leases('[{"account_id": %s, "message_id": "%s", "recipient_no": 1, "attempt": 1}]', 60) $$,
     $$ SELECT emailgw_api.get_contents('{%s}', '{%s}') $$,
     $$ SELECT emailgw_api.get_attachments('{%s}', '{%s}') $$,
-    $$ SELECT emailgw_api.record_attempts('[{"account_id": %s, "message_id": "%s", "recipient_no": 1, "attempt": 1, "result": "delivered"}]') $$,
+    $$ SELECT emailgw_api.record_attempts('{%s}', '{%s}', '{1}', '{1}', '{delivered}', '{0}', '{"{}"}') $$,
     $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
     $$ SELECT emailgw_api.record_webhooks('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$,
