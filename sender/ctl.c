@@ -25,6 +25,7 @@ static const egs_ctl_command *const commands[] = {
     &egs_ctl_suppress_remove,
     &egs_ctl_suppress_list,
     &egs_ctl_queue_list,
+    &egs_ctl_queue_cancel,
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -1,12 +1,21 @@
 /*
- * Partitions made in time, old ones dropped: now and then, by one sender.
+ * Partitions made in time, old ones dropped: now and then, by one sender. What
+ * was cut off of a queue ends as cancelled: soon, by any.
  */
 #include <string.h>
 
 #include "housekeeping.h"
+#include "job.h"
 
 #define INTERVAL apr_time_from_sec(60)
 #define INTERVAL_AWAY apr_time_from_sec(1) /* while the database does not answer */
+#define SWEEP_INTERVAL apr_time_from_sec(1)
+#define SWEEP_BATCH 500 /* mails */
+
+typedef struct {
+    int checked; /* durability: once */
+    apr_time_t next_round;
+} housekeeping;
 
 /* What was accepted and what was sent must outlive a crash: where it may not, an admin should know. */
 static apr_status_t check_durability(eg_db *db, const eg_log *log)
@@ -46,12 +55,54 @@ static apr_interval_time_t run_round(egs_control *control, eg_db *db, const egs_
     return INTERVAL;
 }
 
+/*
+ * A batch of what was cut off.
+ * @return how long until the next one: as long as this one took, so that the
+ *         database has as much time for mails to be sent
+ */
+static apr_interval_time_t sweep(eg_db *db, const eg_log *log)
+{
+    apr_time_t start = egs_clock();
+    eg_rows *rows;
+    int count;
+
+    if (eg_db_call(&rows, db, EG_DB_REPEATABLE, "sweep_cancelled", EG_DB_ARGS(eg_db_int(SWEEP_BATCH))) !=
+        APR_SUCCESS) {
+        return SWEEP_INTERVAL;
+    }
+    count = (int)eg_rows_int(rows, 0, "sweep_cancelled");
+    if (!count) {
+        return SWEEP_INTERVAL;
+    }
+    eg_log_at(log, EG_LOG_INFO, APR_SUCCESS,
+              EGLOGNO(0370) "%d mails cancelled: their domain's queue was cut off", count);
+    return egs_clock() - start;
+}
+
+/* How long until something is to be done again. */
+static apr_interval_time_t work(egs_control *control, eg_db *db, housekeeping *due, eg_log *log)
+{
+    egs_settings *settings = egs_control_take(control);
+    apr_interval_time_t pause;
+
+    log->level = settings->options->log_level;
+    if (!due->checked) {
+        due->checked = check_durability(db, log) == APR_SUCCESS;
+    }
+    if (egs_clock() >= due->next_round) {
+        due->next_round = egs_clock() + run_round(control, db, settings->options, log);
+    }
+    pause = sweep(db, log);
+    egs_control_give(control, settings);
+    return pause;
+}
+
 void egs_housekeeping_run(egs_control *control, const char *dsn)
 {
     eg_log log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
-    apr_interval_time_t interval = INTERVAL_AWAY;
-    apr_pool_t *pool, *round;
-    int checked = 0; /* durability: once */
+    apr_interval_time_t pause = INTERVAL_AWAY;
+    housekeeping due = { 0 };
+    apr_pool_t *pool, *scratch;
     eg_db *db;
 
     if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
@@ -59,17 +110,10 @@ void egs_housekeeping_run(egs_control *control, const char *dsn)
     }
     db = eg_db_dedicated(dsn, &log, pool);
     do {
-        egs_settings *settings = egs_control_take(control);
-
-        log.level = settings->options->log_level;
-        if (apr_pool_create(&round, pool) == APR_SUCCESS) {
-            if (!checked) {
-                checked = check_durability(eg_db_with_pool(db, round), &log) == APR_SUCCESS;
-            }
-            interval = run_round(control, eg_db_with_pool(db, round), settings->options, &log);
-            apr_pool_destroy(round);
+        if (apr_pool_create(&scratch, pool) == APR_SUCCESS) {
+            pause = work(control, eg_db_with_pool(db, scratch), &due, &log);
+            apr_pool_destroy(scratch);
         }
-        egs_control_give(control, settings);
-    } while (!egs_control_sleep(control, interval));
+    } while (!egs_control_sleep(control, pause));
     apr_pool_destroy(pool);
 }

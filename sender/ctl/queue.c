@@ -1,4 +1,4 @@
-/* emailgwctl queue list: what is still to be sent. */
+/* emailgwctl queue list, cancel: what is still to be sent. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +14,13 @@ static const egs_ctl_column columns[] = {
     { "next_at", EGS_COLUMN_TIME },        { NULL, EGS_COLUMN_TEXT },
 };
 
-static const egs_ctl_option options[] = {
+static const egs_ctl_option list_options[] = {
     { "user", "NAME", "of this user only", 0 },
     { "limit", "N", "at most so many lines, default 100", 0 },
     { NULL, NULL, NULL, 0 },
 };
 
-static int run(egs_ctl *ctl)
+static int list(egs_ctl *ctl)
 {
     const char *text = egs_ctl_value(ctl, "limit");
     long limit = LIMIT_DEFAULT;
@@ -47,7 +47,43 @@ static int run(egs_ctl *ctl)
 
 const egs_ctl_command egs_ctl_queue_list = {
     .name = "queue list",
-    .options = options,
+    .options = list_options,
     .help = "mails still to be sent, by when they come due",
-    .run = run,
+    .run = list,
+};
+
+/* What a sender has in hand goes on; the senders take out the rest. */
+static int cancel(egs_ctl *ctl)
+{
+    apr_int64_t account_id;
+    const char *domain;
+    eg_rows *rows;
+    int failed = egs_ctl_domain(&domain, ctl, egs_ctl_value(ctl, "domain"));
+
+    if (!failed) {
+        failed = egs_ctl_account(&account_id, ctl);
+    }
+    if (!failed) {
+        failed = egs_ctl_act(&rows, ctl, "ctl_queue_cancel",
+                             EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain)));
+    }
+    if (!failed) {
+        egs_ctl_show(ctl, json_pack("{s:I, s:s, s:I}", "domain_id",
+                                    (json_int_t)eg_rows_int(rows, 0, "domain_id"), "domain", domain, "mails",
+                                    (json_int_t)eg_rows_int(rows, 0, "mails")));
+    }
+    return failed;
+}
+
+static const egs_ctl_option cancel_options[] = {
+    { "user", "NAME", "whose domain", 1 },
+    { "domain", "DOMAIN", "the sender domain whose mails are not to be sent", 1 },
+    { NULL, NULL, NULL, 0 },
+};
+
+const egs_ctl_command egs_ctl_queue_cancel = {
+    .name = "queue cancel",
+    .options = cancel_options,
+    .help = "takes out of the queue what a domain has in it; shows how many mails that is",
+    .run = cancel,
 };

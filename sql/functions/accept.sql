@@ -159,8 +159,9 @@ BEGIN
         INSERT INTO recipient (account_id, message_id, recipient_no, kind, email)
         SELECT p_account_id, p_message_id, e.no, e.kind, e.email FROM envelope AS e
     ), queued AS (
-        INSERT INTO queue (account_id, message_id, recipient_no, domain_id, email, lane, ready, next_at, size_bytes)
-        SELECT p_account_id, p_message_id, e.no, v_key.domain_id, e.email, hashtext(e.domain),
+        INSERT INTO queue (account_id, message_id, recipient_no, domain_id, epoch, email, lane, ready, next_at,
+                           size_bytes)
+        SELECT p_account_id, p_message_id, e.no, v_key.domain_id, v_key.queue_epoch, e.email, hashtext(e.domain),
                p_send_at IS NULL OR p_send_at <= now(), coalesce(p_send_at, now()), p_size_bytes
           FROM envelope AS e
     ), told AS (

@@ -17,9 +17,12 @@ AS $$
            current_setting('server_version'),
            emailgw_api.durability()
       FROM (SELECT count(*) AS queued,
-                   count(*) FILTER (WHERE emailgw_api.queue_state(w) = 'ready') AS due,
-                   count(*) FILTER (WHERE emailgw_api.queue_state(w) = 'sending') AS in_flight,
-                   extract(epoch FROM now() - min(w.next_at) FILTER (WHERE emailgw_api.queue_state(w) = 'ready'))::bigint
+                   count(*) FILTER (WHERE w.state = 'ready') AS due,
+                   count(*) FILTER (WHERE w.state = 'sending') AS in_flight,
+                   extract(epoch FROM now() - min(w.next_at) FILTER (WHERE w.state = 'ready'))::bigint
                        AS oldest_due_seconds
-              FROM queue AS w) AS q
+              FROM (SELECT r.next_at, CASE WHEN r.epoch = d.queue_epoch THEN emailgw_api.queue_state(r)
+                                           WHEN emailgw_api.queue_state(r) = 'sending' THEN 'sending' END AS state
+                      FROM queue AS r
+                      JOIN domain AS d ON d.account_id = r.account_id AND d.domain_id = r.domain_id) AS w) AS q
 $$;

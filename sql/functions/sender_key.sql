@@ -7,7 +7,8 @@
 -- inlined into the functions that use it.
 CREATE FUNCTION emailgw_api.sender_key(p_account_id bigint, p_key_hash bytea, p_permission text)
 RETURNS TABLE (status integer, api_key_id bigint, domain_id bigint, domain_name text, unsubscribe_link boolean,
-               list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint, webhook_events smallint[])
+               list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint, webhook_events smallint[],
+               queue_epoch integer)
 LANGUAGE sql STABLE
 AS $$
     SELECT CASE WHEN k.permissions <> 'send,webhooks,events'
@@ -18,7 +19,7 @@ AS $$
                 WHEN a.status = 'unverified' THEN 34
                 ELSE 0 END,
            k.api_key_id, d.domain_id, d.name, d.unsubscribe_link, k.list_id, k.subscriber_id, k.journey_id, k.action_id,
-           d.webhook_events
+           d.webhook_events, d.queue_epoch
       FROM emailgw.api_key AS k
       JOIN emailgw.domain AS d ON d.account_id = k.account_id AND d.domain_id = k.domain_id
       JOIN emailgw.account AS a ON a.account_id = k.account_id

@@ -1,6 +1,34 @@
--- What a mail costs: ids, contents and recipients.
+-- The cut-off of a domain's queue; what a mail costs: ids, contents, recipients.
+--
+-- Each domain counts its epochs; a queue row has the one in which it was
+-- queued. To cut a queue off is to begin a new epoch: rows of an earlier one
+-- are never claimed again, however many they are, since a claim looks for rows
+-- of its domain's epoch only. The sender then takes them out one by one.
 
 SET LOCAL search_path = emailgw, pg_temp;
+
+ALTER TABLE domain ADD COLUMN queue_epoch integer NOT NULL DEFAULT 0;
+ALTER TABLE queue ADD COLUMN epoch integer NOT NULL DEFAULT 0;
+
+-- A lane is one domain's mail to one destination, within an epoch.
+DROP INDEX queue_ready;
+CREATE INDEX queue_ready ON queue (account_id, domain_id, epoch, lane, next_at) WHERE ready;
+
+-- What waits for its SendAt or its next try, by domain.
+CREATE INDEX queue_parked ON queue (account_id, domain_id, epoch) WHERE NOT ready AND NOT leased;
+
+-- Domains whose queue was cut off, and when to look next for rows of earlier
+-- epochs: an accept that began before may still commit, a mail that was in
+-- flight may come back.
+CREATE TABLE queue_cutoff (
+    account_id bigint NOT NULL,
+    domain_id  bigint NOT NULL,
+    cut_at     timestamptz NOT NULL DEFAULT now(),
+    look_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, domain_id),
+    FOREIGN KEY (account_id, domain_id) REFERENCES domain
+);
+CREATE INDEX queue_cutoff_look ON queue_cutoff (look_at);
 
 -- As before, from one random UUIDv4 instead of two: bits 52 and 53 make its
 -- version 4 a 7.

@@ -1,19 +1,23 @@
 -- claim_messages with wake_queue, next_accounts and next_lanes: what is due,
 -- fairly, each row to one owner at a time.
 \ir lib/setup.psql
-SELECT plan(36);
+SELECT plan(47);
 
--- Rows straight into the queue: p_count recipients at p_domain.
+-- Rows straight into the queue: p_count recipients at p_domain, from p_from or the account's first domain.
 CREATE FUNCTION pg_temp.enqueue(p_account_id bigint, p_count integer, p_domain text DEFAULT 'example.net',
                                 p_next_at timestamptz DEFAULT now(),
-                                    p_ready boolean DEFAULT true) RETURNS uuid
+                                    p_ready boolean DEFAULT true, p_from bigint DEFAULT NULL) RETURNS uuid
 LANGUAGE sql VOLATILE
 AS $$
     WITH m AS MATERIALIZED (SELECT emailgw.uuid7(now()) AS id)
-    INSERT INTO emailgw.queue (account_id, message_id, recipient_no, domain_id, email, lane, ready, next_at,
+    INSERT INTO emailgw.queue (account_id, message_id, recipient_no, domain_id, epoch, email, lane, ready, next_at,
         size_bytes)
-    SELECT p_account_id, m.id, i, 1, 'r' || i || '@' || p_domain, hashtext(p_domain), p_ready, p_next_at, 100
-      FROM m, generate_series(1, p_count) AS i;
+    SELECT p_account_id, m.id, i, d.domain_id, d.queue_epoch, 'r' || i || '@' || p_domain, hashtext(p_domain), p_ready,
+           p_next_at, 100
+      FROM m, generate_series(1, p_count) AS i,
+           LATERAL (SELECT f.* FROM emailgw.domain AS f
+                     WHERE f.account_id = p_account_id AND f.domain_id = coalesce(p_from, f.domain_id)
+                     ORDER BY f.domain_id LIMIT 1) AS d;
     SELECT message_id FROM emailgw.queue WHERE account_id = p_account_id ORDER BY message_id DESC LIMIT 1
 $$;
 -- How many of each account or destination one claim takes: "11:3 75:1".
@@ -27,6 +31,8 @@ $$;
 DELETE FROM emailgw.queue; -- undone in the end
 SELECT pg_temp.new_account() AS second \gset
 SELECT pg_temp.new_account() AS third \gset
+SELECT pg_temp.new_domain(a, 'example.org') FROM unnest(ARRAY[:second, :third]::bigint[]) AS a \o /dev/null \g
+\o
 SAVEPOINT clean;
 
 SELECT is((SELECT count(*) FROM pg_temp.claim(10)), 0::bigint, 'nothing in the queue');
@@ -34,7 +40,7 @@ SELECT is((SELECT count(*) FROM pg_temp.claim(10)), 0::bigint, 'nothing in the q
 -- A lease.
 SELECT pg_temp.enqueue(:account, 3) AS id \gset
 SELECT results_eq('SELECT DISTINCT account_id, message_id, attempt, email = ''r'' || recipient_no || ''@example.net'', domain_id, size_bytes FROM emailgw_api.claim_messages(2, 60, 0)',
-                  format('VALUES (%s::bigint, %L::uuid, 1, true, 1::bigint, 100)', :account, :'id'),
+                  format('VALUES (%s::bigint, %L::uuid, 1, true, %s::bigint, 100)', :account, :'id', :domain),
                       'what a claim tells');
 SELECT is((SELECT count(*) FROM emailgw.queue WHERE leased AND NOT ready AND attempt = 1
           AND next_at = now() + interval '60 s'
@@ -141,32 +147,81 @@ SELECT is((SELECT count(*) FROM pg_temp.claim(10) WHERE account_id = :second), 1
 ROLLBACK TO clean;
 
 -- next_accounts.
-SELECT is(emailgw_api.next_accounts(0, 10), '{}', 'no account has anything');
+SELECT is(ARRAY(SELECT account_id FROM emailgw_api.next_accounts(0, 10)), '{}', 'no account has anything');
 SELECT pg_temp.enqueue(:account, 2), pg_temp.enqueue(:second, 2), pg_temp.enqueue(:third, 2) \gset
-SELECT is(emailgw_api.next_accounts(0, 10), ARRAY[:account, :second, :third]::bigint[],
+SELECT is(ARRAY(SELECT account_id FROM emailgw_api.next_accounts(0, 10)), ARRAY[:account, :second, :third]::bigint[],
           'each once, in order');
-SELECT is(emailgw_api.next_accounts(:account, 10), ARRAY[:second, :third, :account]::bigint[],
+SELECT is(ARRAY(SELECT account_id FROM emailgw_api.next_accounts(:account, 10)), ARRAY[:second, :third, :account]::bigint[],
           'from the one after the last, round');
-SELECT is(emailgw_api.next_accounts(:third, 2), ARRAY[:account, :second]::bigint[], 'no more than asked');
+SELECT is(ARRAY(SELECT account_id FROM emailgw_api.next_accounts(:third, 2)), ARRAY[:account, :second]::bigint[], 'no more than asked');
 UPDATE emailgw.queue SET ready = false WHERE account_id = :second;
-SELECT is(emailgw_api.next_accounts(:account + 1, 10), ARRAY[:third, :account]::bigint[],
+SELECT is(ARRAY(SELECT account_id FROM emailgw_api.next_accounts(:account + 1, 10)), ARRAY[:third, :account]::bigint[],
           'only those with something ready');
 
 -- next_lanes.
-SELECT is(emailgw_api.next_lanes(:second, 10), '{}', 'no lane has anything');
+SELECT is_empty(format('SELECT * FROM emailgw_api.next_lanes(%s, NULL, 10)', :second), 'no lane has anything');
 SELECT pg_temp.enqueue(:account, 2, 'example.org'), pg_temp.enqueue(:account, 2, 'example.com') \gset
-SELECT ok(bool_and(ARRAY(SELECT unnest(l.lanes) ORDER BY 1)
-                   = ARRAY(SELECT hashtext(d)
-                       FROM unnest('{example.com,example.net,example.org}'::text[]) AS d ORDER BY 1)),
-          'each lane once, whichever is first')
-  FROM generate_series(1, 50) AS i, LATERAL (SELECT emailgw_api.next_lanes(:account, 10 + i) AS lanes) AS l;
-SELECT is(array_agg(DISTINCT cardinality(l.lanes)), '{2}', 'no more than asked')
-  FROM generate_series(1, 50) AS i, LATERAL (SELECT emailgw_api.next_lanes(:account,
-      2 + 0 * i) AS lanes) AS l;
+-- The lanes of an account, as many times as there are ways to begin.
+CREATE FUNCTION pg_temp.lanes(p_account_id bigint, p_limit integer) RETURNS TABLE (lanes text[])
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT ARRAY(SELECT concat_ws(' ', l.domain_id, l.epoch, l.lane)
+                   FROM emailgw_api.next_lanes(p_account_id, (SELECT min(q.domain_id) FROM emailgw.queue AS q
+                         WHERE q.account_id = p_account_id AND q.ready), p_limit + 0 * i) AS l ORDER BY 1)
+      FROM generate_series(1, 50) AS i
+$$;
+CREATE FUNCTION pg_temp.expected(p_account_id bigint, p_epochs integer[]) RETURNS text[]
+LANGUAGE sql STABLE
+AS $$
+    SELECT ARRAY(SELECT DISTINCT concat_ws(' ', q.domain_id, q.epoch, q.lane) FROM emailgw.queue AS q
+                  WHERE q.account_id = p_account_id AND q.epoch = ANY (p_epochs) ORDER BY 1)
+$$;
+SELECT is(array_agg(DISTINCT array_to_string(l.lanes, ',')), ARRAY[array_to_string(pg_temp.expected(:account, '{0}'), ',')],
+          'each lane once, whichever is first') FROM pg_temp.lanes(:account, 10) AS l;
+SELECT is(array_agg(DISTINCT cardinality(l.lanes)), '{2}', 'no more than asked') FROM pg_temp.lanes(:account, 2) AS l;
+SELECT is((SELECT count(DISTINCT l.lanes[1]) FROM pg_temp.lanes(:account, 1) AS l), 3::bigint, 'each is first at times');
+SAVEPOINT three;
 UPDATE emailgw.queue SET lane = CASE WHEN email LIKE '%com' THEN -2147483648 ELSE 2147483647 END
     WHERE account_id = :account;
 SELECT is(array_agg(DISTINCT cardinality(l.lanes)), '{2}', 'the first and the last lane there can be')
-  FROM generate_series(1, 20) AS i, LATERAL (SELECT emailgw_api.next_lanes(:account, 10 + i) AS lanes) AS l;
+  FROM pg_temp.lanes(:account, 10) AS l;
+ROLLBACK TO three;
+
+-- Between domains of an account.
+SELECT pg_temp.new_domain(:account, 'second.example') AS other \gset
+SELECT pg_temp.new_domain(:account, 'third.example') AS last \gset
+SELECT pg_temp.enqueue(:account, 1000, p_from => :other), pg_temp.enqueue(:account, 2, p_from => :last) \gset
+SELECT is(array_agg(DISTINCT array_to_string(l.lanes, ',')), ARRAY[array_to_string(pg_temp.expected(:account, '{0}'), ',')],
+          'three domains: each lane of each once') FROM pg_temp.lanes(:account, 10) AS l;
+SELECT is((SELECT count(DISTINCT l.lanes[1]) FROM pg_temp.lanes(:account, 1) AS l), 5::bigint, '... and each is first at times');
+
+-- What was cut off.
+SELECT emailgw_api.cut_off_queue(:account, :other) \gset
+SELECT is((SELECT count(*) FROM unnest(pg_temp.expected(:account, '{0}')) AS e), 5::bigint, 'a domain is cut off: its rows are there');
+SELECT is(array_agg(DISTINCT cardinality(l.lanes)), '{4}', '... and its lane is not') FROM pg_temp.lanes(:account, 10) AS l;
+SELECT pg_temp.enqueue(:account, 7, 'later.example', p_from => :other) \gset
+SELECT is(array_agg(DISTINCT cardinality(l.lanes)), '{5}', 'what it queues afterwards has a lane') FROM pg_temp.lanes(:account, 10) AS l;
+CREATE FUNCTION pg_temp.claim_all() RETURNS TABLE (domain_id bigint, count bigint) LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    CREATE TEMPORARY TABLE claimed (domain_id bigint);
+    LOOP
+        INSERT INTO claimed SELECT c.domain_id FROM emailgw_api.claim_messages(100, 60, 0) AS c;
+        EXIT WHEN NOT FOUND;
+    END LOOP;
+    RETURN QUERY SELECT c.domain_id, count(*) FROM claimed AS c GROUP BY 1 ORDER BY 1;
+    DROP TABLE claimed;
+END
+$$;
+SELECT emailgw_api.cut_off_queue(:account, :last) \gset
+SELECT is(ARRAY(SELECT account_id FROM emailgw_api.next_accounts(0, 10)), ARRAY[:account, :third]::bigint[],
+          'an account with something left is among the next ones');
+SELECT results_eq('SELECT * FROM pg_temp.claim_all() WHERE domain_id IN (' || concat_ws(',', :domain, :other, :last) || ')',
+                  format('VALUES (%s::bigint, 6::bigint), (%s, 7)', :domain, :other), 'claims take all the rest and nothing of it');
+SELECT is(ARRAY(SELECT account_id FROM emailgw_api.next_accounts(0, 10)), '{}', 'an account with nothing left is not among the next ones');
+SELECT is((SELECT count(*) FROM emailgw.queue WHERE account_id = :account AND ready), 1002::bigint, '... though it has rows');
+UPDATE emailgw.queue SET ready = false, next_at = now() WHERE account_id = :account AND domain_id = :other AND epoch = 0;
+SELECT is((SELECT count(*) FROM pg_temp.claim(100)), 0::bigint, 'nor when they come due later');
 
 SELECT * FROM finish();
 ROLLBACK;

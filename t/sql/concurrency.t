@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # What one session cannot show: limits exact under concurrent requests, rows
-# never claimed by two, one mail for one idempotency key, partitions made and
-# housekeeping done by several at once.
+# never claimed by two, one mail for one idempotency key, a cut-off beside claims
+# and accepts, partitions made and housekeeping done by several at once.
 #
 # Runs in a database of its own with the schema of the one that EG_DSN names, or
 # DSN in the file env of the directory EG_INSTANCE.
@@ -29,6 +29,9 @@ idempotency();
 idempotency_at_the_limit();
 claims();
 record_and_claim();
+cut_off_and_claim();
+cut_off_and_accept();
+sweeps();
 partitions();
 domains();
 keys_of_domain();
@@ -130,6 +133,83 @@ END
         '... and one attempt');
 }
 
+# A claim that has begun is waited for, and one that begins before the commit sees the cut.
+sub cut_off_and_claim {
+    psql($dsn, 'DELETE FROM emailgw.queue');
+    my $account = account();
+    my $send = accept_call($account, recipients => 20);
+    my $clear = "SELECT mails FROM emailgw_api.clear_domain_queue($account, (SELECT domain_id FROM emailgw.domain"
+        . " WHERE account_id = $account));\n";
+    my $claim = "SELECT count(*) FROM emailgw_api.claim_messages(5, 600, 0);\n";
+    my $time = "SELECT round(extract(epoch FROM clock_timestamp()) * 1000);\n";
+
+    psql($dsn, "SELECT status FROM $send");
+    my ($claimed, $cleared) = map { [ split ' ' ] }
+        together("BEGIN; $claim SELECT pg_sleep(1); $time COMMIT;", "SELECT pg_sleep(0.3); $clear $time");
+    is($claimed->[0], 5, 'a claim and, before it commits, a cut-off');
+    is($cleared->[0], 20, '... which counts what waits by its lights');
+    cmp_ok($cleared->[1], '>=', $claimed->[1], '... for it waited');
+    is(psql($dsn, $claim), 0, '... and nothing is left to claim');
+
+    psql($dsn, "SELECT status FROM $send");
+    ($cleared, $claimed) = map { [ split ' ' ] }
+        together("BEGIN; $clear SELECT pg_sleep(1); $time COMMIT;", "SELECT pg_sleep(0.3); $claim $time");
+    is($cleared->[0], 20, 'a cut-off and, before it commits, a claim');
+    is($claimed->[0], 0, '... which gets nothing');
+    cmp_ok($claimed->[1], '>=', $cleared->[1], '... for it waited');
+}
+
+# A mail that was being accepted at the cut is cancelled, not forgotten.
+sub cut_off_and_accept {
+    psql($dsn, 'DELETE FROM emailgw.queue; DELETE FROM emailgw.queue_cutoff');
+    my $account = account();
+    my $send = accept_call($account);
+    my $clear = "SELECT mails FROM emailgw_api.clear_domain_queue($account, (SELECT domain_id FROM emailgw.domain"
+        . " WHERE account_id = $account))";
+    my @answers = map { [ split ' ' ] }
+        together("BEGIN; SELECT status FROM $send; SELECT pg_sleep(1); COMMIT;", "SELECT pg_sleep(0.3); $clear;");
+    is($answers[0][0], 0, 'a mail that is being accepted');
+    is($answers[1][0], 0, '... while the queue is cut off, which sees none');
+    is(psql($dsn, 'SELECT count(*) FROM emailgw.queue'), 1, '... is in the queue');
+    is(psql($dsn, 'SELECT count(*) FROM emailgw_api.claim_messages(10, 600, 0)'), 0, '... is not sent');
+    psql($dsn, 'UPDATE emailgw.queue_cutoff SET look_at = now()');
+    is(psql($dsn, 'SELECT emailgw_api.sweep_cancelled(10)'), 1, '... and ends as cancelled');
+}
+
+# Four sweep two domains while four claim and record a third account's mail.
+sub sweeps {
+    psql($dsn, 'DELETE FROM emailgw.queue; DELETE FROM emailgw.queue_cutoff; DELETE FROM emailgw.event;'
+        . ' DELETE FROM emailgw.recipient; DELETE FROM emailgw.daily_count');
+    enqueue(1500);
+    my @accounts = split ' ', psql($dsn, 'SELECT DISTINCT account_id FROM emailgw.queue ORDER BY 1');
+    psql($dsn, "SELECT c.mails FROM emailgw.domain AS d, emailgw_api.clear_domain_queue(d.account_id, d.domain_id) AS c"
+        . " WHERE d.account_id IN ($accounts[0], $accounts[1])");
+    my $sweep = "SELECT emailgw_api.sweep_cancelled(30);\n" x 40;
+    my $deliver = <<'END' x 10;
+SELECT coalesce(array_agg(account_id), '{}') AS accounts, coalesce(array_agg(message_id), '{}') AS messages,
+       coalesce(array_agg(recipient_no), '{}') AS numbers, coalesce(array_agg(attempt), '{}') AS attempts
+  FROM emailgw_api.claim_messages(20, 600, 0) \gset
+SELECT recorded FROM emailgw_api.record_attempts(:'accounts', :'messages', :'numbers', :'attempts',
+       array_fill('delivered'::text, ARRAY[cardinality(:'attempts'::integer[])]),
+       array_fill(0::double precision, ARRAY[cardinality(:'attempts'::integer[])]),
+       array_fill('{}'::jsonb, ARRAY[cardinality(:'attempts'::integer[])]));
+END
+    my @outputs = together(($sweep) x 4, ($deliver) x 4);
+    my $sum = 0;
+    $sum += $_ for map { split ' ' } @outputs[ 0 .. 3 ];
+    is($sum, 1000, '4 sessions sweep two domains: each mail swept once');
+    is(psql($dsn, 'SELECT count(*) FROM emailgw.queue'), 0, '... and 4 deliver the rest');
+    is(psql($dsn, "SELECT string_agg(account_id || ' ' || status || ' ' || count, ', ' ORDER BY account_id)"
+        . ' FROM (SELECT account_id, status, count(*) FROM emailgw.recipient GROUP BY 1, 2) AS r'),
+        "$accounts[0] cancelled 500, $accounts[1] cancelled 500, $accounts[2] delivered 500", '... each with one end');
+    is(psql($dsn, "SELECT string_agg(type || ' ' || count, ', ' ORDER BY type)"
+        . ' FROM (SELECT type, count(*) FROM emailgw.event WHERE type > 1 GROUP BY 1) AS e'), '2 500, 6 1000',
+        '... one event');
+    is(psql($dsn, "SELECT string_agg(type || ' ' || count, ', ' ORDER BY type)"
+        . " FROM (SELECT type, sum(count) AS count FROM emailgw.daily_count WHERE tag = '' GROUP BY 1) AS c"),
+        '1 1500, 2 500, 6 1000', '... and one count');
+}
+
 # Partitions are made under load, by whoever comes first.
 sub partitions {
     psql($dsn, "DROP TABLE $_") for split ' ', psql($dsn, <<'END');
@@ -222,15 +302,21 @@ END
 # are connected before the first one begins.
 sub parallel {
     my ($sessions, $script) = @_;
+    return together(($script) x $sessions);
+}
+
+# The same with a script for each.
+sub together {
+    my @scripts = @_;
     my @sessions = map {
         my $pid = open2(my $out, my $in, 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $dsn);
         print {$in} "\\echo ready\n";
         $in->flush;
-        { pid => $pid, in => $in, out => $out };
-    } 1 .. $sessions;
+        { pid => $pid, in => $in, out => $out, script => $_ };
+    } @scripts;
     readline $_->{out} for @sessions;
     for my $session (@sessions) {
-        print { $session->{in} } $script;
+        print { $session->{in} } $session->{script};
         close $session->{in};
     }
     my @outputs;

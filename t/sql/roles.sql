@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(71);
+SELECT plan(74);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -22,6 +22,8 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'domain_stats'),
     ('emailgw_module', 'get_domains'),
     ('emailgw_module', 'get_events'),
+    ('emailgw_module', 'clear_domain_queue'),
+    ('emailgw_module', 'delete_domain'),
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'get_smtps'),
     ('emailgw_module', 'get_webhooks'),
@@ -42,7 +44,8 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'make_partitions'),
     ('emailgw_sender', 'record_attempts'),
     ('emailgw_sender', 'record_webhooks'),
-    ('emailgw_sender', 'renew_leases');
+    ('emailgw_sender', 'renew_leases'),
+    ('emailgw_sender', 'sweep_cancelled');
 SELECT 'emailgw_test_' || pg_backend_pid() AS stranger \gset
 CREATE ROLE :stranger;
 GRANT SELECT ON granted TO PUBLIC;
@@ -116,6 +119,8 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.get_events(%s, 1, 0, 5, NULL, NULL, NULL, NULL, '{0}', '{x}') $$,
     $$ SELECT emailgw_api.aggr_events(%s, 1, 'tag', NULL, NULL, 10, '{}') $$,
     $$ SELECT emailgw_api.domain_stats(%s, 1, NULL, NULL) $$,
+    $$ SELECT emailgw_api.clear_domain_queue(%s, 1) $$,
+    $$ SELECT emailgw_api.delete_domain(%s, 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset
@@ -131,6 +136,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.record_webhooks('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$,
     $$ SELECT emailgw_api.durability() $$,
+    $$ SELECT emailgw_api.sweep_cancelled(10) $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... and the mail is delivered');
 
