@@ -61,11 +61,11 @@ SELECT pg_temp.agree(:account, 'queued');
 CREATE FUNCTION pg_temp.try_all(p_account_id bigint, p_results text[]) RETURNS void
 LANGUAGE sql VOLATILE
 AS $$
-    SELECT emailgw_api.record_attempts(jsonb_agg(jsonb_build_object(
+    SELECT FROM pg_temp.record_outcomes((SELECT jsonb_agg(jsonb_build_object(
                'account_id', c.account_id, 'message_id', c.message_id, 'recipient_no', c.recipient_no, 'attempt', c.attempt,
-               'result', p_results[1 + c.n % cardinality(p_results)], 'retry_seconds', -1, 'bounce', '{"class": "permanent"}'::jsonb)))
+               'result', p_results[1 + c.n % cardinality(p_results)], 'retry', -1, 'detail', '{"bounce": {"class": "permanent"}}'::jsonb))
       FROM (SELECT l.*, row_number() OVER (ORDER BY l.message_id, l.recipient_no) AS n
-              FROM emailgw_api.claim_messages(1000, 60, 0) AS l WHERE l.account_id = p_account_id) AS c
+              FROM emailgw_api.claim_messages(1000, 60, 0) AS l WHERE l.account_id = p_account_id) AS c))
 $$;
 SELECT pg_temp.try_all(:account, '{released,deferred,released,delivered}') \gset
 SELECT pg_temp.agree(:account, 'some tried, some given back');

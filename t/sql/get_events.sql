@@ -83,7 +83,7 @@ SELECT jsonb_agg(jsonb_build_object('account_id', c.account_id, 'message_id', c.
                                     ELSE 'deferred' END)) AS outcomes
   FROM emailgw_api.claim_messages(1000, 60, 0) AS c WHERE c.account_id = :account \gset
 SELECT is(:page, p_count => 0), '0 of 42: ', '... claimed: the same');
-SELECT recorded FROM emailgw_api.record_attempts(:'outcomes') \gset
+SELECT recorded FROM pg_temp.record_outcomes(:'outcomes') \gset
 SELECT is(:page, p_count => 0), '0 of 44: ', '... and tried: two events more');
 SELECT is(:page, p_type => 1, p_count => 0), '0 of 16: ', '... none of them a send');
 

@@ -15,19 +15,6 @@ AS $$
                                             '{"smtp": {"code": 1}}'::jsonb || p_detail))
       FROM emailgw_api.claim_messages(100, 60, 0) AS c
 $$;
-CREATE FUNCTION pg_temp.record(p_outcomes jsonb) RETURNS TABLE (recorded integer, fenced integer)
-LANGUAGE sql VOLATILE
-AS $$
-    SELECT r.recorded, r.fenced
-      FROM (SELECT coalesce(array_agg(o.account_id), '{}') AS account_ids, coalesce(array_agg(o.message_id), '{}') AS message_ids,
-                   array_agg(o.recipient_no) AS recipient_nos, array_agg(o.attempt) AS attempts,
-                   array_agg(o.result) AS results, array_agg(o.retry) AS retries, array_agg(o.detail) AS details
-              FROM jsonb_to_recordset(p_outcomes)
-                   AS o (account_id bigint, message_id uuid, recipient_no smallint, attempt integer, result text,
-                         retry double precision, detail jsonb)) AS o
-     CROSS JOIN LATERAL emailgw_api.record_attempts(o.account_ids, o.message_ids, o.recipient_nos, o.attempts, o.results,
-                                                    o.retries, o.details) AS r
-$$;
 -- What is in the events of an account and what the counters say, as texts.
 CREATE FUNCTION pg_temp.in_events(p_account_id bigint) RETURNS text[] LANGUAGE sql STABLE
 AS $$
@@ -54,7 +41,7 @@ SELECT message_id AS id FROM pg_temp.send(:account, p_emails => '{ann@example.ne
 SAVEPOINT sent;
 SELECT pg_temp.outcomes('delivered',
           '{"smtp": {"host": "mx.example.net", "code": 250, "text": "ok"}}') AS outcomes \gset
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'outcomes'), 'VALUES (2, 0)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', :'outcomes'), 'VALUES (2, 0)',
           'delivered: both recorded');
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... out of the queue');
 SELECT is((SELECT array_agg(concat_ws(' ', r.status, r.attempts, r.finished_at = now()))
@@ -73,7 +60,7 @@ SELECT is((SELECT bool_and(e.domain_id = :domain AND e.at = now()
 SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), 'counters agree with the events');
 SELECT is((SELECT sum(d.count) FROM emailgw.daily_count AS d WHERE d.account_id = :account AND d.type = 2
           AND d.tag = 'b'), 2::numeric, '... for each tag');
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'outcomes'), 'VALUES (0, 2)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', :'outcomes'), 'VALUES (0, 2)',
           'the same again: fenced');
 SELECT is(pg_temp.rows_of(:account, 'event'), 4, '... no event more');
 SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), '... and no count');
@@ -84,7 +71,7 @@ SELECT is((SELECT k.last_used_at FROM emailgw.api_key AS k WHERE k.account_id = 
 ROLLBACK TO sent;
 
 -- Bounced.
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', pg_temp.outcomes('bounced')),
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', pg_temp.outcomes('bounced')),
           'VALUES (2, 0)', 'bounced: recorded');
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... out of the queue');
 SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.finished_at = now()))
@@ -96,7 +83,7 @@ SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), 'counters ag
 ROLLBACK TO sent;
 
 -- Expired.
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)',
                          pg_temp.outcomes('expired', '{"bounce": {"class": "expired"}, "ambiguous": true}')), 'VALUES (2, 0)', 'expired: recorded');
 SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.finished_at = now())) FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
           '{"expired 1 t"}', '... the recipients are finished as such');
@@ -105,7 +92,7 @@ SELECT is((SELECT array_agg(DISTINCT e.type || ' ' || (e.detail #>> '{bounce,cla
 SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), 'counters agree with the events');
 ROLLBACK TO sent;
 SELECT pg_temp.outcomes('bounced', '{"bounce": {"class": "permanent"}}') AS outcomes \gset
-SELECT * FROM pg_temp.record(:'outcomes') \gset
+SELECT * FROM pg_temp.record_outcomes(:'outcomes') \gset
 SELECT is((SELECT array_agg(DISTINCT r.status || ' ' || (e.detail - 'smtp')::text) FROM emailgw.recipient AS r
              JOIN emailgw.event AS e USING (account_id, message_id, recipient_no) WHERE r.message_id = :'id' AND e.type = 4),
           '{"bounced {\"bounce\": {\"class\": \"permanent\"}, \"attempt\": 1}"}', 'a permanent one: bounced, and nothing is said that is not');
@@ -113,7 +100,7 @@ ROLLBACK TO sent;
 
 -- Deferred, again, then delivered.
 SELECT pg_temp.outcomes('deferred', p_retry => 90) AS outcomes \gset
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'outcomes'), 'VALUES (2, 0)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', :'outcomes'), 'VALUES (2, 0)',
           'deferred: recorded');
 SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted, q.next_at - now()))
           FROM emailgw.queue AS q WHERE q.account_id = :account),
@@ -121,14 +108,14 @@ SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted
 SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.finished_at))
           FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
           '{"queued 1"}', '... the recipients are not finished');
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'outcomes'), 'VALUES (0, 2)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', :'outcomes'), 'VALUES (0, 2)',
           'the same again: fenced');
 UPDATE emailgw.queue SET next_at = now() WHERE account_id = :account;
 SELECT pg_temp.outcomes('deferred') AS outcomes \gset
-SELECT * FROM pg_temp.record(:'outcomes') \gset
+SELECT * FROM pg_temp.record_outcomes(:'outcomes') \gset
 UPDATE emailgw.queue SET next_at = now() WHERE account_id = :account;
 SELECT pg_temp.outcomes('delivered') AS outcomes \gset
-SELECT * FROM pg_temp.record(:'outcomes') \gset
+SELECT * FROM pg_temp.record_outcomes(:'outcomes') \gset
 SELECT is((SELECT array_agg(e.type || ':' || coalesce(e.detail ->> 'attempt', '') ORDER BY e.type,
           e.detail ->> 'attempt')
              FROM emailgw.event AS e WHERE e.message_id = :'id' AND e.recipient_no = 1), '{1:,2:3,3:1,3:2}',
@@ -139,7 +126,7 @@ ROLLBACK TO sent;
 
 -- Released.
 SELECT pg_temp.outcomes('released') AS outcomes \gset
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'outcomes'), 'VALUES (2, 0)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', :'outcomes'), 'VALUES (2, 0)',
           'released: recorded');
 SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted, q.next_at - now()))
           FROM emailgw.queue AS q WHERE q.account_id = :account),
@@ -147,9 +134,9 @@ SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted
 SELECT is(pg_temp.rows_of(:account, 'event'), 2, '... without an event');
 SELECT is(pg_temp.rows_of(:account, 'daily_count'), 0, '... or a count');
 SELECT pg_temp.outcomes('delivered') AS later \gset
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'outcomes'), 'VALUES (0, 2)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', :'outcomes'), 'VALUES (0, 2)',
           'the release again, after the next claim: fenced');
-SELECT * FROM pg_temp.record(:'later') \gset
+SELECT * FROM pg_temp.record_outcomes(:'later') \gset
 SELECT is((SELECT array_agg(DISTINCT r.attempts || ' ' || (e.detail ->> 'attempt'))
           FROM emailgw.recipient AS r
              JOIN emailgw.event AS e USING (account_id, message_id, recipient_no) WHERE r.message_id = :'id'
@@ -162,20 +149,20 @@ SELECT pg_temp.outcomes('delivered') AS outcomes \gset
 UPDATE emailgw.queue SET next_at = now() WHERE account_id = :account;
 SAVEPOINT lapsed;
 SELECT emailgw_api.wake_queue(100) \gset
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'outcomes'), 'VALUES (2, 0)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', :'outcomes'), 'VALUES (2, 0)',
                   'after the end of the lease, before another claim: recorded');
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... and not sent twice');
 ROLLBACK TO lapsed;
 SELECT pg_temp.outcomes('deferred') AS newer \gset
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'outcomes'), 'VALUES (0, 2)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', :'outcomes'), 'VALUES (0, 2)',
           'after another claim: fenced');
 SELECT is(pg_temp.rows_of(:account, 'event'), 2, '... nothing written');
-SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)',
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)',
           jsonb_build_array(:'newer'::jsonb -> 0, :'outcomes'::jsonb -> 1)),
                   'VALUES (1, 1)', 'one owned and one fenced in a call');
-SELECT results_eq($$ SELECT * FROM pg_temp.record('[]') $$, 'VALUES (0, 0)',
+SELECT results_eq($$ SELECT * FROM pg_temp.record_outcomes('[]') $$, 'VALUES (0, 0)',
           'nothing to record');
-SELECT results_eq(format('SELECT * FROM pg_temp.record(jsonb_set(%L, ''{0,account_id}'', ''%s''))', :'newer'::jsonb #- '{1}', :account + 64),
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(jsonb_set(%L, ''{0,account_id}'', ''%s''))', :'newer'::jsonb #- '{1}', :account + 64),
                   'VALUES (0, 1)', 'an account''s fence does not open another''s row');
 
 SELECT * FROM finish();
