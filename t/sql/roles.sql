@@ -88,7 +88,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.get_attachments('{%s}', '{%s}') $$,
     $$ SELECT emailgw_api.record_attempts('[{"account_id": %s, "message_id": "%s", "recipient_no": 1, "attempt": 1, "result": "delivered"}]') $$,
     $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
-    $$ SELECT emailgw_api.record_webhooks('[]', 1) $$,
+    $$ SELECT emailgw_api.record_webhooks('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$,
     $$ SELECT emailgw_api.durability() $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;
