@@ -4,6 +4,8 @@
 --   p_type             core/eventtype.h, NULL is all, any other number none
 --   p_message_id       of this message only, NULL is all
 --   p_fields, p_texts  what the search box asks for (core/eventquery.h)
+-- Planned anew each time, since conditions that are not asked for fall away; on
+-- indexes whatever the statistics say, and by one process.
 -- One row at least: status (0; 2: no such domain; 116: the search would have to
 -- read more events than it may, total of them) and total; event_id is NULL where
 -- there is no event on this page.
@@ -14,7 +16,7 @@ RETURNS TABLE (status integer, total bigint, event_id uuid, type integer, at_us 
                detail jsonb, subject text, from_email text, from_name text, domain_name text, tags jsonb,
                list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp SET plan_cache_mode = force_custom_plan
-    SET jit = off
+    SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 AS $$
 #variable_conflict use_column
 DECLARE

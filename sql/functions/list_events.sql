@@ -5,7 +5,7 @@
 CREATE FUNCTION emailgw_api.list_events(p_account_id bigint, p_domain_id bigint, p_start bigint, p_count integer,
                                         p_from date, p_until date, p_type smallint,
                                         OUT total bigint, OUT event_ids uuid[])
-LANGUAGE plpgsql STABLE SET search_path = emailgw, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off
+LANGUAGE plpgsql STABLE
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -27,9 +27,10 @@ BEGIN
       FROM (SELECT) AS always
       LEFT JOIN placed AS p ON p.newer <= p_start AND p.newer + p.count > p_start;
     total := v_place.total;
-    SELECT i.low, i.high INTO v_low, v_high FROM emailgw_api.ids_of_days(p_from, v_place.day) AS i WHERE v_place.day IS NOT NULL;
+    SELECT i.low, i.high INTO v_low, v_high
+      FROM emailgw_api.ids_of_days(p_from, v_place.day) AS i WHERE v_place.day IS NOT NULL;
     event_ids := ARRAY(
-        SELECT e.event_id FROM event AS e
+        SELECT e.event_id FROM emailgw.event AS e
          WHERE e.account_id = p_account_id AND e.domain_id = p_domain_id
            AND e.event_id >= v_low AND e.event_id < v_high
            AND (p_type IS NULL OR e.type = p_type)

@@ -10,13 +10,13 @@
 CREATE FUNCTION emailgw_api.search_events(p_account_id bigint, p_domain_id bigint, p_start bigint, p_count integer,
                                           p_from date, p_until date, p_type smallint, p_message_id uuid,
                                           p_fields smallint[], p_texts text[], OUT total bigint, OUT event_ids uuid[])
-LANGUAGE plpgsql STABLE SET search_path = emailgw, pg_temp SET plan_cache_mode = force_custom_plan SET jit = off
-    SET enable_seqscan = off SET max_parallel_workers_per_gather = 0 SET work_mem = '64MB'
+LANGUAGE plpgsql STABLE SET work_mem = '64MB'
 AS $$
 #variable_conflict use_column
 DECLARE
     v_low uuid;
     v_high uuid;
+    v_high_message uuid; -- its clock is another one: a day more
     v_any     text[] := emailgw_api.like_patterns(p_fields, p_texts, 0, '%', '%');
     v_subject text[] := emailgw_api.like_patterns(p_fields, p_texts, 1, '%', '%');
     v_from    text[] := emailgw_api.like_patterns(p_fields, p_texts, 2, '%', '%');
@@ -42,17 +42,18 @@ BEGIN
         v_types := NULL;
     END IF;
 
-    SELECT i.low, i.high INTO v_low, v_high FROM emailgw_api.ids_of_days(p_from, p_until) AS i;
+    SELECT i.low, i.high, m.high INTO v_low, v_high, v_high_message
+      FROM emailgw_api.ids_of_days(p_from, p_until) AS i, emailgw_api.ids_of_days(p_from, p_until + 1) AS m;
     WITH hit AS MATERIALIZED (
         SELECT e.event_id
-          FROM event AS e
+          FROM emailgw.event AS e
           LEFT JOIN (SELECT m.*, emailgw_api.fold_text(m.subject) || E'\n' || emailgw_api.fold_text(m.from_email)
                                  || E'\n' || emailgw_api.fold_text(m.from_name)
                                  || E'\n' || emailgw_api.fold_text(array_to_string(m.tags, E'\n'))
                                  || E'\n' || m.message_id AS texts
-                       FROM message AS m) AS m
-                 ON m.account_id = p_account_id AND m.message_id = e.message_id AND m.message_id < v_high
-                    AND v_of_message
+                       FROM emailgw.message AS m) AS m
+                 ON m.account_id = p_account_id AND m.message_id = e.message_id
+                    AND m.message_id < v_high_message AND v_of_message
          WHERE e.account_id = p_account_id AND e.domain_id = p_domain_id
            AND e.event_id >= v_low AND e.event_id < v_high AND (v_types IS NULL OR e.type = ANY (v_types))
            AND (p_message_id IS NULL OR e.message_id = p_message_id)
@@ -60,7 +61,8 @@ BEGIN
            AND (v_domain = '{}' OR ('.' || split_part(emailgw_api.fold_text(e.email), '@', -1)) LIKE ALL (v_domain))
            AND (v_url = '{}' OR emailgw_api.fold_text(e.detail ->> 'url') LIKE ALL (v_url))
            AND (v_ip = '{}' OR emailgw_api.fold_text(e.detail ->> 'ip') LIKE ALL (v_ip))
-           AND (v_reason = '{}' OR emailgw_api.fold_text(emailgw_api.event_reason(e.detail) || ' ' || coalesce(e.detail #>> '{bounce,class}', '')) LIKE ALL (v_reason))
+           AND (v_reason = '{}' OR emailgw_api.fold_text(concat_ws(' ', emailgw_api.event_reason(e.detail),
+                                                                   e.detail #>> '{bounce,class}')) LIKE ALL (v_reason))
            AND (v_subject || v_from || v_tag = '{}' OR m.message_id IS NOT NULL)
            AND (v_subject = '{}' OR emailgw_api.fold_text(m.subject) LIKE ALL (v_subject))
            AND (v_from = '{}' OR (emailgw_api.fold_text(m.from_email) || E'\n' || emailgw_api.fold_text(m.from_name))
