@@ -123,6 +123,7 @@ subtest 'ids of every kind in every place' => sub {
 };
 
 subtest 'what is not an id' => sub {
+    is_deeply(snapshot($theirs), $before, 'nothing of the other account has changed');
     my $from = sub { $gw->send_mail(as => $mine, From => { email => "a\@$_[0]", name => '' }) };
     my $none = $theirs->{domain} =~ s/^t/x/r;
     is(told($from->($theirs->{domain}), $theirs->{domain}), told($from->($none), $none), 'From: the other\'s domain');
