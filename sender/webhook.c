@@ -135,7 +135,7 @@ static void begin_all(poster *p)
             begin(p, post);
         }
         else {
-            egs_lanes_done(p->lanes, post, 1);
+            egs_lanes_drop(p->lanes, post);
             apr_pool_destroy(post->pool);
         }
     }
@@ -162,7 +162,7 @@ static void take_claimed(poster *p)
     if (!egs_queue_claimed(&post, &rv, p->queue)) {
         return;
     }
-    if (rv == APR_SUCCESS && !post) {
+    if (!post) { /* refused, too: a claim that fails in itself is not to be repeated at once */
         p->claim_at = egs_clock() + p->settings->options->poll;
     }
     for (; post; post = next) {

@@ -136,6 +136,13 @@ egs_post *egs_lanes_next(egs_lanes *lanes, int connections)
     return NULL;
 }
 
+void egs_lanes_drop(egs_lanes *lanes, egs_post *post)
+{
+    post->lane->begun--;
+    lanes->begun--;
+    close_if_empty(lanes, post->lane);
+}
+
 egs_post *egs_lanes_done(egs_lanes *lanes, egs_post *post, int well)
 {
     egs_lane *lane = post->lane;

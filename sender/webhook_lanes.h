@@ -19,7 +19,7 @@ void egs_lanes_add(egs_lanes *lanes, egs_post *post);
 
 /**
  * The next post to begin, webhooks taking turns: it counts as begun until
- * egs_lanes_done. Failing webhooks have half of the connections at most.
+ * egs_lanes_done or egs_lanes_drop. Failing webhooks have half of the connections at most.
  * @param connections  posts at once in all
  * @return NULL when none may begin now
  */
@@ -32,6 +32,9 @@ egs_post *egs_lanes_next(egs_lanes *lanes, int connections);
  *         that is no longer in a lane, or NULL
  */
 egs_post *egs_lanes_done(egs_lanes *lanes, egs_post *post, int well);
+
+/** A post that egs_lanes_next gave will not be made: it tells nothing of its receiver. */
+void egs_lanes_drop(egs_lanes *lanes, egs_post *post);
 
 /** Any post that has not begun, out of its lane; NULL when there is none. */
 egs_post *egs_lanes_withdraw(egs_lanes *lanes);

@@ -35,19 +35,27 @@ static apr_status_t do_claim(eg_db *db, void *baton)
                              queue->pool);
 }
 
-/* Something in these is refused: the others must not suffer. */
-static void record_each(eg_db *db, const record_work *record)
+/*
+ * Something in these is refused: the others must not suffer. A database that goes
+ * away meanwhile gets all of them again, which changes nothing for those that it has.
+ */
+static apr_status_t record_each(eg_db *db, const record_work *record)
 {
     for (int i = 0; i < record->count; i++) {
         const egs_post *post = record->posts[i];
+        apr_status_t rv = egs_webhook_record(&record->posts[i], 1, db, record->settings->options);
 
-        if (egs_webhook_record(&record->posts[i], 1, db, record->settings->options) != APR_SUCCESS) {
+        if (rv == EG_DB_REFUSED) {
             eg_log_at(db->log, EG_LOG_ERR, APR_SUCCESS,
                       EGLOGNO(0406) "result of a webhook post not recorded: webhook=%" APR_INT64_T_FMT
                                     " event=%s; it will be posted again",
                       post->webhook_id, post->event_id);
         }
+        else if (rv != APR_SUCCESS) {
+            return rv;
+        }
     }
+    return APR_SUCCESS;
 }
 
 static apr_status_t do_record(eg_db *db, void *baton)
@@ -56,8 +64,7 @@ static apr_status_t do_record(eg_db *db, void *baton)
     apr_status_t rv = egs_webhook_record(record->posts, record->count, db, record->settings->options);
 
     if (rv == EG_DB_REFUSED) {
-        record_each(db, record);
-        rv = APR_SUCCESS;
+        rv = record_each(db, record);
     }
     for (int i = 0; rv == APR_SUCCESS && i < record->count; i++) {
         apr_pool_destroy(record->posts[i]->pool);

@@ -16,7 +16,8 @@ static const eg_fault faults[] = {
 static apr_status_t run(eg_call *call)
 {
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "clear_domain_queue",
+    /* Not repeatable: a second one would take what was accepted in between, too. */
+    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_ONCE, "clear_domain_queue",
                                  EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID")));
 
     if (rv != APR_SUCCESS) {

@@ -5,6 +5,7 @@
 CREATE FUNCTION emailgw_api.clear_domain_queue(p_account_id bigint, p_domain_id bigint,
                                                OUT known boolean, OUT mails bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+SET lock_timeout = '1s' -- while it waits for a claim, no other claim begins
 AS $$
 BEGIN
     mails := 0;

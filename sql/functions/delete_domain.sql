@@ -5,6 +5,7 @@
 CREATE FUNCTION emailgw_api.delete_domain(p_account_id bigint, p_domain_id bigint)
 RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+SET lock_timeout = '1s' -- while it waits for a claim, no other claim begins
 AS $$
 DECLARE
     v_name text;

@@ -16,11 +16,18 @@ DECLARE
     v_subjects CONSTANT bytea[] := ARRAY(SELECT s.subject FROM emailgw_api.login_subjects(p_username, p_client) AS s);
     v_until timestamptz;
 BEGIN
+    -- Who is blocked leaves no row behind, whatever names they think of.
+    SELECT max(f.blocked_until) INTO v_until FROM login_failure AS f WHERE f.subject = ANY (v_subjects);
+    IF v_until > clock_timestamp() THEN
+        wait_seconds := ceil(extract(epoch FROM v_until - clock_timestamp()));
+        RETURN;
+    END IF;
+
     INSERT INTO login_failure AS f (subject, tries, blocked_until)
     SELECT s, 0, '-infinity' FROM unnest(v_subjects) AS s ORDER BY s
     ON CONFLICT (subject) DO NOTHING;
     PERFORM FROM login_failure AS f WHERE f.subject = ANY (v_subjects) ORDER BY f.subject FOR UPDATE;
-
+    -- Another try may have come first meanwhile.
     SELECT max(f.blocked_until) INTO v_until FROM login_failure AS f WHERE f.subject = ANY (v_subjects);
     IF v_until > clock_timestamp() THEN
         wait_seconds := ceil(extract(epoch FROM v_until - clock_timestamp()));

@@ -50,12 +50,13 @@ BEGIN
              WHERE q.ready AND q.account_id = p_account_id
                AND (q.domain_id, q.epoch, q.lane) > (domain_id, epoch, lane)
              ORDER BY q.account_id, q.domain_id, q.epoch, q.lane, q.next_at LIMIT 1;
-            EXIT WHEN NOT FOUND OR v_half = 2 AND (domain_id, lane) > (v_start_domain, v_start_lane);
+            EXIT WHEN NOT FOUND;
             IF epoch < v_epoch THEN -- cut off: on to what was queued since
                 epoch := v_epoch - 1;
                 lane := c_last_lane;
                 CONTINUE;
             END IF;
+            EXIT WHEN v_half = 2 AND (domain_id, lane) > (v_start_domain, v_start_lane);
             RETURN NEXT;
             v_left := v_left - 1;
             IF v_left = 0 THEN

@@ -14,3 +14,6 @@ CREATE INDEX daily_total ON daily_count (account_id, domain_id, day, type) WHERE
 ALTER TABLE recipient ADD COLUMN opened_at timestamptz, ADD COLUMN clicked_at timestamptz;
 
 COMMENT ON COLUMN daily_count.type IS 'core/eventtype.h; 100 more: the first of that type of a recipient';
+
+-- What a domain has queued and no counter knows of yet: read with the counters.
+CREATE INDEX queue_uncounted ON queue (account_id, domain_id) WHERE NOT counted;

@@ -1,7 +1,7 @@
 -- claim_messages with wake_queue, next_accounts and next_lanes: what is due,
 -- fairly, each row to one owner at a time.
 \ir lib/setup.psql
-SELECT plan(47);
+SELECT plan(48);
 
 -- Rows straight into the queue: p_count recipients at p_domain, from p_from or the account's first domain.
 CREATE FUNCTION pg_temp.enqueue(p_account_id bigint, p_count integer, p_domain text DEFAULT 'example.net',
@@ -220,6 +220,15 @@ SELECT results_eq('SELECT * FROM pg_temp.claim_all() WHERE domain_id IN (' || co
                   format('VALUES (%s::bigint, 6::bigint), (%s, 7)', :domain, :other), 'claims take all the rest and nothing of it');
 SELECT is(ARRAY(SELECT account_id FROM emailgw_api.next_accounts(0, 10)), '{}', 'an account with nothing left is not among the next ones');
 SELECT is((SELECT count(*) FROM emailgw.queue WHERE account_id = :account AND ready), 1002::bigint, '... though it has rows');
+-- What was cut off stands in a lane behind the start, what is new in one before it.
+SAVEPOINT lanes;
+UPDATE emailgw.queue SET lane = 2000000000 WHERE account_id = :account AND domain_id = :last;
+SELECT pg_temp.enqueue(:account, 1, 'new.example', p_from => :last) \gset
+UPDATE emailgw.queue SET lane = -2000000000 WHERE account_id = :account AND email LIKE '%@new.example';
+SELECT is((SELECT count(*) FROM generate_series(1, 200)
+            WHERE ARRAY(SELECT account_id FROM emailgw_api.next_accounts(0, 10)) = ARRAY[:account]::bigint[]), 200::bigint,
+          '... but what it queues afterwards is found every time');
+ROLLBACK TO lanes;
 UPDATE emailgw.queue SET ready = false, next_at = now() WHERE account_id = :account AND domain_id = :other AND epoch = 0;
 SELECT is((SELECT count(*) FROM pg_temp.claim(100)), 0::bigint, 'nor when they come due later');
 

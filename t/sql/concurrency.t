@@ -29,6 +29,7 @@ idempotency();
 idempotency_at_the_limit();
 claims();
 record_and_claim();
+record_beside_wake();
 cut_off_and_claim();
 cut_off_and_accept();
 sweeps();
@@ -131,6 +132,23 @@ END
         '... and one count');
     is(psql($dsn, "SELECT count(*) FROM emailgw.recipient WHERE status = 'delivered' AND attempts = 1"), 1000,
         '... and one attempt');
+}
+
+# A result that comes while the end of its lease is just being noticed still counts:
+# nobody else has taken the row.
+sub record_beside_wake {
+    psql($dsn, 'DELETE FROM emailgw.queue');
+    enqueue(1);
+    my @row = split /\|/, psql($dsn, 'SELECT account_id, message_id, recipient_no, attempt FROM emailgw_api.claim_messages(1, 0, 0)');
+    for my $result ('deferred', 'delivered') {
+        psql($dsn, "UPDATE emailgw.queue SET leased = true, ready = false, next_at = now()");
+        my $record = "SELECT recorded FROM emailgw_api.record_attempts('{$row[0]}', '{$row[1]}', '{$row[2]}', '{$row[3]}',"
+            . " '{$result}', '{60}', '{\"{}\"}');\n";
+        my ($woken, $recorded) = together("BEGIN; SELECT emailgw_api.wake_queue(10); SELECT pg_sleep(1); COMMIT;",
+            "SELECT pg_sleep(0.3); $record");
+        like($recorded, qr/1\s*\z/, "a row is woken while its owner records that it was $result: recorded");
+    }
+    is(psql($dsn, 'SELECT count(*) FROM emailgw.queue'), 0, '... and not left to be sent again');
 }
 
 # A claim that has begun is waited for, and one that begins before the commit sees the cut.
