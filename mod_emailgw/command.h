@@ -8,6 +8,7 @@
 
 #include "db.h"
 #include "errors.h"
+#include "newdomain.h"
 #include "secret.h"
 
 /** What the server's directives set. */
@@ -16,6 +17,8 @@ typedef struct {
     apr_int64_t body_max;                      /* bytes of a request */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet taken; may be NULL */
     apr_interval_time_t session_idle, session_max; /* of User.Login's sessions */
+    eg_dns_resolver resolver;                  /* for VerifyDomain */
+    eg_domain_settings domains;                /* what new domains are given */
     const char *submission_host;                   /* where mail is handed in by SMTP, as AddSMTP tells it */
     const apr_array_header_t *submission_ports;    /* of const char *, decimal; one at least */
 } eg_limits;

@@ -11,10 +11,12 @@
 
 /* Defined in commands/<command>.c. */
 extern const eg_command eg_cmd_user_login, eg_cmd_user_logout;
+extern const eg_command eg_cmd_add_domain, eg_cmd_delete_domain, eg_cmd_get_domain, eg_cmd_get_domains;
+extern const eg_command eg_cmd_update_domain, eg_cmd_verify_domain;
 extern const eg_command eg_cmd_add_api, eg_cmd_add_smtp, eg_cmd_add_webhook;
 extern const eg_command eg_cmd_clear_domain_queue;
 extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_webhook;
-extern const eg_command eg_cmd_get_apis, eg_cmd_get_domains, eg_cmd_get_smtps, eg_cmd_get_webhooks;
+extern const eg_command eg_cmd_get_apis, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
@@ -28,20 +30,25 @@ static const eg_route routes[] = {
     { API_PHP, "User.Logout", EG_AUTH_ACCOUNT, &eg_cmd_user_logout },
 
     { API_PHP, "EmailGateway.AddAPI", EG_AUTH_ACCOUNT, &eg_cmd_add_api },
+    { API_PHP, "EmailGateway.AddDomain", EG_AUTH_ACCOUNT, &eg_cmd_add_domain },
     { API_PHP, "EmailGateway.AddSMTP", EG_AUTH_ACCOUNT, &eg_cmd_add_smtp },
     { API_PHP, "EmailGateway.AddWebhook", EG_AUTH_ACCOUNT, &eg_cmd_add_webhook },
     { API_PHP, "EmailGateway.AggrEvents", EG_AUTH_ACCOUNT, &eg_cmd_aggr_events },
     { API_PHP, "EmailGateway.ClearDomainQueue", EG_AUTH_ACCOUNT, &eg_cmd_clear_domain_queue },
     { API_PHP, "EmailGateway.DeleteAPI", EG_AUTH_ACCOUNT, &eg_cmd_delete_api },
+    { API_PHP, "EmailGateway.DeleteDomain", EG_AUTH_ACCOUNT, &eg_cmd_delete_domain },
     { API_PHP, "EmailGateway.DeleteSMTP", EG_AUTH_ACCOUNT, &eg_cmd_delete_smtp },
     { API_PHP, "EmailGateway.DeleteWebhook", EG_AUTH_ACCOUNT, &eg_cmd_delete_webhook },
     { API_PHP, "EmailGateway.DomainStats", EG_AUTH_ACCOUNT, &eg_cmd_domain_stats },
     { API_PHP, "EmailGateway.GetAPIs", EG_AUTH_ACCOUNT, &eg_cmd_get_apis },
+    { API_PHP, "EmailGateway.GetDomain", EG_AUTH_ACCOUNT, &eg_cmd_get_domain },
     { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },
     { API_PHP, "EmailGateway.GetEvents", EG_AUTH_ACCOUNT, &eg_cmd_get_events },
     { API_PHP, "EmailGateway.GetSMTPs", EG_AUTH_ACCOUNT, &eg_cmd_get_smtps },
     { API_PHP, "EmailGateway.GetWebhooks", EG_AUTH_ACCOUNT, &eg_cmd_get_webhooks },
     { API_PHP, "EmailGateway.ResetSMTPPassword", EG_AUTH_ACCOUNT, &eg_cmd_reset_smtp_password },
+    { API_PHP, "EmailGateway.UpdateDomain", EG_AUTH_ACCOUNT, &eg_cmd_update_domain },
+    { API_PHP, "EmailGateway.VerifyDomain", EG_AUTH_ACCOUNT, &eg_cmd_verify_domain },
 
     { "/api/v1/email", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_send_email },
     { "/api/v1/events", "GET", EG_AUTH_SENDER_KEY, &eg_cmd_v1_get_events },

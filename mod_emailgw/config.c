@@ -10,6 +10,7 @@
 #include "hostname.h"
 #include "mod_emailgw.h"
 #include "netaddr.h"
+#include "trackurl.h"
 
 #define UNSET (-1)
 
@@ -52,6 +53,10 @@ void *egm_config_merge_server(apr_pool_t *pool, void *base, void *add)
     config->reply_to_max = inner->reply_to_max ? inner->reply_to_max : outer->reply_to_max;
     config->body_max = inner->body_max ? inner->body_max : outer->body_max;
     config->webhook_allow = inner->webhook_allow ? inner->webhook_allow : outer->webhook_allow;
+    config->resolver = inner->resolver ? inner->resolver : outer->resolver;
+    config->resolver_timeout = inner->resolver_timeout ? inner->resolver_timeout : outer->resolver_timeout;
+    config->mail_host = inner->mail_host ? inner->mail_host : outer->mail_host;
+    config->tracking_url = inner->tracking_url ? inner->tracking_url : outer->tracking_url;
     config->session_idle = inner->session_idle ? inner->session_idle : outer->session_idle;
     config->session_max = inner->session_max ? inner->session_max : outer->session_max;
     config->submission_host = inner->submission_host ? inner->submission_host : outer->submission_host;
@@ -122,7 +127,7 @@ static const char *set_int(cmd_parms *cmd, void *dir, const char *value)
     return NULL;
 }
 
-/** A length of time with its bounds, at least a second; both are written as a user would. */
+/** A length of time with its bounds, which are written as a user would. */
 typedef struct {
     apr_size_t offset; /* of an apr_interval_time_t in egm_server_config */
     const char *min, *max;
@@ -160,16 +165,42 @@ static const char *set_body_max(cmd_parms *cmd, void *dir, const char *value)
     return NULL;
 }
 
-static const char *set_webhook_allow(cmd_parms *cmd, void *dir, const char *value)
+/** Where a list of eg_netaddr goes, and what one looks like. */
+typedef struct {
+    apr_size_t offset; /* of a pointer to it in egm_server_config */
+    const char *example;
+} addresses_slot;
+
+static const char *set_addresses(cmd_parms *cmd, void *dir, const char *value)
 {
+    const addresses_slot *slot = cmd->info;
     apr_array_header_t *list;
 
     (void)dir;
     if (eg_netaddr_parse_list(&list, value, cmd->pool) != APR_SUCCESS) {
-        return apr_psprintf(cmd->pool, "%s takes literal addresses with their ports, such as 127.0.0.1:8080,[::1]:8080, "
-                                       "not '%s'", cmd->cmd->name, value);
+        return apr_psprintf(cmd->pool, "%s takes literal addresses with their ports, such as %s, not '%s'",
+                            cmd->cmd->name, slot->example, value);
     }
-    egm_config_of_server(cmd->server)->webhook_allow = list;
+    *(const apr_array_header_t **)((char *)egm_config_of_server(cmd->server) + slot->offset) = list;
+    return NULL;
+}
+
+static const char *set_mail_host(cmd_parms *cmd, void *dir, const char *value)
+{
+    (void)dir;
+    if (eg_hostname_parse(&egm_config_of_server(cmd->server)->mail_host, value, cmd->pool) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "%s takes a full host name, such as mail.example.net, not '%s'",
+                            cmd->cmd->name, value);
+    }
+    return NULL;
+}
+
+static const char *set_tracking_url(cmd_parms *cmd, void *dir, const char *value)
+{
+    (void)dir;
+    if (eg_trackurl_parse(&egm_config_of_server(cmd->server)->tracking_url, value, cmd->pool) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "%s takes " EG_TRACKURL_FORM ", not '%s'", cmd->cmd->name, value);
+    }
     return NULL;
 }
 
@@ -240,6 +271,11 @@ static const int_slot reply_to_max = { APR_OFFSETOF(egm_server_config, reply_to_
 static const duration_slot session_idle = { APR_OFFSETOF(egm_server_config, session_idle), "1s", "168h" };
 static const duration_slot session_max = { APR_OFFSETOF(egm_server_config, session_max), "1s", "720h" };
 
+static const duration_slot resolver_timeout = { APR_OFFSETOF(egm_server_config, resolver_timeout), "100ms", "60s" };
+static const addresses_slot webhook_allow = { APR_OFFSETOF(egm_server_config, webhook_allow),
+                                              "127.0.0.1:8080,[::1]:8080" };
+static const addresses_slot resolver = { APR_OFFSETOF(egm_server_config, resolver), "127.0.0.1:53,[::1]:53" };
+
 #define ANYWHERE (RSRC_CONF | ACCESS_CONF | OR_FILEINFO)
 
 const command_rec egm_directives[] = {
@@ -262,12 +298,20 @@ const command_rec egm_directives[] = {
                   "addresses in BCC of one mail, 1 to 1000, default 50"),
     AP_INIT_TAKE1("EmailGatewayMaxReplyTo", set_int, (void *)&reply_to_max, RSRC_CONF,
                   "addresses in ReplyTo of one mail, 1 to 1000, default 10"),
-    AP_INIT_TAKE1("EmailGatewayWebhookAllow", set_webhook_allow, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("EmailGatewayWebhookAllow", set_addresses, (void *)&webhook_allow, RSRC_CONF,
                   "addresses with ports that webhooks may have although they are not public, such as 127.0.0.1:8080,[::1]:8080"),
     AP_INIT_TAKE1("EmailGatewaySessionIdle", set_duration, (void *)&session_idle, RSRC_CONF,
                   "how long a session lives without a request, 1s to 168h, default 1h"),
     AP_INIT_TAKE1("EmailGatewaySessionMax", set_duration, (void *)&session_max, RSRC_CONF,
                   "how long a session lives at most, 1s to 720h, default 24h"),
+    AP_INIT_TAKE1("EmailGatewayResolver", set_addresses, (void *)&resolver, RSRC_CONF,
+                  "DNS servers with their ports, such as 127.0.0.1:53,[::1]:53, default those of /etc/resolv.conf"),
+    AP_INIT_TAKE1("EmailGatewayResolverTimeout", set_duration, (void *)&resolver_timeout, RSRC_CONF,
+                  "how long VerifyDomain waits for DNS, 100ms to 60s, default 5s"),
+    AP_INIT_TAKE1("EmailGatewayMailHost", set_mail_host, NULL, RSRC_CONF,
+                  "host that takes bounces and whose SPF record names the sending addresses, default the machine's name"),
+    AP_INIT_TAKE1("EmailGatewayTrackingURL", set_tracking_url, NULL, RSRC_CONF,
+                  "what tracked links of new domains begin with"),
     AP_INIT_TAKE1("EmailGatewaySubmissionHost", set_submission_host, NULL, RSRC_CONF,
                   "host name that EmailGateway.AddSMTP tells for handing in mail by SMTP, default ServerName"),
     AP_INIT_TAKE1("EmailGatewaySubmissionPorts", set_submission_ports, NULL, RSRC_CONF,
@@ -302,7 +346,19 @@ static void fill_limits(egm_server_config *config, apr_pool_t *pool, const serve
         .submission_ports = config->submission_ports != NULL ? config->submission_ports
                                                              : parse_ports(SUBMISSION_PORTS_DEFAULT, pool),
         .body_max = config->body_max != 0 ? config->body_max : EG_BODY_MAX_DEFAULT,
+        .resolver = { .servers = config->resolver,
+                      .timeout = config->resolver_timeout ? config->resolver_timeout : EG_DNS_TIMEOUT_DEFAULT },
     };
+}
+
+static void fill_domains(egm_server_config *config, apr_pool_t *pool, server_rec *s)
+{
+    eg_domain_settings_make(&config->limits.domains, config->mail_host, config->tracking_url, pool);
+    if (*config->limits.domains.mail_host == '\0') {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     EGLOGNO(0130) "EmailGatewayMailHost is not set, and this machine's own name is no full one: "
+                                   "bounces of new domains have nowhere to go");
+    }
 }
 
 static int check_server(apr_pool_t *pool, server_rec *s)
@@ -314,6 +370,7 @@ static int check_server(apr_pool_t *pool, server_rec *s)
     if (config->engine != 1) {
         return OK;
     }
+    fill_domains(config, pool, s);
     if (config->secret_file == NULL) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
                      EGLOGNO(0001) "EmailGatewayEngine is On without an EmailGatewaySecretFile: make one with "
@@ -334,6 +391,9 @@ static int check_server(apr_pool_t *pool, server_rec *s)
 
 int egm_config_check(apr_pool_t *pool, server_rec *main_server)
 {
+    if (eg_dns_start(pool) != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         int status = check_server(pool, s);
 

@@ -17,6 +17,9 @@ typedef struct {
     int to_max, cc_max, bcc_max, reply_to_max; /* addresses; unset 0 */
     apr_int64_t body_max;      /* bytes; unset 0 */
     const apr_array_header_t *webhook_allow; /* of eg_netaddr; NULL: unset */
+    const apr_array_header_t *resolver;      /* of eg_netaddr; NULL: unset */
+    apr_interval_time_t resolver_timeout;    /* unset 0 */
+    const char *mail_host, *tracking_url;    /* NULL: unset */
     apr_interval_time_t session_idle, session_max; /* unset 0 */
     const char *submission_host; /* NULL: unset */
     const apr_array_header_t *submission_ports; /* of const char *; NULL: unset */

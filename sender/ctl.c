@@ -18,6 +18,7 @@ static const egs_ctl_command *const commands[] = {
     &egs_ctl_domain_add,
     &egs_ctl_domain_enable,
     &egs_ctl_domain_list,
+    &egs_ctl_domain_dns,
     &egs_ctl_key_add,
     &egs_ctl_key_list,
     &egs_ctl_key_delete,

@@ -13,7 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dns.h"
 #include "housekeeping.h"
+#include "recheck.h"
 #include "webhook.h"
 #include "worker.h"
 
@@ -55,6 +57,15 @@ static void *APR_THREAD_FUNC post(apr_thread_t *thread, void *baton)
 
     (void)thread;
     egs_webhook_run(s->control, s->settings->options->database);
+    return NULL;
+}
+
+static void *APR_THREAD_FUNC check_domains(apr_thread_t *thread, void *baton)
+{
+    sender *s = baton;
+
+    (void)thread;
+    egs_recheck_run(s->control, s->settings->options->database);
     return NULL;
 }
 
@@ -122,7 +133,7 @@ static void wait_for_end(sender *s, const sigset_t *signals)
 
 static apr_status_t run(sender *s)
 {
-    static const apr_thread_start_t others[] = { keep_house, post };
+    static const apr_thread_start_t others[] = { keep_house, post, check_domains };
     int fixed = (int)(sizeof others / sizeof *others), count = s->settings->options->threads + fixed, started;
     apr_thread_t **threads = apr_pcalloc(s->pool, (apr_size_t)count * sizeof *threads);
     apr_status_t rv = APR_SUCCESS, ended;
@@ -227,7 +238,8 @@ int main(int argc, char **argv)
         return status;
     }
     close_stdin();
-    if (apr_initialize() != APR_SUCCESS || apr_pool_create(&s.pool, NULL) != APR_SUCCESS) {
+    if (apr_initialize() != APR_SUCCESS || apr_pool_create(&s.pool, NULL) != APR_SUCCESS ||
+        eg_dns_start(s.pool) != APR_SUCCESS) {
         return complain("cannot start: out of memory");
     }
     g_mime_init();

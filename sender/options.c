@@ -7,7 +7,9 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "hostname.h"
 #include "netaddr.h"
+#include "trackurl.h"
 #include "utf8.h"
 
 #define FILE_MAX (256 * 1024) /* bytes: far more than every option said a hundred times */
@@ -20,7 +22,9 @@ typedef enum {
     DAYS,      /* min to max, "7" or "7d" */
     DURATION,  /* min to max in microseconds, with a unit */
     DURATIONS, /* several of these with commas between */
-    ADDRESSES, /* literal addresses with ports, commas between */
+    ADDRESSES, /* literal addresses with ports, commas between; empty is NULL */
+    HOST,      /* a full host name; empty is NULL */
+    URL,       /* that tracked links can begin with; empty is NULL */
     TLS,       /* none | opportunistic | required */
     LEVEL
 } option_kind;
@@ -107,6 +111,20 @@ static const option options_known[] = {
     { "webhook_allow", ADDRESSES, AT(webhook_allow), 0, 0, "",
       "literal addresses with ports, such as 127.0.0.1:8080,[::1]:8080",
       "addresses that webhooks may have although they are not public" },
+    { "resolver", ADDRESSES, AT(resolver), 0, 0, "",
+      "literal addresses with ports, such as 127.0.0.1:53,[::1]:53", "DNS servers to ask" },
+    { "resolver_timeout", DURATION, AT(resolver_timeout), MILLISECONDS(100), SECONDS(60), "5s",
+      "100ms to 60s, with a unit (ms, s, min, h, d)", "longest wait for DNS" },
+    { "mail_host", HOST, AT(mail_host), 0, 0, "", "a full host name, such as mail.example.net",
+      "host that takes the bounces of new domains" },
+    { "tracking_url", URL, AT(tracking_url), 0, 0, "", EG_TRACKURL_FORM,
+      "what tracked links of new domains begin with" },
+    { "domain_check_interval", DURATION, AT(domain_check_interval), MILLISECONDS(100), SECONDS(30 * 86400), "6h",
+      "100ms to 30d, with a unit (ms, s, min, h, d)", "time between the checks of a domain's DNS records" },
+    { "domain_warn_after", DURATION, AT(domain_warn_after), 0, SECONDS(365 * 86400), "24h",
+      "0s to 365d, with a unit (ms, s, min, h, d)", "failing for so long makes a domain Warning" },
+    { "domain_suspend_after", DURATION, AT(domain_suspend_after), 0, SECONDS(365 * 86400), "72h",
+      "0s to 365d, with a unit (ms, s, min, h, d)", "failing for so long suspends a domain" },
     { "include", TEXT, AT(include), 0, 0, NULL, PATH, "another file, read after this one" },
 };
 
@@ -263,7 +281,17 @@ static apr_status_t set_addresses(const apr_array_header_t **member, const char 
     return rv;
 }
 
-/* @param pool  unused for the defaults, which have no lists of addresses */
+/* What a parser makes of a text, by the kind. */
+static apr_status_t set_parsed(const char **member, option_kind kind, const char *text, apr_pool_t *pool)
+{
+    if (*text == '\0') {
+        *member = NULL;
+        return APR_SUCCESS;
+    }
+    return kind == HOST ? eg_hostname_parse(member, text, pool) : eg_trackurl_parse(member, text, pool);
+}
+
+/* @param pool  unused for the defaults, which have nothing to parse */
 static apr_status_t set(egs_options *options, const option *row, const char *text, apr_pool_t *pool)
 {
     const char **member = (const char **)(void *)((char *)options + row->offset);
@@ -285,7 +313,10 @@ static apr_status_t set(egs_options *options, const option *row, const char *tex
         *member = *text != '\0' ? text : NULL;
         return APR_SUCCESS;
     case ADDRESSES:
-        return set_addresses(&options->webhook_allow, text, pool);
+        return set_addresses((const apr_array_header_t **)(void *)member, text, pool);
+    case HOST:
+    case URL:
+        return set_parsed(member, row->kind, text, pool);
     case LEVEL:
     case TLS:
         return set_word(options, row, text);

@@ -66,6 +66,13 @@ typedef struct {
     apr_interval_time_t webhook_disable_after; /* of failing, 1 s to 30 d */
     const char *webhook_ca_file;               /* PEM, beside the system's; NULL: those alone */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet posted to; may be NULL */
+    const apr_array_header_t *resolver;        /* of eg_netaddr: DNS servers; NULL: those of resolv.conf */
+    apr_interval_time_t resolver_timeout;      /* of all questions of one check, 100 ms to 60 s */
+    const char *mail_host;                     /* in the records of new domains; NULL: hostname */
+    const char *tracking_url;                  /* of new domains; NULL: none */
+    apr_interval_time_t domain_check_interval; /* 100 ms to 30 d; the next two from the first failure on */
+    apr_interval_time_t domain_warn_after;     /* 0 to 365 d */
+    apr_interval_time_t domain_suspend_after;  /* 0 to 365 d */
     const char *include;   /* as given, or NULL */
 } egs_options;
 

@@ -3,11 +3,10 @@
  * options name.
  */
 #include <apr_file_io.h>
-#include <apr_network_io.h>
 #include <apr_strings.h>
-#include <netdb.h>
 #include <string.h>
 
+#include "hostname.h"
 #include "smtp.h"
 #include "transport.h"
 
@@ -40,30 +39,10 @@ static apr_status_t read_address(egs_smtp_peer *peer, const char **problem, cons
 }
 
 /* RFC 5321 section 4.1.1.1: the name under which this machine can be found. */
-static const char *own_name(apr_pool_t *pool)
-{
-    const struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM };
-    struct addrinfo *found;
-    char name[APRMAXHOSTLEN + 1];
-    const char *full = "localhost";
-
-    if (apr_gethostname(name, sizeof name, pool) != APR_SUCCESS || !name[0]) {
-        return full;
-    }
-    full = apr_pstrdup(pool, name);
-    if (!strchr(full, '.') && getaddrinfo(name, NULL, &hints, &found) == 0) {
-        if (found->ai_canonname) {
-            full = apr_pstrdup(pool, found->ai_canonname);
-        }
-        freeaddrinfo(found);
-    }
-    return full;
-}
-
 static apr_status_t read_name(egs_smtp_peer *peer, const char **problem, const egs_options *options,
                               apr_pool_t *pool)
 {
-    peer->helo = options->hostname ? options->hostname : own_name(pool);
+    peer->helo = options->hostname ? options->hostname : eg_hostname_own(pool);
     if (strspn(peer->helo, NAME_BYTES) != strlen(peer->helo)) {
         *problem =
             apr_psprintf(pool, "hostname = %s: letters, digits, dots and hyphens are allowed", peer->helo);

@@ -1,10 +1,13 @@
 /* Domain names: labels, lengths, A-labels (libidn2), public suffixes (libpsl). */
 #include "hostname.h"
 
+#include <netdb.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <apr_cstr.h>
 #include <apr_lib.h>
+#include <apr_network_io.h>
 #include <apr_strings.h>
 #include <idn2.h>
 #include <libpsl.h>
@@ -128,4 +131,29 @@ int eg_hostname_is_public_suffix(const char *ascii)
 {
     /* The list that is compiled into the library: constant, so that threads may share it. */
     return psl_is_public_suffix2(psl_builtin(), ascii, PSL_TYPE_ICANN);
+}
+
+const char *eg_hostname_organisation(const char *ascii)
+{
+    return psl_registrable_domain(psl_builtin(), ascii);
+}
+
+const char *eg_hostname_own(apr_pool_t *pool)
+{
+    const struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM };
+    struct addrinfo *found;
+    char name[APRMAXHOSTLEN + 1];
+    const char *full = "localhost";
+
+    if (apr_gethostname(name, sizeof name, pool) != APR_SUCCESS || *name == '\0') {
+        return full;
+    }
+    full = apr_pstrdup(pool, name);
+    if (strchr(full, '.') == NULL && getaddrinfo(name, NULL, &hints, &found) == 0) {
+        if (found->ai_canonname != NULL) {
+            full = apr_pstrdup(pool, found->ai_canonname);
+        }
+        freeaddrinfo(found);
+    }
+    return full;
 }

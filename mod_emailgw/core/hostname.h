@@ -22,4 +22,16 @@ int eg_hostname_within(const char *name, const char *domain);
 /** A public suffix such as "com" or "co.uk" (ICANN section): nobody's sender domain. */
 int eg_hostname_is_public_suffix(const char *ascii);
 
+/**
+ * The part that somebody registered: "example.co.uk" of "a.b.example.co.uk". A
+ * suffix of name, or NULL when name is a public suffix.
+ */
+const char *eg_hostname_organisation(const char *ascii);
+
+/**
+ * This machine's own, as it calls itself: a full one where it knows that, and
+ * not judged. May look it up, once.
+ */
+const char *eg_hostname_own(apr_pool_t *pool);
+
 #endif

@@ -52,13 +52,18 @@ static int has_prefix(const unsigned char *bytes, const unsigned char *net, int 
            (rest == 0 || ((bytes[whole] ^ net[whole]) & (0xff00 >> rest) & 0xff) == 0);
 }
 
+const unsigned char *eg_netaddr_v4(const eg_netaddr *addr)
+{
+    return memcmp(addr->bytes, v4_prefix, sizeof v4_prefix) == 0 ? addr->bytes + sizeof v4_prefix : NULL;
+}
+
 int eg_netaddr_is_public(const eg_netaddr *addr)
 {
-    const unsigned char *bytes = addr->bytes;
+    const unsigned char *bytes = addr->bytes, *v4 = eg_netaddr_v4(addr);
 
-    if (memcmp(bytes, v4_prefix, sizeof v4_prefix) == 0) {
+    if (v4 != NULL) {
         for (size_t i = 0; i < sizeof v4_special / sizeof *v4_special; i++) {
-            if (has_prefix(bytes + sizeof v4_prefix, v4_special[i].net, v4_special[i].bits)) {
+            if (has_prefix(v4, v4_special[i].net, v4_special[i].bits)) {
                 return 0;
             }
         }

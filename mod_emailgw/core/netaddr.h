@@ -23,6 +23,9 @@ apr_status_t eg_netaddr_of_socket(eg_netaddr *addr, const struct sockaddr *sa);
 /** "192.0.2.1" or "2001:db8::1", no other notation. @return APR_EINVAL */
 apr_status_t eg_netaddr_parse(eg_netaddr *addr, const char *host, int port);
 
+/** The four bytes of an IPv4 address; NULL for one of IPv6. */
+const unsigned char *eg_netaddr_v4(const eg_netaddr *addr);
+
 /**
  * May a URL that a stranger gave lead there? Not to this host, its networks,
  * multicast, what is reserved, or what tunnels and translates into any of these

@@ -1,117 +1,78 @@
-/* emailgwctl domain add, enable, list: sender domains. */
+/* emailgwctl domain add, enable, list, dns: sender domains. */
 #include <string.h>
 
 #include <apr_strings.h>
-#include <apr_uri.h>
 
 #include "ctl.h"
-#include "dkimkey.h"
-#include "hostname.h"
-#include "secret.h"
+#include "domainrow.h"
+#include "newdomain.h"
+#include "trackurl.h"
 
-#define URL_MAX 255         /* bytes of a tracking URL */
-#define TOKEN_SIZE 24       /* random bytes of the ownership record */
-#define WEBHOOK_KEY_SIZE 32 /* bytes */
+/* ---- domain add ------------------------------------------------------------------- */
 
-/* What is stored with a new domain, all of it made here. */
-typedef struct {
-    const char *name, *subdomain, *tracking_url, *ownership_token;
-    eg_dkimkey dkim;
-    eg_bytes dkim_sealed, webhook_key_sealed;
-} new_domain;
-
-/* The label below the domain that its return path and tracking use. */
-static int check_subdomain(egs_ctl *ctl, new_domain *made)
+static int check_subdomain(const char **label, egs_ctl *ctl, const char *name)
 {
-    const char *whole, *given = egs_ctl_value(ctl, "subdomain");
+    const char *given = egs_ctl_value(ctl, "subdomain");
 
-    made->subdomain = given != NULL ? given : "eg";
-    if (strchr(made->subdomain, '.') != NULL ||
-        eg_hostname_parse(&whole, apr_pstrcat(ctl->pool, made->subdomain, ".", made->name, NULL),
-                          ctl->pool) != APR_SUCCESS) {
-        return egs_ctl_refuse(
-            ctl, "--subdomain: \"%s\" given, one label of letters, digits and inner hyphens is needed",
-            made->subdomain);
+    if (given == NULL) {
+        given = EG_SUBDOMAIN_DEFAULT;
     }
-    made->subdomain = apr_pstrmemdup(ctl->pool, whole, strcspn(whole, "."));
+    if (eg_subdomain_parse(label, given, name, ctl->pool) != APR_SUCCESS) {
+        return egs_ctl_refuse(
+            ctl, "--subdomain: \"%s\" given, one label of letters, digits and inner hyphens is needed", given);
+    }
     return 0;
 }
 
-/* Stored without a slash at its end: paths are put behind it. */
-static int check_tracking_url(egs_ctl *ctl, new_domain *made)
+static int check_tracking_url(const char **url, egs_ctl *ctl)
 {
-    const char *text = egs_ctl_value(ctl, "tracking-url");
-    apr_size_t length;
-    apr_uri_t uri;
+    const char *given = egs_ctl_value(ctl, "tracking-url");
 
-    made->tracking_url = NULL;
-    if (text == NULL) {
-        return 0;
+    *url = NULL;
+    if (given != NULL && eg_trackurl_parse(url, given, ctl->pool) != APR_SUCCESS) {
+        return egs_ctl_refuse(ctl, "--tracking-url: \"%s\" given, " EG_TRACKURL_FORM " are needed", given);
     }
-    length = strlen(text);
-    for (apr_size_t i = 0; i < length; i++) {
-        if (text[i] <= ' ' || text[i] > '~' || strchr("\"<>\\^`{|}?#@'", text[i]) != NULL) {
-            length = 0;
-        }
-    }
-    if (length == 0 || length > URL_MAX || apr_uri_parse(ctl->pool, text, &uri) != APR_SUCCESS ||
-        uri.scheme == NULL || (strcmp(uri.scheme, "http") != 0 && strcmp(uri.scheme, "https") != 0) ||
-        uri.hostname == NULL || *uri.hostname == '\0') {
-        return egs_ctl_refuse(
-            ctl,
-            "--tracking-url: \"%s\" given, http or https, a host and perhaps a port and a path "
-            "are needed",
-            text);
-    }
-    while (length > 0 && text[length - 1] == '/') {
-        length--;
-    }
-    made->tracking_url = apr_pstrmemdup(ctl->pool, text, length);
     return 0;
 }
 
 /* Keys of the domain, sealed to those who may use them. */
-static int make_keys(egs_ctl *ctl, new_domain *made, apr_int64_t account_id)
+static int make_keys(eg_newdomain *made, egs_ctl *ctl, const char *name, const char *subdomain,
+                     const char *tracking_url, apr_int64_t account_id)
 {
-    const char *path_pub = apr_pstrcat(ctl->pool, ctl->options->sender_key_file, ".pub", NULL);
-    unsigned char webhook_key[WEBHOOK_KEY_SIZE];
-    const char *problem, *token;
+    const egs_options *options = ctl->options;
+    const char *path_pub = apr_pstrcat(ctl->pool, options->sender_key_file, ".pub", NULL);
+    eg_domain_settings settings;
+    const char *problem;
     eg_secret *secret;
     eg_bytes sender;
 
-    if (eg_secret_load(&secret, &problem, ctl->options->secret_file, ctl->pool) != APR_SUCCESS ||
+    if (eg_secret_load(&secret, &problem, options->secret_file, ctl->pool) != APR_SUCCESS ||
         eg_senderkey_load_public(&sender, &problem, path_pub, ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "%s; emailgwctl init makes the key files", problem);
     }
-    token = eg_random_text(TOKEN_SIZE, ctl->pool);
-    if (token == NULL || eg_random(webhook_key, sizeof webhook_key) != APR_SUCCESS ||
-        eg_seal(&made->webhook_key_sealed, secret, EG_SEAL_WEBHOOK_KEY, account_id, webhook_key,
-                sizeof webhook_key, ctl->pool) != APR_SUCCESS ||
-        eg_dkimkey_new(&made->dkim, apr_time_now(), ctl->pool) != APR_SUCCESS ||
-        eg_seal_to_sender(&made->dkim_sealed, sender, account_id, made->dkim.private_der.data,
-                          made->dkim.private_der.size, ctl->pool) != APR_SUCCESS) {
+    eg_domain_settings_make(&settings, options->mail_host != NULL ? options->mail_host : options->hostname,
+                            options->tracking_url, ctl->pool);
+    if (eg_newdomain_make(made, name, subdomain, tracking_url, &settings, secret, sender, account_id,
+                          ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "OpenSSL made no keys; is %s a key?", path_pub);
     }
-    made->ownership_token = apr_pstrcat(ctl->pool, "emailgw-domain=", token, NULL);
     return 0;
 }
 
-static json_t *dns_record(const char *host, const char *type, const char *value, const char *purpose)
-{
-    return json_pack("{s:s, s:s, s:s, s:s}", "host", host, "type", type, "purpose", purpose, "value", value);
-}
-
 /* What the domain's owner publishes. */
-static json_t *dns_records(const new_domain *made, apr_pool_t *pool)
+static json_t *list_to_publish(const eg_domainfacts *facts, apr_pool_t *pool)
 {
-    json_t *records = json_array();
+    eg_domainrecord records[EG_RECORDS_MAX];
+    int count = eg_domainrecords_make(records, facts, pool);
+    json_t *list = json_array();
 
-    json_array_append_new(records, dns_record(apr_pstrcat(pool, "_emailgw.", made->name, NULL), "TXT",
-                                              made->ownership_token, "ownership"));
-    json_array_append_new(records,
-                          dns_record(apr_pstrcat(pool, made->dkim.selector, "._domainkey.", made->name, NULL),
-                                     "TXT", made->dkim.record, "DKIM"));
-    return records;
+    for (int i = 0; i < count; i++) {
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:s}", "host", records[i].host, "type",
+                                              eg_dns_type_name(records[i].type), "purpose",
+                                              eg_record_purpose_name(records[i].purpose), "required",
+                                              records[i].required, "value", records[i].value));
+    }
+    return list;
 }
 
 /* A limit that was reached comes with whose it is and how much. */
@@ -125,62 +86,57 @@ static int judge_new(egs_ctl *ctl, const eg_rows *rows)
 }
 
 /* The name as given to --json readers is the stored one: A-labels. */
-static int store_new(egs_ctl *ctl, const new_domain *made, apr_int64_t account_id)
+static int store_new(egs_ctl *ctl, const eg_newdomain *made, apr_int64_t account_id)
 {
     const char *enable = egs_ctl_value(ctl, "enable") != NULL ? "true" : "false";
+    const eg_domainfacts *facts = &made->facts;
     eg_rows *rows;
     int failed;
 
     failed = egs_ctl_call(
         &rows, ctl, EG_DB_ONCE, "ctl_domain_add",
-        EG_DB_ARGS(eg_db_int(account_id), eg_db_text(made->name), eg_db_text(enable),
-                   eg_db_text(made->subdomain), eg_db_text(made->tracking_url),
-                   eg_db_text(made->ownership_token), eg_db_text(made->dkim.selector),
-                   eg_db_text(made->dkim.record), eg_db_bytes(made->dkim_sealed.data, made->dkim_sealed.size),
-                   eg_db_bytes(made->webhook_key_sealed.data, made->webhook_key_sealed.size)));
+        EG_DB_ARGS(eg_db_int(account_id), eg_db_text(facts->name), eg_db_text(enable),
+                   eg_db_text(facts->subdomain), eg_db_text(facts->tracking_url),
+                   eg_db_text(facts->ownership_token), eg_db_text(facts->dkim_selector),
+                   eg_db_text(facts->dkim_record), eg_db_bytes(made->dkim_sealed.data, made->dkim_sealed.size),
+                   eg_db_bytes(made->webhook_key_sealed.data, made->webhook_key_sealed.size),
+                   eg_db_text(facts->mail_host), eg_db_text(facts->tracking_host)));
     if (!failed) {
         failed = judge_new(ctl, rows);
     }
     if (!failed) {
         egs_ctl_show(ctl, json_pack("{s:I, s:s, s:s, s:s, s:o}", "domain_id",
-                                    (json_int_t)eg_rows_int(rows, 0, "domain_id"), "domain", made->name,
+                                    (json_int_t)eg_rows_int(rows, 0, "domain_id"), "domain", facts->name,
                                     "status", eg_rows_text(rows, 0, "domain_status"), "subdomain",
-                                    made->subdomain, "records", dns_records(made, ctl->pool)));
+                                    facts->subdomain, "records", list_to_publish(facts, ctl->pool)));
     }
     return failed;
 }
 
 static int add(egs_ctl *ctl)
 {
+    const char *name, *subdomain, *tracking_url, *problem;
     apr_int64_t account_id;
-    new_domain made;
+    eg_newdomain made;
     int failed;
 
-    failed = egs_ctl_domain(&made.name, ctl, ctl->operand);
-    if (failed) {
-        return failed;
+    if (eg_newdomain_parse(&name, &problem, ctl->operand, ctl->pool) != APR_SUCCESS) {
+        return egs_ctl_refuse(ctl, "\"%s\" is no sender domain: %s", ctl->operand, problem);
     }
-    if (eg_hostname_is_public_suffix(made.name)) {
-        return egs_ctl_refuse(ctl, "%s is a public suffix: a domain below it is needed", made.name);
+    failed = check_subdomain(&subdomain, ctl, name);
+    if (!failed) {
+        failed = check_tracking_url(&tracking_url, ctl);
     }
-    failed = check_subdomain(ctl, &made);
-    if (failed) {
-        return failed;
+    if (!failed) {
+        failed = egs_ctl_account(&account_id, ctl);
     }
-    failed = check_tracking_url(ctl, &made);
-    if (failed) {
-        return failed;
+    if (!failed) {
+        failed = make_keys(&made, ctl, name, subdomain, tracking_url, account_id);
     }
-    failed = egs_ctl_account(&account_id, ctl);
-    if (failed) {
-        return failed;
-    }
-    failed = make_keys(ctl, &made, account_id);
-    if (failed) {
-        return failed;
-    }
-    return store_new(ctl, &made, account_id);
+    return failed ? failed : store_new(ctl, &made, account_id);
 }
+
+/* ---- domain enable, list ------------------------------------------------------------ */
 
 static int enable(egs_ctl *ctl)
 {
@@ -242,6 +198,113 @@ static int list(egs_ctl *ctl)
     return failed;
 }
 
+/* ---- domain dns ----------------------------------------------------------------------- */
+
+static const char *state_name(eg_record_state state)
+{
+    return state == EG_RECORD_HOLDS ? "verified" : state == EG_RECORD_FAILS ? "failed" : "unknown";
+}
+
+/* The long values stand last, so that people see the rest. */
+static json_t *list_states(const eg_domaincheck *check, int looked_up)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < check->count; i++) {
+        const eg_domainrecord *one = &check->records[i];
+        json_t *item = json_pack("{s:s, s:b, s:s}", "purpose", eg_record_purpose_name(one->purpose), "required",
+                                 one->required, "state", state_name(one->state));
+
+        if (looked_up) {
+            json_object_set_new(item, "reason", json_string(one->reason));
+        }
+        json_object_set_new(item, "host", json_string(one->host));
+        json_object_set_new(item, "type", json_string(eg_dns_type_name(one->type)));
+        json_object_set_new(item, "value", json_string(one->value));
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+/* What is there instead of what should be. */
+static json_t *list_found(const eg_domaincheck *check)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < check->count; i++) {
+        if (check->records[i].state == EG_RECORD_FAILS && *check->records[i].found != '\0') {
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "host", check->records[i].host, "type",
+                                                  eg_dns_type_name(check->records[i].type), "found",
+                                                  check->records[i].found));
+        }
+    }
+    return list;
+}
+
+/* All of it in one list for programs, in two tables for people. */
+static void show_dns(egs_ctl *ctl, const eg_domaincheck *check, const eg_rows *rows, int looked_up)
+{
+    json_t *shown = json_pack("{s:I, s:s, s:s}", "domain_id", (json_int_t)eg_rows_int(rows, 0, "domain_id"),
+                              "domain", check->facts.name, "status", eg_rows_text(rows, 0, "domain_status"));
+    json_t *records = list_states(check, looked_up), *found = list_found(check);
+
+    if (looked_up) {
+        json_object_set_new(shown, "required_records", json_string(state_name(check->outcome)));
+    }
+    for (int i = 0; looked_up && ctl->json && i < check->count; i++) {
+        json_object_set_new(json_array_get(records, (size_t)i), "found", json_string(check->records[i].found));
+    }
+    json_object_set_new(shown, "records", records);
+    if (looked_up && !ctl->json && json_array_size(found) > 0) {
+        json_object_set(shown, "found_instead", found);
+    }
+    json_decref(found);
+    egs_ctl_show(ctl, shown);
+}
+
+static void look_up(egs_ctl *ctl, eg_domaincheck *check)
+{
+    const eg_dns_resolver resolver = { .servers = ctl->options->resolver,
+                                       .timeout = ctl->options->resolver_timeout };
+
+    eg_domaincheck_run(check, 1, &resolver, ctl->pool);
+}
+
+static int dns(egs_ctl *ctl)
+{
+    int looked_up = egs_ctl_value(ctl, "check") != NULL;
+    eg_domaincheck check = { .count = 0 };
+    apr_int64_t account_id;
+    const char *name;
+    eg_rows *rows;
+    int failed = egs_ctl_domain(&name, ctl, ctl->operand);
+
+    if (!failed) {
+        failed = egs_ctl_account(&account_id, ctl);
+    }
+    if (!failed) {
+        failed = egs_ctl_act(&rows, ctl, "ctl_domain_dns", EG_DB_ARGS(eg_db_int(account_id), eg_db_text(name)));
+    }
+    if (failed) {
+        return failed;
+    }
+    eg_domainrow_facts(&check.facts, rows, 0);
+    if (looked_up) {
+        if (eg_dns_start(ctl->pool) != APR_SUCCESS) {
+            return egs_ctl_refuse(ctl, "c-ares does not start");
+        }
+        look_up(ctl, &check);
+    }
+    else {
+        check.count = eg_domainrecords_make(check.records, &check.facts, ctl->pool);
+        eg_domainrow_recall(check.records, check.count, rows, 0);
+    }
+    show_dns(ctl, &check, rows, looked_up);
+    return 0;
+}
+
+/* ---- the commands ---------------------------------------------------------------------- */
+
 static const egs_ctl_option add_options[] = {
     { "user", "NAME", "whose domain", 1 },
     { "enable", NULL, "may send at once, without a look at its DNS", 0 },
@@ -257,6 +320,12 @@ static const egs_ctl_option enable_options[] = {
 
 static const egs_ctl_option list_options[] = {
     { "user", "NAME", "of this user only", 0 },
+    { NULL, NULL, NULL, 0 },
+};
+
+static const egs_ctl_option dns_options[] = {
+    { "user", "NAME", "whose domain", 1 },
+    { "check", NULL, "look them up now; changes nothing", 0 },
     { NULL, NULL, NULL, 0 },
 };
 
@@ -281,4 +350,12 @@ const egs_ctl_command egs_ctl_domain_list = {
     .options = list_options,
     .help = "sender domains",
     .run = list,
+};
+
+const egs_ctl_command egs_ctl_domain_dns = {
+    .name = "domain dns",
+    .operand = "NAME",
+    .options = dns_options,
+    .help = "a domain's DNS records, and whether they are there",
+    .run = dns,
 };

@@ -1,12 +1,10 @@
--- ctl_domain_enable: lets a domain send without a look at its DNS. Only one
--- account can hold a name.
+-- ctl_domain_enable: lets a domain send without a look at its DNS, now and later:
+-- the operator vouches for it. Only one account can hold a name.
 CREATE FUNCTION emailgw_api.ctl_domain_enable(p_account_id bigint, p_name text,
                                               OUT status text, OUT domain_id bigint, OUT domain_status text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
-DECLARE
-    v_holder bigint;
 BEGIN
     SELECT d.domain_id, d.status::text INTO domain_id, domain_status
       FROM domain AS d
@@ -16,15 +14,12 @@ BEGIN
         status := 'unknown domain';
         RETURN;
     END IF;
-    INSERT INTO directory_domain AS h (name, account_id, domain_id)
-    VALUES (p_name, p_account_id, domain_id)
-    ON CONFLICT (name) DO UPDATE SET domain_id = excluded.domain_id WHERE h.account_id = excluded.account_id
-    RETURNING h.account_id INTO v_holder;
-    IF v_holder IS NULL THEN
+    IF NOT emailgw_api.hold_domain(p_name, p_account_id, domain_id) THEN
         status := 'domain is held by another account';
         RETURN;
     END IF;
-    UPDATE domain AS d SET status = 'Enabled'
+    UPDATE domain AS d
+       SET status = 'Enabled', vouched = true, failures = 0, failing_since = NULL, check_base = NULL
      WHERE d.account_id = p_account_id AND d.domain_id = ctl_domain_enable.domain_id;
     domain_status := 'Enabled';
     status := 'ok';

@@ -16,8 +16,7 @@ BEGIN
     IF v_name IS NULL THEN
         RETURN false;
     END IF;
-    DELETE FROM directory_domain AS h
-     WHERE h.name = v_name AND h.account_id = p_account_id AND h.domain_id = p_domain_id;
+    PERFORM emailgw_api.release_domain(v_name, p_account_id, p_domain_id);
     PERFORM emailgw_api.cut_off_queue(p_account_id, p_domain_id);
     RETURN true;
 END

@@ -66,7 +66,6 @@ sub check_options {
     my ($option) = @_;
     for my $name (sort keys %$option) {
         die "there is no option $name\n" if !exists $default{$name};
-        print STDERR "t/instance: nothing here uses $name yet\n" if $name eq 'RESOLVER';
     }
     my $mpm = $option->{HTTPD_MPM} // 'event';
     die "HTTPD_MPM is one of @{[ Instance::Config::mpms() ]}, not $mpm\n"

@@ -42,6 +42,13 @@ static void has_defaults(void **state)
     assert_int_equal(options.webhook_disable_after, apr_time_from_sec(5 * 86400));
     assert_null(options.webhook_allow);
     assert_null(options.webhook_ca_file);
+    assert_null(options.resolver);
+    assert_int_equal(options.resolver_timeout, apr_time_from_sec(5));
+    assert_null(options.mail_host);
+    assert_null(options.tracking_url);
+    assert_int_equal(options.domain_check_interval, apr_time_from_sec(6 * 3600));
+    assert_int_equal(options.domain_warn_after, apr_time_from_sec(24 * 3600));
+    assert_int_equal(options.domain_suspend_after, apr_time_from_sec(72 * 3600));
     assert_null(options.include);
     assert_null(options.hostname);
     assert_int_equal(options.relay_tls, EGS_TLS_OPPORTUNISTIC);
@@ -137,6 +144,27 @@ static const struct {
     { "webhook_allow =", NULL },
     { "webhook_allow = 127.0.0.1", "literal addresses with ports" },
     { "webhook_allow = localhost:80", "literal addresses with ports" },
+    { "resolver = 127.0.0.1:53,[::1]:5353", NULL },
+    { "resolver =", NULL },
+    { "resolver = 127.0.0.1", "literal addresses with ports, such as 127.0.0.1:53" },
+    { "resolver = dns.example.net:53", "literal addresses with ports" },
+    { "resolver_timeout = 100ms", NULL },
+    { "resolver_timeout = 99ms", "100ms to 60s" },
+    { "resolver_timeout = 61s", "100ms to 60s" },
+    { "mail_host = mail.example.net", NULL },
+    { "mail_host =", NULL },
+    { "mail_host = mail", "a full host name" },
+    { "mail_host = 192.0.2.1", "a full host name" },
+    { "tracking_url = https://links.example.net", NULL },
+    { "tracking_url =", NULL },
+    { "tracking_url = links.example.net", "http or https, a host" },
+    { "tracking_url = https://links.example.net/?x", "http or https, a host" },
+    { "domain_check_interval = 99ms", "100ms to 30d" },
+    { "domain_check_interval = 31d", "100ms to 30d" },
+    { "domain_warn_after = 0s", NULL },
+    { "domain_warn_after = 366d", "0s to 365d" },
+    { "domain_suspend_after = 0s", NULL },
+    { "domain_suspend_after = 366d", "0s to 365d" },
     { "message_retention = 0d", "1d to 3650d" },
     { "message_retention = 7h", "1d to 3650d" },
     { "message_retention = 7dd", "1d to 3650d" },
@@ -297,10 +325,17 @@ static void reference_gives_the_defaults(void **state)
             assert_int_equal(told.webhook_disable_after, defaults.webhook_disable_after);
             assert_null(told.webhook_allow);
             assert_null(told.webhook_ca_file);
+            assert_null(told.resolver);
+            assert_int_equal(told.resolver_timeout, defaults.resolver_timeout);
+            assert_null(told.mail_host);
+            assert_null(told.tracking_url);
+            assert_int_equal(told.domain_check_interval, defaults.domain_check_interval);
+            assert_int_equal(told.domain_warn_after, defaults.domain_warn_after);
+            assert_int_equal(told.domain_suspend_after, defaults.domain_suspend_after);
         }
     }
     fclose(file);
-    assert_int_equal(names, 36);
+    assert_int_equal(names, 43);
 }
 
 int main(void)

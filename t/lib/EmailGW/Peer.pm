@@ -16,6 +16,7 @@ use Time::HiRes qw(sleep time);
 
 my $root = Cwd::abs_path(dirname(__FILE__) . '/../../..');
 my %running; # id => 1
+my %dirs;    # name => where it is unpacked
 
 END {
     my $status = $?;
@@ -26,10 +27,11 @@ END {
 # Where a package is unpacked; dies where it cannot be had.
 sub dir {
     my ($name) = @_;
+    return $dirs{$name} if $dirs{$name};
     my $dir = `$root/t/peers $name`;
     $? == 0 or die "t/peers $name failed\n";
     chomp $dir;
-    return $dir;
+    return $dirs{$name} = $dir;
 }
 
 # Libraries that came with a package are found before those of the system.

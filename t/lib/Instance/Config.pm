@@ -46,6 +46,7 @@ sub httpd {
     my $dbd = dsn($it, 'emailgw_module', 'connect_timeout=2', 'application_name=mod_emailgw',
         q(options='-c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=10000'));
     my $webhooks = length $it->{WEBHOOK_ALLOW} ? "EmailGatewayWebhookAllow $it->{WEBHOOK_ALLOW}\n" : '';
+    my $resolver = length $it->{RESOLVER} ? "EmailGatewayResolver $it->{RESOLVER}\n" : '';
     my $extra = length $it->{HTTPD_CONF} ? "Include $it->{HTTPD_CONF}\n" : '';
 
     return <<"END";
@@ -85,7 +86,8 @@ LoadModule emailgw_module $module
 LogLevel emailgw:info
 EmailGatewaySecretFile $run/secrets/secret
 EmailGatewaySenderKeyFile $run/secrets/sender.key.pub
-$webhooks<VirtualHost 127.0.0.1:$it->{HTTPD_PORT}>
+EmailGatewayMailHost mail.example.net
+$resolver$webhooks<VirtualHost 127.0.0.1:$it->{HTTPD_PORT}>
     ServerName localhost
     EmailGatewayEngine On
     EmailGateway On
@@ -113,6 +115,8 @@ log_file = $run/logs/sender.log
 log_level = info
 pid_file = $run/run/sender-$number.pid
 webhook_allow = $it->{WEBHOOK_ALLOW}
+resolver = $it->{RESOLVER}
+mail_host = mail.example.net
 $extra
 END
 }
