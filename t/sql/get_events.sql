@@ -157,7 +157,7 @@ SELECT is(:found, t.fields, t.texts), format('0 of %s: %s', cardinality(string_t
     ('8', '{queued}', '', 'reason: not of a delivery'),
     ('0', '{RECEIPT-2}', :'all2', 'a word: in a tag'),
     ('0', '{zoë,b2@}', 'b2', 'a word in the message, one in the event'),
-    ('0', '{welcome,a3,shop@}', 'a3', 'three words, each somewhere else'),
+    ('0', '{welcome,a3@,shop@}', 'a3', 'three words, each somewhere else'),
     ('0', ARRAY[:'m2'], :'all2', 'a word: the message''s id'),
     ('0', '{zzz}', '', 'a word that is nowhere'),
     ('0,4', '{welcome,example.net}', 'a5 a4', 'a word and a domain'),
