@@ -238,6 +238,20 @@ subtest 'queue list, status' => sub {
     like($status->{code_sha256}, qr/\A[0-9a-f]{64}\z/);
 };
 
+subtest 'queue cancel' => sub {
+    my $id = $gw->send_mail(as => $account, SendAt => time + 3600)->{json}{MessageID};
+    my $waiting = () = $gw->ctl(qw(queue list --user), $user);
+    my $done = $gw->ctl(qw(queue cancel --user), $user, '--domain', uc $domain);
+    is($done->{domain}, $domain);
+    is($done->{domain_id}, scalar $gw->sql("SELECT domain_id FROM emailgw.domain WHERE name = '$domain'"));
+    is($done->{mails}, $waiting);
+    $gw->wait_for(sub { !$gw->ctl(qw(queue list --user), $user) }, 20, 'an empty queue');
+    is(join(' ', map { $_->{EventType} } $gw->events($id, $account)), 'cancelled send');
+    is($gw->ctl(qw(queue cancel --user), $user, '--domain', $domain)->{mails}, 0);
+    refused(1, qr/unknown domain/, qw(queue cancel --user), $other, '--domain', $domain);
+    refused(2, qr/--domain is missing/, qw(queue cancel --user), $user);
+};
+
 subtest 'a disabled account' => sub {
     $gw->ctl(qw(user set), $user, qw(--status disabled));
     isnt($gw->send_mail(as => $account)->{status}, 200);
