@@ -10,8 +10,9 @@
 -- meanwhile: nothing of theirs is written. disabled tells which webhooks were:
 -- [{"account_id", "webhook_id", "reason"}].
 --
--- Of a row's owners one at most has the attempt that stands in it, so no two
--- callers ever wait for each other. The plans are fixed as in claim_webhooks.
+-- A caller that comes too late may still see its own attempt in a row that a newer
+-- owner is recording, and waits for it: so rows are taken in the order of their keys.
+-- The plans are fixed as in claim_webhooks.
 CREATE FUNCTION emailgw_api.record_webhooks(p_account_ids bigint[], p_webhook_ids bigint[], p_event_ids uuid[],
                                             p_attempts integer[], p_results text[],
                                             p_retry_seconds double precision[], p_statuses smallint[],
@@ -28,6 +29,7 @@ BEGIN
         SELECT r.* FROM unnest(p_account_ids, p_webhook_ids, p_event_ids, p_attempts, p_results, p_retry_seconds,
                                p_statuses, p_errors)
                AS r (account_id, webhook_id, event_id, attempt, result, retry_seconds, status, error)
+         ORDER BY r.account_id, r.webhook_id, r.event_id
     ), finished AS (
         DELETE FROM webhook_queue AS q USING result AS r
          WHERE q.account_id = r.account_id AND q.webhook_id = r.webhook_id AND q.event_id = r.event_id

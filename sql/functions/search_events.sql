@@ -7,6 +7,8 @@
 -- more than may be read; its amount is how many.
 -- A word alone is looked for in all texts of an event at once, since no term has a
 -- line feed in it. Conditions without terms are constants, and cost nothing.
+-- Events are gone through once, each with one probe for its message: what else a
+-- planner may think of reads the events once more for each message that matches.
 CREATE FUNCTION emailgw_api.search_events(p_account_id bigint, p_domain_id bigint, p_start bigint, p_count integer,
                                           p_from date, p_until date, p_type smallint, p_message_id uuid,
                                           p_fields smallint[], p_texts text[], OUT total bigint, OUT event_ids uuid[])
@@ -47,13 +49,13 @@ BEGIN
     WITH hit AS MATERIALIZED (
         SELECT e.event_id
           FROM emailgw.event AS e
-          LEFT JOIN (SELECT m.*, emailgw_api.fold_text(m.subject) || E'\n' || emailgw_api.fold_text(m.from_email)
-                                 || E'\n' || emailgw_api.fold_text(m.from_name)
-                                 || E'\n' || emailgw_api.fold_text(array_to_string(m.tags, E'\n'))
-                                 || E'\n' || m.message_id AS texts
-                       FROM emailgw.message AS m) AS m
-                 ON m.account_id = p_account_id AND m.message_id = e.message_id
-                    AND m.message_id < v_high_message AND v_of_message
+          LEFT JOIN LATERAL (SELECT l.*, emailgw_api.fold_text(l.subject) || E'\n' || emailgw_api.fold_text(l.from_email)
+                                         || E'\n' || emailgw_api.fold_text(l.from_name)
+                                         || E'\n' || emailgw_api.fold_text(array_to_string(l.tags, E'\n'))
+                                         || E'\n' || l.message_id AS texts
+                               FROM emailgw.message AS l
+                              WHERE l.account_id = p_account_id AND l.message_id = e.message_id
+                                AND l.message_id < v_high_message AND v_of_message OFFSET 0) AS m ON true
          WHERE e.account_id = p_account_id AND e.domain_id = p_domain_id
            AND e.event_id >= v_low AND e.event_id < v_high AND (v_types IS NULL OR e.type = ANY (v_types))
            AND (p_message_id IS NULL OR e.message_id = p_message_id)
