@@ -6,7 +6,7 @@ use EmailGW::Domains;
 my $gw = EmailGW->up;
 my ($ann, $bob) = map { $gw->new_account } 1 .. 2;
 my ($true, $false) = (JSON::PP::true, JSON::PP::false);
-my %status = (Pending => [ $false, $false ], Enabled => [ $true, $true ], Warning => [ $true, $true ], Suspended => [ $true, $false ]);
+my %status = (Pending => [ $false, $false ], Enabled => [ $true, $true ], Warning => [ $true, $true ], Suspended => [ $false, $false ]);
 my %id = map { $_ => add_domain($gw, $ann, lc "$_.z$$.example")->{DomainID} } sort keys %status;
 
 $gw->sql("UPDATE emailgw.domain SET status = '$_' WHERE domain_id = $id{$_}") for keys %id;

@@ -19,6 +19,6 @@ diag($_) for @violations > 50 ? @violations[ 0 .. 49 ] : @violations;
 is(scalar @violations, 0, 'what was told, what is stored and what came out agree');
 is(scalar keys %{ $ledger->{accepted} }, $mails, 'all mails were taken');
 is(scalar keys %{ $ledger->{refused} }, $mails / 100, '... but those that are none');
-$gw->expects(@EmailGW::Storm::announced);
+EmailGW::Storm::announce($gw);
 $gw->log_clean;
 done_testing;

@@ -356,6 +356,12 @@ sub expects {
     $gw->{expected}{$_} = 1 for @ids;
 }
 
+# ... and all that is said while PostgreSQL is away: ours, and mod_dbd's in many words.
+sub expects_database_away {
+    my ($gw) = @_;
+    $gw->expects(qw(EG0102 EG0307), map { sprintf 'AH%05d', $_ } 629 .. 640, 2653 .. 2655);
+}
+
 sub logs {
     my ($gw) = @_;
     return map { $gw->env('LOGS') . "/$_" } qw(error.log sender.log httpd.out sender.out);
