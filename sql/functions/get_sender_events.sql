@@ -2,6 +2,7 @@
 -- newest first, and how many there are in all.
 --   p_since, p_until  both included, the latter to its whole second; NULL is open
 --   p_type            core/eventtype.h, NULL is all
+-- Whole days (UTC) are counted by list_events; parts of days, and a message's, one by one.
 -- One row at least: status (see sender_key) and total; event_id is NULL where
 -- there is no event on this page.
 CREATE FUNCTION emailgw_api.get_sender_events(p_account_id bigint, p_key_hash bytea, p_start bigint, p_count integer,
@@ -14,29 +15,40 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_key record;
-    v_low uuid := coalesce(uuid7_floor(greatest(p_since, '1970-01-01')), '00000000-0000-0000-0000-000000000000');
+    v_page record;
+    v_from date := (greatest(p_since, '1970-01-01') AT TIME ZONE 'UTC')::date;
+    v_until date := (p_until AT TIME ZONE 'UTC')::date;
+    v_low uuid := uuid7_floor(greatest(p_since, '1970-01-01'));
     v_high uuid := coalesce(uuid7_floor(p_until + interval '1 second'), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
-    v_total bigint := 0;
 BEGIN
     SELECT k.status, k.domain_id INTO v_key
       FROM emailgw_api.sender_key(p_account_id, p_key_hash, 'events') AS k;
-    IF coalesce(v_key.status, 13) = 0 THEN
-        SELECT count(*) INTO v_total FROM event AS e
-         WHERE e.account_id = p_account_id AND e.domain_id = v_key.domain_id
-           AND e.event_id >= v_low AND e.event_id < v_high
-           AND (p_type IS NULL OR e.type = p_type) AND (p_message_id IS NULL OR e.message_id = p_message_id);
+    IF coalesce(v_key.status, 13) <> 0 THEN
+        status := coalesce(v_key.status, 13);
+        total := 0;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    IF p_message_id IS NULL AND (v_low, v_high) = (SELECT i.low, i.high FROM emailgw_api.ids_of_days(v_from, v_until) AS i) THEN
+        SELECT * INTO v_page
+          FROM emailgw_api.list_events(p_account_id, v_key.domain_id, p_start, p_count, v_from, v_until, p_type);
+    ELSE
+        WITH hit AS (
+            SELECT e.event_id FROM event AS e
+             WHERE e.account_id = p_account_id AND e.domain_id = v_key.domain_id
+               AND e.event_id >= v_low AND e.event_id < v_high
+               AND (p_type IS NULL OR e.type = p_type) AND (p_message_id IS NULL OR e.message_id = p_message_id)
+        )
+        SELECT count(*) AS total,
+               ARRAY(SELECT h.event_id FROM hit AS h ORDER BY h.event_id DESC OFFSET p_start LIMIT p_count) AS event_ids
+          INTO v_page FROM hit;
     END IF;
     RETURN QUERY
-    SELECT coalesce(v_key.status, 13), v_total, p.event_id, p.type::integer,
-           (extract(epoch FROM p.at) * 1000000)::bigint, p.message_id, p.email, p.detail, to_jsonb(m.tags),
-           m.list_id, m.subscriber_id, m.journey_id, m.action_id
+    SELECT 0, v_page.total, p.event_id, p.type::integer, (extract(epoch FROM p.at) * 1000000)::bigint,
+           p.message_id, p.email, p.detail, to_jsonb(m.tags), m.list_id, m.subscriber_id, m.journey_id, m.action_id
       FROM (SELECT) AS always
-      LEFT JOIN (SELECT e.* FROM event AS e
-                  WHERE v_total > 0 AND e.account_id = p_account_id AND e.domain_id = v_key.domain_id
-                    AND e.event_id >= v_low AND e.event_id < v_high
-                    AND (p_type IS NULL OR e.type = p_type) AND (p_message_id IS NULL OR e.message_id = p_message_id)
-                  ORDER BY e.event_id DESC
-                 OFFSET p_start LIMIT p_count) AS p ON true
+      LEFT JOIN event AS p ON p.account_id = p_account_id AND p.domain_id = v_key.domain_id
+                          AND p.event_id = ANY (v_page.event_ids)
       LEFT JOIN message AS m ON m.account_id = p_account_id AND m.message_id = p.message_id
      ORDER BY p.event_id DESC;
 END

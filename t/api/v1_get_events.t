@@ -27,10 +27,11 @@ sub is_refusal {
 sub event_at {
     my ($at, $type, $message, $more) = @_;
     my $detail = $more ? "'" . $json->encode($more) =~ s/'/''/gr . "'" : 'NULL';
-    return scalar $gw->sql("INSERT INTO emailgw.event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email, detail)
+    return scalar $gw->sql("WITH e AS (INSERT INTO emailgw.event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email, detail)
         VALUES ($account->{account_id}, $account->{domain_id}, emailgw.uuid7(to_timestamp($at)), $type,
-            to_timestamp($at), '$message', 1,
-        'recipient\@example.org', $detail) RETURNING event_id");
+            to_timestamp($at), '$message', 1, 'recipient\@example.org', $detail) RETURNING *)
+        SELECT e.event_id, emailgw_api.count_events(ARRAY[e.account_id], ARRAY[e.domain_id], ARRAY[e.type::integer],
+            ARRAY[e.at], ARRAY[e.message_id]) FROM e");
 }
 
 subtest 'fields and types' => sub {
@@ -93,8 +94,9 @@ my @ids = split /,/,
 scalar $gw->sql("WITH e AS (INSERT INTO emailgw.event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email)
     SELECT $account->{account_id}, $account->{domain_id}, emailgw.uuid7(to_timestamp($start + n)), 1 + n % 10,
     to_timestamp($start + n), '$message', 1,
-        'recipient\@example.org' FROM generate_series(0, 119) AS n RETURNING event_id,
-        at) SELECT string_agg(event_id::text, ',' ORDER BY at) FROM e");
+        'recipient\@example.org' FROM generate_series(0, 119) AS n RETURNING *)
+    SELECT string_agg(event_id::text, ',' ORDER BY at), emailgw_api.count_events(array_agg(account_id), array_agg(domain_id),
+        array_agg(type::integer), array_agg(at), array_agg(message_id)) FROM e");
 my %number = map { ($ids[$_] => $_) } 0 .. 119;
 
 sub numbers { return join ' ', map { $number{ $_->{EventId} } // $_->{EventId} } @{ $_[0]{json}{Events}
@@ -170,7 +172,9 @@ subtest 'StartDate and EndDate' => sub {
     is(get({ StartDate => $start + 200, EndDate => $start + 200 })->{json}{TotalRecords}, 1,
         'an end is a whole second');
     is(get({ StartDate => $start + 201 })->{json}{TotalRecords}, 0);
-    $gw->sql("DELETE FROM emailgw.event WHERE account_id = $account->{account_id} AND at > to_timestamp($start + 200)");
+    $gw->sql("DELETE FROM emailgw.event WHERE account_id = $account->{account_id} AND at > to_timestamp($start + 200);
+        UPDATE emailgw.daily_count SET count = count - 1 WHERE ctid = (SELECT ctid FROM emailgw.daily_count
+            WHERE account_id = $account->{account_id} AND type = 1 AND count > 0 LIMIT 1)");
     for my $value ('', 'x', 'yesterday', '2026-13-01', '2026-02-30 00:00:00', '2026-01-01 25:00:00',
         '2026-01-01 00:00', '-1', '1.5', '1e9', ' 1',
         '2026-01-01 00:00:00; SELECT 1', 'infinity', 'now', '253402300800', '9' x 400) {
