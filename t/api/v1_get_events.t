@@ -1,5 +1,6 @@
 # GET /api/v1/events: fields, order, pages, filters, and whose events they are.
 use EmailGW;
+use EmailGW::Events;
 use JSON::PP ();
 use POSIX qw(strftime);
 
@@ -23,15 +24,9 @@ sub is_refusal {
     like($reply->{json}{Errors}[0]{Message}, $says, "$what: says so") if $says;
 }
 
-# An event of this account's domain as the sender would write it, at a time in Unix seconds; its id.
 sub event_at {
     my ($at, $type, $message, $more) = @_;
-    my $detail = $more ? "'" . $json->encode($more) =~ s/'/''/gr . "'" : 'NULL';
-    return scalar $gw->sql("WITH e AS (INSERT INTO emailgw.event (account_id, domain_id, event_id, type, at, message_id, recipient_no, email, detail)
-        VALUES ($account->{account_id}, $account->{domain_id}, emailgw.uuid7(to_timestamp($at)), $type,
-            to_timestamp($at), '$message', 1, 'recipient\@example.org', $detail) RETURNING *)
-        SELECT e.event_id, emailgw_api.count_events(ARRAY[e.account_id], ARRAY[e.domain_id], ARRAY[e.type::integer],
-            ARRAY[e.at], ARRAY[e.message_id]) FROM e");
+    return add_event($gw, $account, at => $at, type => $type, message => $message, detail => $more);
 }
 
 subtest 'fields and types' => sub {
