@@ -76,13 +76,15 @@ subtest "$many mails" => sub {
         . " UNION ALL SELECT message_id, recipient_no FROM emailgw.event WHERE domain_id = $cleared->{domain_id} AND type = 2");
     my $spared = $gw->sql('SELECT count(*) FROM public.spared');
     my $at_cut = delivered($gw, $cleared);
+    diag(sprintf 'answered in %.2f s', $answer->{seconds});
     cmp_ok($answer->{seconds}, '<', 1, sprintf 'it answers within a second (%.2f s)', $answer->{seconds});
     cmp_ok($answer->{mails}, '>', $many / 2, "... that $answer->{mails} mails wait");
     ok($answer->{mails} >= $many - $spared && $answer->{mails} <= $many - $sent,
         "... all but the $sent sent before, perhaps some of the $spared sent or in hand afterwards");
 
     my $during = pace($gw, 2, $beside, $other);
-    cmp_ok($during, '>', $before / 2, sprintf 'the others\' mail goes on: %.0f a second before, %.0f afterwards', $before, $during);
+    ok($during > $before / 2 || delivered($gw, $beside, $other) == 2 * $few,
+        sprintf 'the others\' mail goes on: %.0f a second before, %.0f afterwards, or is all sent', $before, $during);
     my $swept = sub { scalar $gw->sql("SELECT coalesce(sum(count), 0) FROM emailgw.daily_count WHERE type = 6 AND tag = ''") };
     cmp_ok($swept->(), '>', 0, 'the sweep has begun');
     my ($victim) = split ' ', $gw->env('SENDER_PID');
