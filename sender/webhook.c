@@ -108,6 +108,7 @@ static void finish(poster *p, egs_post *post)
 static void begin(poster *p, egs_post *post)
 {
     if (!post->body || !post->key.data) {
+        post->answer.status = EGS_UNABLE;
         post->answer.error =
             post->body ? "the signing key cannot be opened" : "the event is no longer stored";
         finish(p, post);

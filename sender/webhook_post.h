@@ -20,9 +20,11 @@ typedef struct {
     apr_int64_t list_id, subscriber_id, journey_id, action_id;
 } egs_event;
 
+#define EGS_UNABLE (-1) /* the post could not be made: no fault of the receiver's */
+
 /** How a post was answered. */
 typedef struct {
-    int status;        /* of HTTP, 0 where none came */
+    int status;        /* of HTTP, 0 where none came, EGS_UNABLE */
     int retry_after;   /* seconds that the receiver asks to wait, 0 where it does not */
     const char *error; /* why there is no whole answer, or NULL */
 } egs_answer;

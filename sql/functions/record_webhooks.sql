@@ -3,7 +3,8 @@
 --   p_account_ids .. p_attempts  which post, one element each; the lists that follow, too
 --   p_results        delivered | again | failed | gone | released
 --   p_retry_seconds  for again
---   p_statuses       of the answers, 0 where there was none
+--   p_statuses       of the answers, 0 where there was none; -1: the post could not be made, which
+--                    is not the receiver's fault, and no reason to disable it
 --   p_errors         '' for none
 --   p_disable_seconds  a webhook that has failed for so long is disabled
 -- gone disables at once. fenced counts those whose lease went to another
@@ -54,21 +55,21 @@ BEGIN
         SELECT o.account_id, o.webhook_id, o.event_id,
                CASE o.result WHEN 'delivered' THEN 'delivered' WHEN 'again' THEN 'pending'
                              ELSE 'failed' END::webhook_state,
-               o.tries, nullif(o.status, 0), nullif(o.error, '')
+               o.tries, CASE WHEN o.status > 0 THEN o.status END, nullif(o.error, '')
           FROM owned AS o WHERE o.result <> 'released'
         ON CONFLICT (account_id, webhook_id, event_id) DO UPDATE
            SET state = excluded.state, tries = excluded.tries, status_code = excluded.status_code,
                error = excluded.error, last_at = excluded.last_at
     ), touched AS (
         SELECT o.account_id, o.webhook_id, count(*) AS posts, bool_or(o.result = 'delivered') AS delivered,
-               bool_or(o.result = 'gone') AS gone, bool_and(o.result = 'released') AS released
+               bool_or(o.result = 'gone') AS gone, bool_and(o.result = 'released' OR o.status < 0) AS untried
           FROM owned AS o GROUP BY o.account_id, o.webhook_id
     )
     SELECT coalesce(sum(t.posts), 0) AS posts,
-           array_agg(t.account_id) FILTER (WHERE NOT t.released) AS account_ids,
-           array_agg(t.webhook_id) FILTER (WHERE NOT t.released) AS webhook_ids,
-           array_agg(t.delivered) FILTER (WHERE NOT t.released) AS delivered,
-           array_agg(t.gone) FILTER (WHERE NOT t.released) AS gone
+           array_agg(t.account_id) FILTER (WHERE NOT t.untried) AS account_ids,
+           array_agg(t.webhook_id) FILTER (WHERE NOT t.untried) AS webhook_ids,
+           array_agg(t.delivered) FILTER (WHERE NOT t.untried) AS delivered,
+           array_agg(t.gone) FILTER (WHERE NOT t.untried) AS gone
       INTO v_touched
       FROM touched AS t;
 

@@ -318,6 +318,20 @@ subtest 'the database hangs' => sub {
     cmp_ok(scalar(grep { $_ > 1 } values %times), '<=', $before, '... and nothing comes twice but what was not recorded in time');
 };
 
+# The fault is not the receiver's: nothing is posted, and no webhook fails by it.
+subtest 'the signing key cannot be opened' => sub {
+    my ($account) = hooked('send', '/sealed');
+    $gw->expects('EG0401');
+    $gw->sql("UPDATE emailgw.domain SET webhook_key_sealed = set_byte(webhook_key_sealed, 20, 255 - get_byte(webhook_key_sealed, 20))
+        WHERE domain_id = $account->{domain_id}");
+    $gw->send_mail(as => $account);
+    idle($account);
+    is($gw->sql("SELECT concat_ws(', ', state, tries > 1, status_code, error) FROM emailgw.webhook_delivery WHERE account_id = $account->{account_id}"),
+        'failed, t, the signing key cannot be opened', 'the log tells why, after all tries');
+    is($gw->sql("SELECT failing_since IS NULL FROM emailgw.webhook WHERE account_id = $account->{account_id}"), 't', 'the webhook is not failing');
+    is(scalar(() = $receiver->requests('/sealed')), 0, 'nothing was posted');
+};
+
 subtest 'SIGTERM finishes what has begun' => sub {
     my ($account) = hooked('send', '/slow/0.5/stop');
     $gw->send_mail(as => $account, To => [ map { { email => "s$_\@example.org", name => '' } } 1 .. 30 ]);

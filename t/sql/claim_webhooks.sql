@@ -1,6 +1,6 @@
 -- Webhooks: jobs with their events, fair claims, fenced results, the end of a webhook.
 \ir lib/setup.psql
-SELECT plan(51);
+SELECT plan(53);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.webhook_queue;
@@ -163,6 +163,13 @@ SELECT is((SELECT array_agg(concat_ws(' ', state, tries, status_code) ORDER BY s
 SELECT pg_temp.results('delivered', '{}') AS results \gset
 SELECT pg_temp.record(:'results') \gset
 SELECT is((SELECT failing_since FROM emailgw.webhook WHERE webhook_id = :hook), NULL, 'a success ends the failing');
+ROLLBACK TO queued;
+UPDATE emailgw.webhook SET failing_since = now() - interval '60 seconds' WHERE webhook_id = :hook;
+SELECT pg_temp.results('again', '{"status": -1, "error": "e"}') AS results \gset
+SELECT results_eq(format('SELECT * FROM pg_temp.record(%L)', :'results'), $$ VALUES (2, 0, '[]'::jsonb) $$,
+                  'a post that could not be made does not disable');
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', state, tries, status_code, error)) FROM emailgw.webhook_delivery WHERE account_id = :account),
+          '{"pending 1 e"}', '... but is a try');
 ROLLBACK TO queued;
 SELECT pg_temp.results('released') AS results \gset
 SELECT pg_temp.record(:'results') \gset
