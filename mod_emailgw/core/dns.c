@@ -178,11 +178,13 @@ static void turn(inquiry *all)
 {
     struct pollfd polled[ARES_GETSOCK_MAXNUM];
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-    int bits = ares_getsock(all->channel, sockets, ARES_GETSOCK_MAXNUM), count = 0, ready;
+    /* c-ares' own macros for these bits shift a one into the sign. */
+    unsigned readable = (unsigned)ares_getsock(all->channel, sockets, ARES_GETSOCK_MAXNUM);
+    unsigned writable = readable >> ARES_GETSOCK_MAXNUM;
+    int count = 0, ready;
 
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
-        short events = (short)((ARES_GETSOCK_READABLE(bits, i) ? POLLIN : 0) |
-                               (ARES_GETSOCK_WRITABLE(bits, i) ? POLLOUT : 0));
+        short events = (short)((readable >> i & 1 ? POLLIN : 0) | (writable >> i & 1 ? POLLOUT : 0));
 
         if (events) {
             polled[count++] = (struct pollfd){ .fd = sockets[i], .events = events };
