@@ -16,7 +16,7 @@ my @faults = qw(kill_sender kill_sender kill_sender crash_postgres);
 # connections, and both of ours without their database.
 sub announce {
     my ($gw) = @_;
-    $gw->expects(qw(AH00052 AH10159));
+    $gw->expects(qw(AH00052 AH00484 AH10159));
     $gw->expects_database_away;
 }
 

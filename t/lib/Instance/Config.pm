@@ -11,7 +11,7 @@ sub postgres {
 listen_addresses = '127.0.0.1'
 port = $it->{POSTGRES_PORT}
 unix_socket_directories = '$it->{RUN}/run'
-max_connections = 200
+max_connections = 400
 shared_buffers = 128MB
 fsync = on
 synchronous_commit = on
@@ -26,9 +26,10 @@ sub dsn {
     return join ' ', "host=$it->{RUN}/run port=$it->{POSTGRES_PORT} dbname=emailgw user=$user", @more;
 }
 
+# Few spare threads are enough: httpd warns where it cannot have as many as it wants.
 my %mpm = (
-    event => "StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100\n",
-    worker => "StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100\n",
+    event => "StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100\nMinSpareThreads 10\nMaxSpareThreads 100\n",
+    worker => "StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100\nMinSpareThreads 10\nMaxSpareThreads 100\n",
     prefork => "StartServers 4\nMaxRequestWorkers 32\n",
 );
 
