@@ -27,9 +27,10 @@ sub dsn {
 }
 
 # Few spare threads are enough: httpd warns where it cannot have as many as it wants.
+my $threads = "StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100\nMinSpareThreads 10\nMaxSpareThreads 100\n";
 my %mpm = (
-    event => "StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100\nMinSpareThreads 10\nMaxSpareThreads 100\n",
-    worker => "StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100\nMinSpareThreads 10\nMaxSpareThreads 100\n",
+    event => $threads,
+    worker => $threads,
     prefork => "StartServers 4\nMaxRequestWorkers 32\n",
 );
 
