@@ -46,6 +46,9 @@ BEGIN
              LIMIT v_share);
     END LOOP;
 
+    IF v_taken = '{}' THEN
+        RETURN;
+    END IF;
     RETURN QUERY
     UPDATE queue AS q
        SET ready = false, leased = true, next_at = now() + make_interval(secs => p_lease_seconds),
