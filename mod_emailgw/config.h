@@ -26,6 +26,7 @@ typedef struct {
     eg_limits limits;          /* the above with their defaults, made by egm_config_check */
     eg_secret *secret;         /* read as root at start */
     eg_bytes sender_key;       /* public half; no data without EmailGatewaySenderKeyFile */
+    eg_group *group;           /* of its database, once a connection has told which that is (store.c) */
 } egm_server_config;
 
 /** Of a directory, location or .htaccess. */

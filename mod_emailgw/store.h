@@ -1,6 +1,7 @@
 /*
  * mod_dbd's pooled connections as an eg_db: taken for one call, checked that
- * they are alive, and given back before the client gets its answer.
+ * they are alive, and given back before the client gets its answer. Virtual
+ * hosts of one database share a group for what is committed together.
  */
 #ifndef EGM_STORE_H
 #define EGM_STORE_H
@@ -14,5 +15,8 @@ eg_db *egm_store_of_request(request_rec *r, const eg_log *log);
 
 /** Look up mod_dbd's functions: once, in post_config. */
 void egm_store_register(void);
+
+/** What a child needs of its own: for ap_hook_child_init. */
+void egm_store_child_init(apr_pool_t *pool, server_rec *s);
 
 #endif

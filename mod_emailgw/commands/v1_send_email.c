@@ -9,6 +9,7 @@
 
 #include "command.h"
 #include "datetime.h"
+#include "dbgroup.h"
 #include "hostname.h"
 #include "json.h"
 #include "mail.h"
@@ -137,6 +138,25 @@ static int check_idempotency_key(eg_call *call, idempotency *hashes)
     return 1;
 }
 
+/** Where accept() stands among others: in the order in which it locks what other processes may want, too. */
+typedef struct {
+    unsigned char order[8 + EG_HASH_SIZE]; /* account, Idempotency-Key */
+    eg_group_place place;
+} accept_place;
+
+static void find_place(accept_place *at, const eg_call *call, const eg_mail *mail, const idempotency *hashes)
+{
+    for (int i = 0; i < 8; i++) {
+        at->order[i] = (unsigned char)(call->account_id >> (56 - 8 * i));
+    }
+    if (call->idempotency_key != NULL) {
+        memcpy(at->order + 8, hashes->key, EG_HASH_SIZE);
+    }
+    at->place = (eg_group_place){ .order = at->order,
+                                  .order_size = call->idempotency_key != NULL ? sizeof at->order : 8,
+                                  .size = mail->size };
+}
+
 /*
  * One accept() call. It is idempotent in the message id, so it may be repeated
  * after a commit whose outcome is unknown. Where no partition holds the id (the
@@ -147,12 +167,14 @@ static apr_status_t accept_mail(eg_rows **rows, eg_call *call, const eg_mail *ma
 {
     apr_pool_t *pool = call->pool;
     apr_status_t rv = APR_SUCCESS;
+    accept_place at;
     envelope env;
 
     make_envelope(&env, mail, pool);
+    find_place(&at, call, mail, hashes);
     for (int tries = 0; tries < 2; tries++) {
-        rv = eg_db_call(
-            rows, call->db, EG_DB_REPEATABLE, "accept",
+        rv = eg_group_call(
+            rows, call->db, &at.place, "accept",
             EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(message_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
                        hash_arg(call, hashes->key), hash_arg(call, hashes->body),
                        eg_db_text(mail->from.box.address), eg_db_text(mail->from.name),

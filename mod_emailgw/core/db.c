@@ -1,166 +1,17 @@
 #include "db.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
 #include <libpq-fe.h>
 
-#define ARGS_MAX 64
-#define BYTEA_OID 17
-
-/* What every statement begins with; the function's name is a literal of ours. */
-#define STATEMENT "SELECT * FROM emailgw_api."
+#include "dbcall.h"
 
 struct eg_rows {
     PGresult *result;
     apr_pool_t *pool; /* clears the result unless eg_rows_free did */
 };
-
-eg_dbarg eg_db_text(const char *text)
-{
-    return (eg_dbarg){ .data = text, .type = EG_DB_TEXT };
-}
-
-eg_dbarg eg_db_int(apr_int64_t number)
-{
-    return (eg_dbarg){ .type = EG_DB_INT, .number = number };
-}
-
-eg_dbarg eg_db_bytes(const void *data, apr_size_t size)
-{
-    return (eg_dbarg){ .data = data, .size = size, .type = EG_DB_BYTES };
-}
-
-eg_dbarg eg_db_texts(const char *const *texts, apr_size_t count)
-{
-    return (eg_dbarg){ .data = texts, .size = count, .type = EG_DB_TEXTS };
-}
-
-eg_dbarg eg_db_bytes_array(const eg_bytes *items, apr_size_t count)
-{
-    return (eg_dbarg){ .data = items, .size = count, .type = EG_DB_BYTES_ARRAY };
-}
-
-/* {"a","b"}: every element quoted, so that only quotes and backslashes need care. */
-static const char *text_array(const char *const *texts, apr_size_t count, apr_pool_t *pool)
-{
-    apr_size_t size = 3;
-    char *array, *out;
-
-    for (apr_size_t i = 0; i < count; i++) {
-        size += 2 * strlen(texts[i]) + 3;
-    }
-    out = array = apr_palloc(pool, size);
-    *out++ = '{';
-    for (apr_size_t i = 0; i < count; i++) {
-        if (i > 0) {
-            *out++ = ',';
-        }
-        *out++ = '"';
-        for (const char *in = texts[i]; *in; in++) {
-            if (*in == '"' || *in == '\\') {
-                *out++ = '\\';
-            }
-            *out++ = *in;
-        }
-        *out++ = '"';
-    }
-    *out++ = '}';
-    *out = '\0';
-    return array;
-}
-
-static char *put_int32(char *out, apr_uint32_t number)
-{
-    *out++ = (char)(number >> 24);
-    *out++ = (char)(number >> 16);
-    *out++ = (char)(number >> 8);
-    *out++ = (char)number;
-    return out;
-}
-
-/* array_recv's form: dimensions, has NULLs, element type, size, lower bound, then length and bytes of each. */
-static const char *bytes_array(const eg_bytes *items, apr_size_t count, int *size, apr_pool_t *pool)
-{
-    apr_size_t total = 20;
-    char *array, *out;
-
-    for (apr_size_t i = 0; i < count; i++) {
-        total += 4 + items[i].size;
-    }
-    out = array = apr_palloc(pool, total);
-    out = put_int32(out, count > 0 ? 1 : 0);
-    out = put_int32(out, 0);
-    out = put_int32(out, BYTEA_OID);
-    *size = 12;
-    if (count == 0) {
-        return array;
-    }
-    out = put_int32(out, (apr_uint32_t)count);
-    out = put_int32(out, 1);
-    for (apr_size_t i = 0; i < count; i++) {
-        out = put_int32(out, (apr_uint32_t)items[i].size);
-        if (items[i].size > 0) {
-            memcpy(out, items[i].data, items[i].size);
-            out += items[i].size;
-        }
-    }
-    *size = (int)total;
-    return array;
-}
-
-/** A call as PQexecParams takes it. */
-typedef struct {
-    const char *statement;
-    int count;
-    const char *values[ARGS_MAX];
-    int lengths[ARGS_MAX];
-    int formats[ARGS_MAX];
-} statement;
-
-static void bind_value(statement *s, const eg_dbarg *arg, int i, apr_pool_t *pool)
-{
-    s->lengths[i] = 0;
-    s->formats[i] = 0;
-    switch (arg->type) {
-    case EG_DB_TEXT:
-        s->values[i] = arg->data;
-        break;
-    case EG_DB_INT:
-        s->values[i] = apr_psprintf(pool, "%" APR_INT64_T_FMT, arg->number);
-        break;
-    case EG_DB_TEXTS:
-        s->values[i] = arg->data != NULL ? text_array(arg->data, arg->size, pool) : NULL;
-        break;
-    case EG_DB_BYTES:
-        s->values[i] = arg->data;
-        s->lengths[i] = (int)arg->size;
-        s->formats[i] = 1;
-        break;
-    case EG_DB_BYTES_ARRAY:
-        s->values[i] = arg->data != NULL ? bytes_array(arg->data, arg->size, &s->lengths[i], pool) : NULL;
-        s->formats[i] = 1;
-        break;
-    }
-}
-
-static void prepare(statement *s, const char *function, const eg_dbarg *args, apr_size_t count, apr_pool_t *pool)
-{
-    char *out = apr_palloc(pool, sizeof(STATEMENT) + strlen(function) + 8 * count + 3);
-
-    assert(count <= ARGS_MAX);
-    s->statement = out;
-    s->count = (int)count;
-    out += sprintf(out, STATEMENT "%s(", function);
-    for (int i = 0; i < s->count; i++) {
-        out += sprintf(out, i > 0 ? ", $%d" : "$%d", i + 1);
-        bind_value(s, &args[i], i, pool);
-    }
-    strcpy(out, ")");
-}
 
 /** What an SQLSTATE means for the caller, and whether the same call can do better at once. */
 static apr_status_t judge(const char *sqlstate, int *again)
@@ -206,7 +57,7 @@ static apr_status_t clear_result(void *result)
 }
 
 /* Whatever a failed call left open. */
-static int settle(PGconn *conn)
+int eg_pgconn_settle(PGconn *conn)
 {
     if (PQstatus(conn) == CONNECTION_OK && PQtransactionStatus(conn) != PQTRANS_IDLE) {
         PQclear(PQexec(conn, "ROLLBACK"));
@@ -214,32 +65,39 @@ static int settle(PGconn *conn)
     return PQstatus(conn) != CONNECTION_OK || PQtransactionStatus(conn) != PQTRANS_IDLE;
 }
 
-/** How one try failed. */
-typedef struct {
-    apr_status_t rv;
-    int again;           /* may the same call do better at once? */
-    const char *message; /* PostgreSQL's, first line */
-} failure;
+void eg_dbfailure_set(eg_dbfailure *failed, PGconn *conn, const PGresult *result, apr_pool_t *pool)
+{
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    message = message != NULL ? message : PQerrorMessage(conn);
+    failed->message = apr_pstrmemdup(pool, message, strcspn(message, "\n"));
+    failed->rv = judge(PQresultErrorField(result, PG_DIAG_SQLSTATE), &failed->again);
+}
+
+eg_rows *eg_rows_own(PGresult *result, apr_pool_t *pool)
+{
+    eg_rows *rows = apr_palloc(pool, sizeof *rows);
+
+    *rows = (eg_rows){ .result = result, .pool = pool };
+    apr_pool_cleanup_register(pool, result, clear_result, apr_pool_cleanup_null);
+    return rows;
+}
 
 /* One try on one connection. @return the rows, NULL on failure */
-static PGresult *try_call(failure *failed, PGconn *conn, const statement *s, apr_pool_t *pool)
+static PGresult *try_call(eg_dbfailure *failed, PGconn *conn, const eg_statement *s, apr_pool_t *pool)
 {
-    PGresult *result = PQexecParams(conn, s->statement, s->count, NULL, s->values, s->lengths, s->formats, 0);
-    const char *message;
+    PGresult *result = PQexecParams(conn, s->text, s->count, NULL, s->values, s->lengths, s->formats, 0);
 
     if (PQresultStatus(result) == PGRES_TUPLES_OK) {
         return result;
     }
-    message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    message = message != NULL ? message : PQerrorMessage(conn);
-    failed->message = apr_pstrmemdup(pool, message, strcspn(message, "\n"));
-    failed->rv = judge(PQresultErrorField(result, PG_DIAG_SQLSTATE), &failed->again);
+    eg_dbfailure_set(failed, conn, result, pool);
     PQclear(result);
     return NULL;
 }
 
 /* Logged once, when it is clear that nothing more is tried. */
-static void log_failure(const eg_db *db, const char *function, const failure *failed)
+static void log_failure(const eg_db *db, const char *function, const eg_dbfailure *failed)
 {
     if (failed->rv == EG_DB_REFUSED || failed->rv == EG_DB_MISSING) {
         eg_log_at(db->log, EG_LOG_ERR, APR_SUCCESS, EGLOGNO(0101) "%s: %s", function, failed->message);
@@ -249,14 +107,11 @@ static void log_failure(const eg_db *db, const char *function, const failure *fa
     }
 }
 
-apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const char *function, const eg_dbarg *args,
-                        apr_size_t count)
+apr_status_t eg_statement_run(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const eg_statement *s)
 {
-    failure failed = { EG_DB_UNREACHABLE, 1, NULL };
+    eg_dbfailure failed = { EG_DB_UNREACHABLE, 1, NULL };
     int unknown = 0; /* did any try end so? Then no later refusal can say that nothing was done */
-    statement s;
 
-    prepare(&s, function, args, count, db->pool);
     for (int tries = 0; tries < 2 && failed.again; tries++) {
         PGconn *conn = db->take(db);
         PGresult *result;
@@ -264,12 +119,10 @@ apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const ch
         if (conn == NULL) {
             break;
         }
-        result = try_call(&failed, conn, &s, db->pool);
-        db->give(db, conn, settle(conn));
+        result = try_call(&failed, conn, s, db->pool);
+        db->give(db, conn, eg_pgconn_settle(conn));
         if (result != NULL) {
-            apr_pool_cleanup_register(db->pool, result, clear_result, apr_pool_cleanup_null);
-            *rows = apr_palloc(db->pool, sizeof **rows);
-            **rows = (eg_rows){ .result = result, .pool = db->pool };
+            *rows = eg_rows_own(result, db->pool);
             return APR_SUCCESS;
         }
         if (failed.rv == EG_DB_UNKNOWN) {
@@ -278,9 +131,18 @@ apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const ch
         }
     }
     if (failed.message != NULL) {
-        log_failure(db, function, &failed);
+        log_failure(db, s->function, &failed);
     }
     return unknown ? EG_DB_UNKNOWN : failed.rv;
+}
+
+apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const char *function, const eg_dbarg *args,
+                        apr_size_t count)
+{
+    eg_statement s;
+
+    eg_statement_make(&s, function, args, count, db->pool);
+    return eg_statement_run(rows, db, repeat, &s);
 }
 
 int eg_rows_count(const eg_rows *rows)
@@ -347,6 +209,11 @@ int eg_pgconn_alive(eg_pgconn *conn)
     /* The first read takes what the server sent (its good-bye), the second sees the end. */
     return PQstatus(conn) == CONNECTION_OK && PQconsumeInput(conn) && PQconsumeInput(conn)
            && PQstatus(conn) == CONNECTION_OK;
+}
+
+const char *eg_pgconn_name(eg_pgconn *conn, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s@%s:%s/%s?%s", PQuser(conn), PQhost(conn), PQport(conn), PQdb(conn), PQoptions(conn));
 }
 
 /** A connection of one thread's own. */
@@ -432,6 +299,6 @@ apr_status_t eg_db_script(eg_db *db, const char *sql, const char **error)
         rv = EG_DB_REFUSED;
     }
     PQclear(result);
-    db->give(db, conn, settle(conn));
+    db->give(db, conn, eg_pgconn_settle(conn));
     return rv;
 }

@@ -16,6 +16,9 @@ typedef struct pg_conn eg_pgconn;
 
 typedef struct eg_db eg_db;
 
+/* Whose calls may be committed together: dbgroup.h. */
+typedef struct eg_group eg_group;
+
 /** Where connections come from. The host fills it in; see eg_db_dedicated. */
 struct eg_db {
     /** A live connection, or NULL when the database cannot be reached. */
@@ -23,6 +26,7 @@ struct eg_db {
     /** Give it back. @param broken  it failed in mid-call: do not reuse as it is */
     void (*give)(eg_db *db, eg_pgconn *conn, int broken);
     void *baton;
+    eg_group *group;  /* of this database, or NULL */
     apr_pool_t *pool; /* results live here */
     const eg_log *log;
 };
@@ -90,6 +94,9 @@ void eg_rows_free(eg_rows *rows);
  * Is it worth sending on? Looks for a closed socket without a round trip.
  */
 int eg_pgconn_alive(eg_pgconn *conn);
+
+/** Which database it leads to, and as whom: equal where they are. No password is in it. */
+const char *eg_pgconn_name(eg_pgconn *conn, apr_pool_t *pool);
 
 /**
  * A database of one connection of its own: the sender's threads, emailgwctl.

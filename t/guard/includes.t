@@ -8,7 +8,7 @@ use Test::More;
 my @rules = (
     [ qr{^(?:httpd|http_\w+|ap_\w+|mod_dbd|mod_ssl|mod_status|mpm_common|scoreboard|util_\w+)\.h$}, 'httpd',
         qr{^mod_emailgw/(?:mod_emailgw|config|request|response|store|committer|tracking|smtp_listener|status)\.[ch]$} ],
-    [ qr{^(?:libpq-fe|libpq/\S+|pg_config\w*)\.h$}, 'libpq', qr{^mod_emailgw/core/db\.c$} ],
+    [ qr{^(?:libpq-fe|libpq/\S+|pg_config\w*)\.h$}, 'libpq', qr{^mod_emailgw/core/db(?:group)?\.c$} ],
     [ qr{^curl/}, 'libcurl', qr{^sender/(?:smtp_conn\.h|webhook_http\.c)$} ],
     [ qr{^smtp_conn\.h$}, 'the inside of an SMTP connection and libcurl with it',
         qr{^sender/smtp(?:_conn|_connect|_mail)?\.c$} ],

@@ -6,8 +6,7 @@ use EmailGW::Receiver;
 use JSON::PP ();
 use MIME::Base64 qw(encode_base64);
 
-grep({ -x "$_/node" } split /:/, $ENV{PATH}) && grep({ -x "$_/npm" } split /:/, $ENV{PATH})
-    or plan skip_all => 'node and npm are not there';
+EmailGW::Peer::in_path('node', 'npm') or plan skip_all => 'node and npm are not there';
 my $package = eval { EmailGW::Peer::dir('standardwebhooks') } or plan skip_all => 'npm gives no standardwebhooks';
 
 my $receiver = EmailGW::Receiver->up;

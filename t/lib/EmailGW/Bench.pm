@@ -56,9 +56,16 @@ sub show {
         my @us = map { $_->{cpu}{$whose} / $_->{count} } @results;
         push @cpu, sprintf '%s %.0f [%.0f..%.0f]', $whose, median(@us), min(@us), max(@us);
     }
-    printf "%s: %s: %.0f [%.0f..%.0f] %s a second; CPU microseconds each: %s\n", $name, $side, median(@rates),
-        min(@rates), max(@rates), $unit, join ', ', @cpu;
+    printf "%s: %s: %.0f [%.0f..%.0f] %s a second; %sCPU microseconds each: %s\n", $name, $side, median(@rates),
+        min(@rates), max(@rates), $unit, latency(@results), join ', ', @cpu;
     return median(@rates);
+}
+
+# "p50 2.1 ms, p99 5.2 ms; " where it was measured.
+sub latency {
+    my (@results) = @_;
+    return '' if !defined $results[0]{p50};
+    return sprintf 'p50 %.1f ms, p99 %.1f ms; ', map { my $p = $_; median(map { $_->{$p} } @results) } qw(p50 p99);
 }
 
 sub median {

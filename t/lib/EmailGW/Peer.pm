@@ -45,10 +45,24 @@ sub library_path {
 sub start {
     my ($class, $name, %how) = @_;
     my $dir = dir($name);
-    my $id = Instance::Process::spawn(argv => [ "$dir/$how{program}", @{ $how{argv} } ], out => $how{out},
-        env => { LD_LIBRARY_PATH => library_path($dir) });
+    return $class->run(%how, argv => [ "$dir/$how{program}", @{ $how{argv} } ], env => { LD_LIBRARY_PATH => library_path($dir) });
+}
+
+# A program of the system's in the same way: argv => itself and its arguments.
+sub run {
+    my ($class, %how) = @_;
+    my $id = Instance::Process::spawn(argv => $how{argv}, out => $how{out}, env => $how{env} // {});
     $running{$id} = 1;
     return bless { id => $id, out => $how{out} }, $class;
+}
+
+# Are all of these programs there?
+sub in_path {
+    my (@programs) = @_;
+    for my $program (@programs) {
+        return 0 if !grep { -x "$_/$program" } split /:/, $ENV{PATH};
+    }
+    return 1;
 }
 
 # Waits until it listens; dies with what it printed if it ends instead.

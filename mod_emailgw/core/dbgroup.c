@@ -1,0 +1,325 @@
+#include "dbgroup.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_thread_mutex.h>
+#include <libpq-fe.h>
+
+#include "dbcall.h"
+
+typedef enum {
+    WAITING,
+    LEADING, /* has to take a batch, which it is part of */
+    ALONE,   /* has to make its call by itself */
+    DONE
+} call_state;
+
+/** A call, on its thread's stack until it is answered. */
+typedef struct group_call {
+    eg_statement statement;
+    const eg_group_place *place;
+    call_state state;   /* the group's mutex, or between wake and sem_wait the leader's */
+    sem_t wake;         /* posted once for each change of state that is not its own thread's */
+    int slot;           /* of LEADING */
+    PGresult *result;   /* of DONE: as it came, or ... */
+    eg_rows *rows;      /* ... in the hands of its own thread's pool, or neither: see rv */
+    apr_status_t rv;    /* of DONE */
+    int unknown;        /* of ALONE: the batch may have been committed */
+    struct group_call *next;
+} group_call;
+
+struct eg_group {
+    apr_thread_mutex_t *mutex;
+    group_call *first, **end; /* those who wait, in the order in which they came */
+    apr_time_t began[EG_GROUP_LEADERS_MAX]; /* of those at work: their batches; 0: nobody's */
+};
+
+/** What one leader sends. */
+typedef struct {
+    group_call *calls[EG_GROUP_COUNT_MAX];
+    int count;
+    apr_size_t size;
+} batch;
+
+apr_status_t eg_group_make(eg_group **group, apr_pool_t *pool)
+{
+    *group = apr_pcalloc(pool, sizeof **group);
+    (*group)->end = &(*group)->first;
+    return apr_thread_mutex_create(&(*group)->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+}
+
+/* ---- who waits, who leads --------------------------------------------------------------------------- */
+
+static void wait_for_turn(group_call *call)
+{
+    while (sem_wait(&call->wake) != 0 && errno == EINTR) {
+    }
+}
+
+static void append(eg_group *group, group_call *call)
+{
+    call->next = NULL;
+    *group->end = call;
+    group->end = &call->next;
+}
+
+static void unlink_call(eg_group *group, group_call **at)
+{
+    if (group->end == &(*at)->next) {
+        group->end = at;
+    }
+    *at = (*at)->next;
+}
+
+static void add_to_batch(batch *b, group_call *call)
+{
+    b->calls[b->count++] = call;
+    b->size += call->place->size;
+}
+
+/* The leader, and those who have waited longest. */
+static void take_batch(batch *b, eg_group *group, group_call *leader)
+{
+    *b = (batch){ .count = 0 };
+    add_to_batch(b, leader);
+    for (group_call **at = &group->first; *at != NULL;) {
+        group_call *call = *at;
+
+        if (call == leader) {
+            unlink_call(group, at);
+        }
+        else if (b->count < EG_GROUP_COUNT_MAX && b->size + call->place->size <= EG_GROUP_SIZE_MAX &&
+                 strcmp(call->statement.text, leader->statement.text) == 0) {
+            unlink_call(group, at);
+            add_to_batch(b, call);
+        }
+        else {
+            at = &call->next;
+        }
+    }
+}
+
+/* A slot for one more leader, where all at work have been so for too long; else -1. */
+static int slot_to_lead(const eg_group *group)
+{
+    apr_time_t now = apr_time_now();
+    int slot = -1;
+
+    for (int i = 0; i < EG_GROUP_LEADERS_MAX; i++) {
+        if (group->began[i] == 0) {
+            slot = i;
+        }
+        else if (now - group->began[i] <= EG_GROUP_PATIENCE) {
+            return -1;
+        }
+    }
+    return slot;
+}
+
+static void make_leader(eg_group *group, group_call *call, int slot)
+{
+    group->began[slot] = apr_time_now();
+    call->slot = slot;
+    call->state = LEADING;
+}
+
+/* @return 1 when it leads at once */
+static int come(eg_group *group, group_call *call)
+{
+    int slot;
+
+    apr_thread_mutex_lock(group->mutex);
+    append(group, call);
+    slot = slot_to_lead(group);
+    if (slot >= 0) {
+        make_leader(group, call, slot);
+    }
+    apr_thread_mutex_unlock(group->mutex);
+    return slot >= 0;
+}
+
+/* The next batch begins before those of this one are told: the database is idle. */
+static void hand_over(eg_group *group, int slot)
+{
+    apr_thread_mutex_lock(group->mutex);
+    group->began[slot] = 0;
+    slot = slot_to_lead(group);
+    if (group->first != NULL && slot >= 0) {
+        make_leader(group, group->first, slot);
+        sem_post(&group->first->wake);
+    }
+    apr_thread_mutex_unlock(group->mutex);
+}
+
+/* ---- a batch on the wire ---------------------------------------------------------------------------- */
+
+static int compare_places(const void *a, const void *b)
+{
+    const eg_group_place *x = (*(group_call *const *)a)->place, *y = (*(group_call *const *)b)->place;
+    apr_size_t common = x->order_size < y->order_size ? x->order_size : y->order_size;
+    int order = memcmp(x->order, y->order, common);
+
+    return order != 0 ? order : (x->order_size > y->order_size) - (x->order_size < y->order_size);
+}
+
+static int send_batch(PGconn *conn, const batch *b)
+{
+    int sent = PQenterPipelineMode(conn) && PQsendPrepare(conn, "", b->calls[0]->statement.text, 0, NULL);
+
+    for (int i = 0; sent && i < b->count; i++) {
+        const eg_statement *s = &b->calls[i]->statement;
+
+        sent = PQsendQueryPrepared(conn, "", s->count, s->values, s->lengths, s->formats, 0);
+    }
+    return sent && PQpipelineSync(conn);
+}
+
+/*
+ * Results until the one of the Sync, which follows the commit.
+ * @return 1 when all is committed; 0 with why not in failed
+ */
+static int read_results(eg_dbfailure *failed, PGconn *conn, batch *b, apr_pool_t *pool)
+{
+    int at = 0, ends = 0; /* a NULL ends each statement's; two in a row come of a dead connection */
+
+    failed->message = NULL;
+    while (ends < 2) {
+        PGresult *result = PQgetResult(conn);
+
+        ends = result == NULL ? ends + 1 : 0;
+        switch (PQresultStatus(result)) {
+        case PGRES_TUPLES_OK:
+            b->calls[at++]->result = result;
+            break;
+        case PGRES_PIPELINE_SYNC:
+            PQclear(result);
+            return failed->message == NULL && at == b->count;
+        case PGRES_FATAL_ERROR:
+            if (result != NULL && failed->message == NULL) {
+                eg_dbfailure_set(failed, conn, result, pool);
+            }
+            PQclear(result);
+            break;
+        default:
+            PQclear(result);
+        }
+    }
+    failed->message = "the connection was lost";
+    failed->rv = EG_DB_UNKNOWN;
+    return 0;
+}
+
+/* Nothing of it counts: each has to try by itself. */
+static void dissolve(batch *b, const eg_dbfailure *failed, const eg_db *db)
+{
+    eg_log_at(db->log, EG_LOG_INFO, APR_SUCCESS,
+              EGLOGNO(0153) "%s: %d calls could not be committed together, each is made by itself: %s",
+              b->calls[0]->statement.function, b->count, failed->message);
+    for (int i = 0; i < b->count; i++) {
+        PQclear(b->calls[i]->result);
+        b->calls[i]->result = NULL;
+        b->calls[i]->unknown = failed->rv == EG_DB_UNKNOWN;
+        b->calls[i]->state = ALONE;
+    }
+}
+
+static void finish(batch *b, apr_status_t rv)
+{
+    for (int i = 0; i < b->count; i++) {
+        b->calls[i]->rv = rv;
+        b->calls[i]->state = DONE;
+    }
+}
+
+static void commit_batch(batch *b, eg_db *db)
+{
+    eg_dbfailure failed = { EG_DB_UNKNOWN, 0, NULL };
+    PGconn *conn = db->take(db);
+    int committed = 0;
+
+    if (conn == NULL) {
+        finish(b, EG_DB_UNREACHABLE);
+        return;
+    }
+    qsort(b->calls, (size_t)b->count, sizeof *b->calls, compare_places);
+    if (send_batch(conn, b)) {
+        committed = read_results(&failed, conn, b, db->pool);
+    }
+    else {
+        eg_dbfailure_set(&failed, conn, NULL, db->pool);
+    }
+    if (!PQexitPipelineMode(conn)) {
+        PQreset(conn); /* something was left in it */
+    }
+    db->give(db, conn, eg_pgconn_settle(conn));
+    if (committed) {
+        finish(b, APR_SUCCESS);
+    }
+    else {
+        dissolve(b, &failed, db);
+    }
+}
+
+/* ---- a call ----------------------------------------------------------------------------------------- */
+
+static apr_status_t make_alone(eg_rows **rows, group_call *call, eg_db *db)
+{
+    apr_status_t rv = eg_statement_run(rows, db, EG_DB_REPEATABLE, &call->statement);
+
+    return call->unknown && rv != APR_SUCCESS ? EG_DB_UNKNOWN : rv;
+}
+
+static void lead(eg_group *group, eg_db *db, group_call *leader)
+{
+    batch b;
+
+    apr_thread_mutex_lock(group->mutex);
+    take_batch(&b, group, leader);
+    apr_thread_mutex_unlock(group->mutex);
+    if (b.count == 1) {
+        leader->rv = make_alone(&leader->rows, leader, db);
+        leader->state = DONE;
+    }
+    else {
+        commit_batch(&b, db);
+    }
+    hand_over(group, leader->slot);
+    for (int i = 0; i < b.count; i++) {
+        if (b.calls[i] != leader) {
+            sem_post(&b.calls[i]->wake); /* it may be gone at once */
+        }
+    }
+}
+
+static apr_status_t answer(eg_rows **rows, group_call *call, eg_db *db)
+{
+    if (call->state == ALONE) {
+        return make_alone(rows, call, db);
+    }
+    if (call->rv == APR_SUCCESS) {
+        *rows = call->result != NULL ? eg_rows_own(call->result, db->pool) : call->rows;
+    }
+    return call->rv;
+}
+
+apr_status_t eg_group_call(eg_rows **rows, eg_db *db, const eg_group_place *place, const char *function,
+                           const eg_dbarg *args, apr_size_t count)
+{
+    group_call call = { .place = place, .state = WAITING };
+
+    eg_statement_make(&call.statement, function, args, count, db->pool);
+    if (db->group == NULL || place->size >= EG_GROUP_ALONE_SIZE || sem_init(&call.wake, 0, 0) != 0) {
+        return make_alone(rows, &call, db);
+    }
+    if (!come(db->group, &call)) {
+        wait_for_turn(&call);
+    }
+    if (call.state == LEADING) {
+        lead(db->group, db, &call);
+    }
+    sem_destroy(&call.wake);
+    return answer(rows, &call, db);
+}

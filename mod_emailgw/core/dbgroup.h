@@ -1,0 +1,46 @@
+/*
+ * Group commit: calls of several threads in one transaction.
+ *
+ * There is no thread for it and no timer. A call that finds nobody at work takes
+ * all that waits, itself included, sends it in libpq's pipeline with one Sync, and
+ * answers only after that; whatever comes meanwhile is the next batch, led by the
+ * first of those who wait. So one transaction follows the other, and nobody waits
+ * for more callers to come.
+ *
+ * A call that fails takes the others of its batch back with it: each is then made
+ * by itself, by its own thread.
+ */
+#ifndef EG_DBGROUP_H
+#define EG_DBGROUP_H
+
+#include "db.h"
+
+#define EG_GROUP_COUNT_MAX 64                  /* calls of a batch */
+#define EG_GROUP_SIZE_MAX (4 * 1024 * 1024)    /* bytes of all of them */
+#define EG_GROUP_ALONE_SIZE (512 * 1024)       /* bytes from which on a call goes by itself */
+#define EG_GROUP_PATIENCE apr_time_from_msec(100) /* a batch that takes longer holds up nobody else */
+#define EG_GROUP_LEADERS_MAX 4                 /* ... with as many at work, each on a connection of its own */
+
+/** Callers of one database. Safe for any number of threads; no caller may outlive the pool. */
+apr_status_t eg_group_make(eg_group **group, apr_pool_t *pool);
+
+/** What decides where a call goes. */
+typedef struct {
+    /**
+     * Rows that calls of different processes may both want are locked in the order of
+     * these bytes (memcmp), so that two batches never wait for each other.
+     */
+    const void *order;
+    apr_size_t order_size;
+    apr_size_t size; /* bytes of its arguments, roughly */
+} eg_group_place;
+
+/**
+ * Call emailgw_api.<function>, a call that may be repeated (EG_DB_REPEATABLE).
+ * Without db->group it is made by itself.
+ * @return as eg_db_call
+ */
+apr_status_t eg_group_call(eg_rows **rows, eg_db *db, const eg_group_place *place, const char *function,
+                           const eg_dbarg *args, apr_size_t count);
+
+#endif
