@@ -15,6 +15,7 @@
 typedef struct {
     int to_max, cc_max, bcc_max, reply_to_max; /* addresses */
     apr_int64_t body_max;                      /* bytes of a request */
+    apr_int64_t body_memory;                   /* bytes of all large requests that a child has in hand */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet taken; may be NULL */
     apr_interval_time_t session_idle, session_max; /* of User.Login's sessions */
     eg_dns_resolver resolver;                  /* for VerifyDomain */

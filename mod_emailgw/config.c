@@ -52,6 +52,7 @@ void *egm_config_merge_server(apr_pool_t *pool, void *base, void *add)
     config->bcc_max = inner->bcc_max ? inner->bcc_max : outer->bcc_max;
     config->reply_to_max = inner->reply_to_max ? inner->reply_to_max : outer->reply_to_max;
     config->body_max = inner->body_max ? inner->body_max : outer->body_max;
+    config->body_memory = inner->body_memory ? inner->body_memory : outer->body_memory;
     config->webhook_allow = inner->webhook_allow ? inner->webhook_allow : outer->webhook_allow;
     config->resolver = inner->resolver ? inner->resolver : outer->resolver;
     config->resolver_timeout = inner->resolver_timeout ? inner->resolver_timeout : outer->resolver_timeout;
@@ -149,19 +150,24 @@ static const char *set_duration(cmd_parms *cmd, void *dir, const char *value)
     return NULL;
 }
 
-#define BODY_MAX_MIN 65536
+/** A number of bytes with its bounds. */
+typedef struct {
+    apr_size_t offset; /* of an apr_int64_t in egm_server_config */
+    apr_int64_t min, max;
+} bytes_slot;
 
-static const char *set_body_max(cmd_parms *cmd, void *dir, const char *value)
+static const char *set_bytes(cmd_parms *cmd, void *dir, const char *value)
 {
+    const bytes_slot *slot = cmd->info;
     char *end;
     apr_int64_t bytes = apr_strtoi64(value, &end, 10);
 
     (void)dir;
-    if (*value == '\0' || *end != '\0' || bytes < BODY_MAX_MIN || bytes > EG_BODY_MAX_LIMIT) {
-        return apr_psprintf(cmd->pool, "%s takes a number of bytes from %d to %d, not '%s'", cmd->cmd->name,
-                            BODY_MAX_MIN, EG_BODY_MAX_LIMIT, value);
+    if (*value == '\0' || *end != '\0' || bytes < slot->min || bytes > slot->max) {
+        return apr_psprintf(cmd->pool, "%s takes a number of bytes from %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT ", not '%s'",
+                            cmd->cmd->name, slot->min, slot->max, value);
     }
-    egm_config_of_server(cmd->server)->body_max = bytes;
+    *(apr_int64_t *)((char *)egm_config_of_server(cmd->server) + slot->offset) = bytes;
     return NULL;
 }
 
@@ -268,6 +274,9 @@ static const int_slot to_max = { APR_OFFSETOF(egm_server_config, to_max), 1, EG_
 static const int_slot cc_max = { APR_OFFSETOF(egm_server_config, cc_max), 1, EG_RECIPIENTS_MAX_LIMIT };
 static const int_slot bcc_max = { APR_OFFSETOF(egm_server_config, bcc_max), 1, EG_RECIPIENTS_MAX_LIMIT };
 static const int_slot reply_to_max = { APR_OFFSETOF(egm_server_config, reply_to_max), 1, EG_RECIPIENTS_MAX_LIMIT };
+static const bytes_slot body_max = { APR_OFFSETOF(egm_server_config, body_max), 65536, EG_BODY_MAX_LIMIT };
+static const bytes_slot body_memory = { APR_OFFSETOF(egm_server_config, body_memory), EG_BODY_MAX_LIMIT,
+                                        APR_INT64_C(17179869184) };
 static const duration_slot session_idle = { APR_OFFSETOF(egm_server_config, session_idle), "1s", "168h" };
 static const duration_slot session_max = { APR_OFFSETOF(egm_server_config, session_max), "1s", "720h" };
 
@@ -316,13 +325,16 @@ const command_rec egm_directives[] = {
                   "host name that EmailGateway.AddSMTP tells for handing in mail by SMTP, default ServerName"),
     AP_INIT_TAKE1("EmailGatewaySubmissionPorts", set_submission_ports, NULL, RSRC_CONF,
                   "ports, 1 to 65535, that EmailGateway.AddSMTP tells for it, the preferred one first, default 587,465"),
-    AP_INIT_TAKE1("EmailGatewayMaxBody", set_body_max, NULL, RSRC_CONF,
+    AP_INIT_TAKE1("EmailGatewayMaxBody", set_bytes, (void *)&body_max, RSRC_CONF,
                   "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
+    AP_INIT_TAKE1("EmailGatewayBodyMemory", set_bytes, (void *)&body_memory, RSRC_CONF,
+                  "bytes of all large request bodies that a child has in hand, 67108864 to 17179869184, default 134217728"),
     { NULL }
 };
 
 /* ---- start-up -------------------------------------------------------------------------------- */
 
+#define BODY_MEMORY_DEFAULT (128 * 1024 * 1024)
 #define SESSION_IDLE_DEFAULT apr_time_from_sec(3600)
 #define SESSION_MAX_DEFAULT apr_time_from_sec(24 * 3600)
 #define SUBMISSION_PORTS_DEFAULT "587,465"
@@ -346,6 +358,7 @@ static void fill_limits(egm_server_config *config, apr_pool_t *pool, const serve
         .submission_ports = config->submission_ports != NULL ? config->submission_ports
                                                              : parse_ports(SUBMISSION_PORTS_DEFAULT, pool),
         .body_max = config->body_max != 0 ? config->body_max : EG_BODY_MAX_DEFAULT,
+        .body_memory = config->body_memory != 0 ? config->body_memory : BODY_MEMORY_DEFAULT,
         .resolver = { .servers = config->resolver,
                       .timeout = config->resolver_timeout ? config->resolver_timeout : EG_DNS_TIMEOUT_DEFAULT },
     };

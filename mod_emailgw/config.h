@@ -15,7 +15,7 @@ typedef struct {
     const char *secret_file;   /* NULL: unset */
     const char *sender_key_file;
     int to_max, cc_max, bcc_max, reply_to_max; /* addresses; unset 0 */
-    apr_int64_t body_max;      /* bytes; unset 0 */
+    apr_int64_t body_max, body_memory; /* bytes; unset 0 */
     const apr_array_header_t *webhook_allow; /* of eg_netaddr; NULL: unset */
     const apr_array_header_t *resolver;      /* of eg_netaddr; NULL: unset */
     apr_interval_time_t resolver_timeout;    /* unset 0 */

@@ -15,12 +15,54 @@
 #include "utf8.h"
 
 #define BODY_START 8192 /* bytes that a body of unknown length begins with */
+#define BODY_SMALL (256 * 1024) /* bytes of a body that need no leave */
 #define READ_SIZE 65536 /* bytes asked for at a time */
 
 typedef struct {
     char *data;
     apr_size_t length, size;
 } buffer;
+
+/* ---- memory: how much of large bodies this child has in hand ------------------------------------------- */
+
+static apr_int64_t large_bodies; /* bytes */
+
+static apr_status_t forget_large(void *data)
+{
+    __atomic_sub_fetch(&large_bodies, *(apr_int64_t *)data, __ATOMIC_RELAXED);
+    return APR_SUCCESS;
+}
+
+/** Counts for one request until its pool goes, from what has come, not from what was announced. */
+static int may_grow(apr_int64_t **held, const buffer *body, apr_int64_t max, apr_pool_t *pool)
+{
+    apr_int64_t more;
+
+    if (body->length <= BODY_SMALL) {
+        return 1;
+    }
+    if (*held == NULL) {
+        *held = apr_pcalloc(pool, sizeof **held);
+        apr_pool_cleanup_register(pool, *held, forget_large, apr_pool_cleanup_null);
+    }
+    more = (apr_int64_t)body->length - **held;
+    if (__atomic_add_fetch(&large_bodies, more, __ATOMIC_RELAXED) > max) {
+        __atomic_sub_fetch(&large_bodies, more, __ATOMIC_RELAXED);
+        return 0;
+    }
+    **held += more;
+    return 1;
+}
+
+static int too_many_large(request_rec *r)
+{
+    r->connection->keepalive = AP_CONN_CLOSE;
+    apr_table_setn(r->err_headers_out, "Retry-After", EGM_RETRY_AFTER);
+    return egm_response_fail(r, HTTP_SERVICE_UNAVAILABLE,
+                             "There are too many large requests at this moment: try again in a few seconds");
+}
+
+/* ---- the body -------------------------------------------------------------------------------------------- */
 
 /* Double the room until there are more bytes; the old block goes back with the pool. */
 static void reserve(buffer *body, apr_size_t more, apr_pool_t *pool)
@@ -77,8 +119,9 @@ static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_
 }
 
 /* The whole body. What httpd's filter refuses (its own cap, bad chunks) it answers itself: see response.c. */
-static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
+static int read_body(buffer *body, int *status, request_rec *r, const eg_limits *limits, apr_pool_t *pool)
 {
+    apr_int64_t max = limits->body_max, *held = NULL;
     const char *length_text = apr_table_get(r->headers_in, "Content-Length");
     int chunked = apr_table_get(r->headers_in, "Transfer-Encoding") != NULL, end = 0;
     apr_off_t core_max = ap_get_limit_req_body(r), length = 0;
@@ -99,15 +142,19 @@ static int read_body(buffer *body, int *status, request_rec *r, apr_int64_t max)
     }
     body->length = 0;
     body->size = length > 0 ? (apr_size_t)length + 1 : BODY_START;
-    body->data = apr_palloc(r->pool, body->size);
+    body->data = apr_palloc(pool, body->size);
     brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     while (!end) {
         apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, READ_SIZE);
 
         if (rv == APR_SUCCESS) {
-            rv = append(body, brigade, max, &end, r->pool);
+            rv = append(body, brigade, max, &end, pool);
         }
         apr_brigade_cleanup(brigade);
+        if (rv == APR_SUCCESS && !may_grow(&held, body, limits->body_memory, r->pool)) {
+            *status = too_many_large(r);
+            return 0;
+        }
         if (rv == APR_ENOSPC) {
             *status = too_large(r, max);
             return 0;
@@ -227,14 +274,17 @@ static const char *bearer(request_rec *r)
 int egm_request_read(eg_call *call, int *status, request_rec *r, const eg_limits *limits)
 {
     const char *problem = NULL, *twice;
+    apr_pool_t *pool; /* what came goes when it is parsed: large mails are in memory often enough */
     buffer body;
     apr_status_t rv;
 
-    if (!read_body(&body, status, r, limits->body_max)) {
+    apr_pool_create(&pool, r->pool);
+    if (!read_body(&body, status, r, limits, pool)) {
         return 0;
     }
     call->args = eg_json_own(json_object(), r->pool);
     rv = parse_body(call, &problem, r, &body);
+    apr_pool_destroy(pool);
     if (rv == APR_SUCCESS && json_object_size(call->args) > EG_PARAMETERS_MAX) {
         problem = apr_psprintf(r->pool, "There are more than %d parameters", EG_PARAMETERS_MAX);
         rv = APR_EINVAL;

@@ -11,7 +11,6 @@
 #include "json.h"
 #include "mod_emailgw.h"
 
-#define RETRY_AFTER "5" /* seconds after which a client may ask again while the database is away */
 
 static int send_json(request_rec *r, int status, json_t *body)
 {
@@ -185,7 +184,7 @@ void egm_response_register(void)
 int egm_response_broken(request_rec *r, apr_status_t rv)
 {
     if (rv == EG_DB_UNREACHABLE || rv == EG_DB_UNKNOWN || rv == EG_DB_MISSING) {
-        apr_table_setn(r->headers_out, "Retry-After", RETRY_AFTER);
+        apr_table_setn(r->headers_out, "Retry-After", EGM_RETRY_AFTER);
         return egm_response_fail(r, HTTP_SERVICE_UNAVAILABLE,
                                  rv == EG_DB_UNKNOWN
                                      ? "The service is temporarily unavailable. Whether this request was carried out is "

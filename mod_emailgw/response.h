@@ -9,6 +9,8 @@
 
 #include "command.h"
 
+#define EGM_RETRY_AFTER "5" /* seconds after which a client may ask again where all else is well */
+
 /** Answer a call that ran: its reply, or its errors with the status of the first. */
 int egm_response_send(request_rec *r, eg_call *call);
 
