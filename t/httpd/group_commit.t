@@ -3,7 +3,7 @@
 use EmailGW;
 use Time::HiRes qw(sleep time);
 
-my $gw = EmailGW->up(RATE => 'off', HTTPD_CONF => \"ServerLimit 1\nStartServers 1\nMaxRequestWorkers 25\n");
+my $gw = EmailGW->up(RATE => 'off', HTTPD_CONF => \"ServerLimit 1\nStartServers 1\nThreadsPerChild 50\nMaxRequestWorkers 50\n");
 my $account = $gw->new_account;
 my $accept = $gw->sql("SELECT pg_get_functiondef('emailgw_api.accept'::regproc)");
 
