@@ -102,7 +102,7 @@ END
 sub sender {
     my ($it, $number) = @_;
     my $run = $it->{RUN};
-    my $database = dsn($it, 'emailgw_sender', 'connect_timeout=2', 'application_name=emailgw-sender');
+    my $database = dsn($it, 'emailgw_sender', 'connect_timeout=5', 'application_name=emailgw-sender');
     my $admin = dsn($it, 'postgres', 'application_name=emailgwctl');
     my $extra = length $it->{SENDER_CONF} ? "include = $run/conf/extra-sender.conf\n" : '';
 
