@@ -34,6 +34,7 @@ our $ROOT = Cwd::abs_path(dirname(__FILE__) . '/../..');
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my @standing; # instances to take down at the end
 my $accounts = 0;
+my $main = $$;
 
 # Whoever uses EmailGW gets Test::More and strictness.
 sub import {
@@ -132,6 +133,7 @@ sub file {
 END {
     my $status = $?;
     my $passing = Test::More->builder->is_passing;
+    note_failure(map { "failed: $_->{name}" } grep { !$_->{ok} } Test::More->builder->details) if $$ == $main;
     for my $gw (@standing) {
         eval { $gw->show_logs if !$passing || $status != 0 };
         eval { $gw->down; 1 } or diag($@);
@@ -391,6 +393,17 @@ sub log_clean {
     }
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     ok(!@bad, 'nothing unexpected in the logs') or diag(map { "$_\n" } @bad);
+    note_failure(@bad);
+}
+
+# What `make check` says once more at its end.
+sub note_failure {
+    my (@lines) = @_;
+    splice @lines, 5 if @lines > 5;
+    my $path = $ENV{EG_FAILURES} // return;
+    open my $file, '>>', $path or return;
+    print {$file} map { "$0: " . substr($_, 0, 300) . "\n" } @lines;
+    close $file;
 }
 
 # httpd: [time] [module:level] ...; the sender: time level text.
