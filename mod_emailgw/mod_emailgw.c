@@ -70,6 +70,7 @@ static int claim(request_rec *r)
         return DECLINED;
     }
     r->handler = HANDLER;
+    r->finfo.filetype = APR_NOFILE; /* mod_dir would lead to a folder of this name, whatever the handler */
     return OK;
 }
 

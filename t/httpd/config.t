@@ -1,11 +1,9 @@
 # Directives: where the gateway answers and where it is not there at all, bounds,
 # key files at start, limits.
 use EmailGW;
+use EmailGW::Httpd ();
 use File::Temp ();
-use IO::Socket::INET;
 use JSON::PP ();
-use POSIX ();
-use Time::HiRes qw(time sleep);
 
 my $json = JSON::PP->new->utf8->canonical;
 my $site = File::Temp::tempdir('/tmp/emailgw-test.XXXXXX', CLEANUP => 1);
@@ -233,39 +231,12 @@ subtest 'where mail is handed in by SMTP' => sub {
 
 # ---- key files at start -----------------------------------------------------
 
-# Starts an httpd of its own with a changed configuration: ('runs' or its exit status, its log).
+# An httpd with a changed configuration, for a moment: ('runs' or its exit status, its log).
 sub start_with {
-    my ($change) = @_;
-    my $port = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
-    my $text = slurp($gw->env('HTTPD_CONF'));
-    my ($old) = $text =~ /^Listen 127\.0\.0\.1:(\d+)/m;
-    $text =~ s/\b$old\b/$port/g;
-    $text =~ s{^PidFile .*}{PidFile $site/start.pid}m;
-    $text =~ s{^ErrorLog .*}{ErrorLog $site/start.log}m;
-    $text =~ s{^CustomLog .*\n}{}m;
-    $change->($text);
-    put('start.conf', $text);
-    unlink "$site/start.log", "$site/start.pid";
-    my $pid = fork() // die "fork: $!\n";
-    if ($pid == 0) {
-        POSIX::setsid();
-        %ENV = (%ENV, $gw->httpd_env);
-        open STDOUT, '>', "$site/start.out";
-        open STDERR, '>&', \*STDOUT;
-        exec '/usr/sbin/apache2', '-f', "$site/start.conf", '-DFOREGROUND' or POSIX::_exit(127);
-    }
-    my ($deadline, $ended) = (time + 20, 0);
-    while (!($ended = waitpid $pid, POSIX::WNOHANG()) && time < $deadline) {
-        last if -s "$site/start.pid" && IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
-        sleep 0.05;
-    }
-    my $state = $ended ? $? >> 8 : 'runs';
-    if (!$ended) {
-        kill 'TERM', $pid;
-        waitpid $pid, 0;
-    }
-    my $log = join '', map { slurp("$site/$_") } grep { -e "$site/$_" } qw(start.log start.out);
-    return ($state, $log);
+    my $httpd = EmailGW::Httpd->start($gw, @_);
+    my $state = $httpd->state;
+    $httpd->stop;
+    return ($state, $httpd->log);
 }
 
 subtest 'key files at start' => sub {
