@@ -17,6 +17,7 @@
 
 #include "auth.h"
 #include "config.h"
+#include "directives.h"
 #include "request.h"
 #include "response.h"
 #include "store.h"
@@ -57,16 +58,11 @@ const char *egm_path_of_request(const request_rec *r)
     return path != NULL ? path : "";
 }
 
-static int is_on(request_rec *r)
-{
-    return egm_config_of_server(r->server)->engine == 1 && egm_config_of_request(r)->on == 1;
-}
-
 static int claim(request_rec *r)
 {
     eg_surface surface;
 
-    if (!is_on(r) || !eg_surface_of(&surface, egm_path_of_request(r))) {
+    if (!egm_config_is_on(r) || !eg_surface_of(&surface, egm_path_of_request(r))) {
         return DECLINED;
     }
     r->handler = HANDLER;
@@ -153,7 +149,7 @@ static int handle(request_rec *r)
     eg_surface surface;
 
     /* Any tenant can write SetHandler: only the permission and the path count. */
-    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !is_on(r) ||
+    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !egm_config_is_on(r) ||
         !eg_surface_of(&surface, egm_path_of_request(r))) {
         return DECLINED;
     }

@@ -88,7 +88,7 @@ int egm_response_send(request_rec *r, eg_call *call)
     if (surface_of(r) == EG_SURFACE_API_PHP) {
         return send_json(r, HTTP_OK, eg_errors_api_json(&call->errors, call->command->all_faults));
     }
-    if (egm_config_of_request(r)->compat_status != 1) {
+    if (!egm_config_compat_status(r)) {
         status = status_of(eg_errors_first(&call->errors));
     }
     if (call->retry_after > 0) {

@@ -1,4 +1,4 @@
-# Directives: config.c's table and conf/emailgw.conf name the same ones, with the
+# Directives: directives.c's table and conf/emailgw.conf name the same ones, with the
 # same bounds and defaults, and each stands there both explained and as an example.
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ sub facts {
     return join ', ', grep { defined } $bounds, defined $default ? "default $default" : undef;
 }
 
-my $code = text('mod_emailgw/config.c');
+my $code = text('mod_emailgw/directives.c');
 my %table;
 while ($code =~ /AP_INIT_\w+\(\s*"(\w+)",(.*?)\),?\n(?=\s*AP_INIT|\s*\{ NULL \})/gs) {
     my ($name, $rest) = ($1, $2);
@@ -34,7 +34,7 @@ for (split /\n/, text('conf/emailgw.conf')) {
     $example{$1}++ if /^#?(EmailGateway\w*) \S/;
 }
 is_deeply([ sort keys %explained ], [ sort keys %table ],
-    'conf/emailgw.conf explains the directives of config.c, and no other');
+    'conf/emailgw.conf explains the directives of directives.c, and no other');
 is_deeply([ sort keys %example ], [ sort keys %table ], 'and shows each');
 for my $name (sort keys %table) {
     my $words = $explained{$name} // '';
