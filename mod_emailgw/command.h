@@ -11,8 +11,9 @@
 #include "newdomain.h"
 #include "secret.h"
 
-/** What the server's directives set. */
+/** What the directives set. */
 typedef struct {
+    apr_int64_t account_id;                    /* the only account that there is here; 0: any */
     int to_max, cc_max, bcc_max, reply_to_max; /* addresses */
     apr_int64_t body_max;                      /* bytes of a request */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet taken; may be NULL */

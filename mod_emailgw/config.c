@@ -131,6 +131,7 @@ static void fill_defaults(egm_settings *settings, apr_pool_t *pool, const server
 static void make_limits(eg_limits *limits, const egm_settings *settings)
 {
     *limits = (eg_limits){
+        .account_id = settings->account_id > 0 ? settings->account_id : 0,
         .to_max = (int)settings->to_max,
         .cc_max = (int)settings->cc_max,
         .bcc_max = (int)settings->bcc_max,

@@ -10,6 +10,8 @@
 
 #include "command.h"
 
+#define EGM_ANY_ACCOUNT (-1)
+
 /** On or Off, where it was said. */
 typedef enum { EGM_UNSET, EGM_ON, EGM_OFF } egm_flag;
 
@@ -18,6 +20,7 @@ typedef struct {
     egm_flag engine;        /* may the gateway be switched on here? default Off */
     egm_flag on;            /* default Off */
     egm_flag compat_status; /* answer every handler error with 200, default Off */
+    apr_int64_t account_id; /* EGM_ANY_ACCOUNT or one; default any */
     const char *secret_file, *sender_key_file;
     apr_int64_t to_max, cc_max, bcc_max, reply_to_max; /* addresses */
     apr_int64_t body_max;                              /* bytes */

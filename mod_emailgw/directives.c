@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_cstr.h>
 #include <apr_strings.h>
 #include <http_core.h>
 
@@ -57,6 +58,15 @@ static const char *set_number(cmd_parms *cmd, void *dir, const char *value)
     }
     *(apr_int64_t *)member_of(cmd, dir) = number;
     return NULL;
+}
+
+static const char *set_account(cmd_parms *cmd, void *dir, const char *value)
+{
+    if (apr_cstr_casecmp(value, "any") == 0) {
+        *(apr_int64_t *)member_of(cmd, dir) = EGM_ANY_ACCOUNT;
+        return NULL;
+    }
+    return set_number(cmd, dir, value);
 }
 
 static const char *set_duration(cmd_parms *cmd, void *dir, const char *value)
@@ -167,6 +177,8 @@ static const char *set_ports(cmd_parms *cmd, void *dir, const char *value)
 static const egm_slot engine = { SLOT(engine), .rule = EGM_INNER };
 static const egm_slot on = { SLOT(on), .rule = EGM_INNER };
 static const egm_slot compat_status = { SLOT(compat_status), .rule = EGM_INNER };
+static const egm_slot account_id = { SLOT(account_id), .rule = EGM_INNER, .min = 1, .max = EG_ID_MAX,
+                                     .unit = "any, or an account's number" };
 static const egm_slot secret_file = { SLOT(secret_file), .rule = EGM_INNER };
 static const egm_slot sender_key_file = { SLOT(sender_key_file), .rule = EGM_INNER };
 static const egm_slot to_max = { SLOT(to_max), .rule = EGM_INNER, .min = 1, .max = EG_RECIPIENTS_MAX_LIMIT };
@@ -197,6 +209,8 @@ const command_rec egm_directives[] = {
                  "On or Off: answer the gateway's paths here, where EmailGatewayEngine allows it, default Off"),
     AP_INIT_FLAG("EmailGatewayCompatStatus", set_flag, (void *)&compat_status, ANYWHERE,
                  "On or Off: answer refusals of /api/v1 with status 200 for clients that break on others, default Off"),
+    AP_INIT_TAKE1("EmailGatewayAccount", set_account, (void *)&account_id, RSRC_CONF,
+                  "number of the only account that there is here, 1 to 9007199254740991, or any, default any"),
     AP_INIT_TAKE1("EmailGatewaySecretFile", set_file, (void *)&secret_file, RSRC_CONF,
                   "path of the secret file that emailgwctl init made; required with EmailGatewayEngine On"),
     AP_INIT_TAKE1("EmailGatewaySenderKeyFile", set_file, (void *)&sender_key_file, RSRC_CONF,
