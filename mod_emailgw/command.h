@@ -15,6 +15,8 @@
 typedef struct {
     apr_int64_t account_id;                    /* the only account that there is here; 0: any */
     int to_max, cc_max, bcc_max, reply_to_max; /* addresses */
+    int tracking_off;                          /* nothing is tracked, whatever request and domain say */
+    const apr_array_header_t *origins;         /* of const char *: whose pages may read answers; may be empty */
     apr_int64_t body_max;                      /* bytes of a request */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet taken; may be NULL */
     apr_interval_time_t session_idle, session_max; /* of User.Login's sessions */

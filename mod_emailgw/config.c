@@ -2,10 +2,12 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
 #include <http_log.h>
 
 #include "directives.h"
 #include "mod_emailgw.h"
+#include "origin.h"
 
 /* ---- levels: main server, virtual host, directories from the outside in --------------------- */
 
@@ -29,18 +31,42 @@ static int is_set(const void *value, apr_size_t size)
     return 0;
 }
 
-static void merge_value(void *value, const void *outer, const void *inner, const egm_slot *slot)
+/* Both are set. */
+static void apply_rule(void *value, const void *outer, const void *inner, egm_rule rule, apr_pool_t *pool)
 {
-    memcpy(value, is_set(inner, slot->size) ? inner : outer, slot->size);
+    switch (rule) {
+    case EGM_RULE_INNER:
+        break;
+    case EGM_RULE_LEAST:
+        if (*(const apr_int64_t *)outer < *(const apr_int64_t *)inner) {
+            *(apr_int64_t *)value = *(const apr_int64_t *)outer;
+        }
+        break;
+    case EGM_RULE_OFF:
+        if (*(const egm_flag *)outer == EGM_OFF) {
+            *(egm_flag *)value = EGM_OFF;
+        }
+        break;
+    case EGM_RULE_COMMON:
+        *(const apr_array_header_t **)value = eg_origin_common(*(const apr_array_header_t *const *)outer,
+                                                               *(const apr_array_header_t *const *)inner, pool);
+        break;
+    }
 }
 
-static void merge(egm_settings *settings, const egm_settings *outer, const egm_settings *inner)
+/* @param all_inner  both levels are the admin's: the inner one counts, whatever the rule */
+static void merge(egm_settings *settings, const egm_settings *outer, const egm_settings *inner, int all_inner,
+                  apr_pool_t *pool)
 {
     for (const command_rec *row = egm_directives; row->name != NULL; row++) {
         const egm_slot *slot = row->cmd_data;
+        void *value = (char *)settings + slot->offset;
+        const void *out = (const char *)outer + slot->offset, *in = (const char *)inner + slot->offset;
 
-        merge_value((char *)settings + slot->offset, (const char *)outer + slot->offset,
-                    (const char *)inner + slot->offset, slot);
+        memcpy(value, is_set(in, slot->size) ? in : out, slot->size);
+        if (is_set(in, slot->size) && is_set(out, slot->size)) {
+            apply_rule(value, out, in, all_inner ? EGM_RULE_INNER : slot->rule, pool);
+        }
     }
 }
 
@@ -54,7 +80,7 @@ void *egm_config_merge_server(apr_pool_t *pool, void *base, void *add)
 {
     egm_server_config *outer = base, *inner = add, *config = apr_pcalloc(pool, sizeof *config);
 
-    merge(&config->settings, &outer->settings, &inner->settings);
+    merge(&config->settings, &outer->settings, &inner->settings, 1, pool);
     return config;
 }
 
@@ -68,25 +94,51 @@ void *egm_config_merge_dir(apr_pool_t *pool, void *base, void *add)
 {
     egm_settings *settings = apr_pcalloc(pool, sizeof *settings);
 
-    merge(settings, base, add);
+    merge(settings, base, add, 0, pool);
     return settings;
 }
 
 /* ---- of a request ----------------------------------------------------------------------------- */
 
+/* EGM_RULE_INNER for one value: this is asked for each request to the server, also where all is off. */
+static int is_flag_on(egm_flag server, egm_flag directory)
+{
+    return (directory != EGM_UNSET ? directory : server) == EGM_ON;
+}
+
 int egm_config_is_on(const request_rec *r)
 {
     const egm_settings *server = &egm_config_of_server(r->server)->settings;
-    egm_flag on = settings_of_directory(r)->on;
 
-    return server->engine == EGM_ON && (on != EGM_UNSET ? on : server->on) == EGM_ON;
+    return server->engine == EGM_ON && is_flag_on(server->on, settings_of_directory(r)->on);
 }
 
 int egm_config_compat_status(const request_rec *r)
 {
-    egm_flag compat = settings_of_directory(r)->compat_status;
+    return is_flag_on(egm_config_of_server(r->server)->settings.compat_status, settings_of_directory(r)->compat_status);
+}
 
-    return (compat != EGM_UNSET ? compat : egm_config_of_server(r->server)->settings.compat_status) == EGM_ON;
+/* What a directory may set. */
+static void set_narrowed(eg_limits *limits, const egm_settings *settings)
+{
+    limits->to_max = (int)settings->to_max;
+    limits->cc_max = (int)settings->cc_max;
+    limits->bcc_max = (int)settings->bcc_max;
+    limits->reply_to_max = (int)settings->reply_to_max;
+    limits->body_max = settings->body_max;
+    limits->tracking_off = settings->tracking == EGM_OFF;
+    limits->origins = settings->origins;
+}
+
+const eg_limits *egm_config_limits(const request_rec *r)
+{
+    const egm_server_config *server = egm_config_of_server(r->server);
+    eg_limits *limits = apr_pmemdup(r->pool, &server->limits, sizeof *limits);
+    egm_settings settings;
+
+    merge(&settings, &server->settings, settings_of_directory(r), 0, r->pool);
+    set_narrowed(limits, &settings);
+    return limits;
 }
 
 /* ---- start-up -------------------------------------------------------------------------------- */
@@ -120,6 +172,9 @@ static void fill_defaults(egm_settings *settings, apr_pool_t *pool, const server
     fill_number(&settings->session_idle, SESSION_IDLE_DEFAULT);
     fill_number(&settings->session_max, SESSION_MAX_DEFAULT);
     fill_number(&settings->resolver_timeout, EG_DNS_TIMEOUT_DEFAULT);
+    if (settings->origins == NULL) {
+        settings->origins = apr_array_make(pool, 1, sizeof(const char *));
+    }
     if (settings->submission_host == NULL) {
         settings->submission_host = s->server_hostname;
     }
@@ -132,11 +187,6 @@ static void make_limits(eg_limits *limits, const egm_settings *settings)
 {
     *limits = (eg_limits){
         .account_id = settings->account_id > 0 ? settings->account_id : 0,
-        .to_max = (int)settings->to_max,
-        .cc_max = (int)settings->cc_max,
-        .bcc_max = (int)settings->bcc_max,
-        .reply_to_max = (int)settings->reply_to_max,
-        .body_max = settings->body_max,
         .webhook_allow = settings->webhook_allow,
         .session_idle = settings->session_idle,
         .session_max = settings->session_max,
@@ -144,6 +194,7 @@ static void make_limits(eg_limits *limits, const egm_settings *settings)
         .submission_ports = settings->submission_ports,
         .resolver = { .servers = settings->resolver, .timeout = settings->resolver_timeout },
     };
+    set_narrowed(limits, settings);
 }
 
 static void fill_domains(egm_server_config *config, apr_pool_t *pool, server_rec *s)

@@ -15,11 +15,16 @@
 /** On or Off, where it was said. */
 typedef enum { EGM_UNSET, EGM_ON, EGM_OFF } egm_flag;
 
-/** A value for each directive; unset is all 0. directives.c says where each may be set. */
+/**
+ * A value for each directive; unset is all 0. directives.c says where each may be
+ * set and how those of several levels make one.
+ */
 typedef struct {
     egm_flag engine;        /* may the gateway be switched on here? default Off */
     egm_flag on;            /* default Off */
     egm_flag compat_status; /* answer every handler error with 200, default Off */
+    egm_flag tracking;      /* may mails be tracked? default On */
+    const apr_array_header_t *origins; /* see origin.h; default none */
     apr_int64_t account_id; /* EGM_ANY_ACCOUNT or one; default any */
     const char *secret_file, *sender_key_file;
     apr_int64_t to_max, cc_max, bcc_max, reply_to_max; /* addresses */
@@ -59,6 +64,8 @@ egm_server_config *egm_config_of_server(const server_rec *s);
 /** Is the gateway permitted, and switched on, where the request leads? */
 int egm_config_is_on(const request_rec *r);
 int egm_config_compat_status(const request_rec *r);
+/** What the server allows, and directories may have narrowed. */
+const eg_limits *egm_config_limits(const request_rec *r);
 /** @} */
 
 #endif

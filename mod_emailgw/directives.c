@@ -9,6 +9,7 @@
 
 #include "hostname.h"
 #include "netaddr.h"
+#include "origin.h"
 #include "trackurl.h"
 
 #define BODY_MAX_MIN 65536
@@ -97,6 +98,18 @@ static const char *set_addresses(cmd_parms *cmd, void *dir, const char *value)
     return NULL;
 }
 
+static const char *set_origins(cmd_parms *cmd, void *dir, const char *value)
+{
+    apr_array_header_t *list;
+
+    if (eg_origin_parse_list(&list, value, cmd->pool) != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool, "%s takes none, * or origins with commas between them, such as "
+                            "https://app.example.com,http://localhost:8080, not '%s'", cmd->cmd->name, value);
+    }
+    *(const apr_array_header_t **)member_of(cmd, dir) = list;
+    return NULL;
+}
+
 static const char *set_host(cmd_parms *cmd, void *dir, const char *value)
 {
     const egm_slot *slot = cmd->info;
@@ -167,36 +180,39 @@ static const char *set_ports(cmd_parms *cmd, void *dir, const char *value)
 
 /* ---- the values ------------------------------------------------------------------------------- */
 
-#define SLOT(member) .offset = APR_OFFSETOF(egm_settings, member), .size = sizeof ((egm_settings *)0)->member
+#define SLOT(member, rule_of) \
+    .offset = APR_OFFSETOF(egm_settings, member), .size = sizeof(((egm_settings *)0)->member), .rule = EGM_RULE_##rule_of
 
 /*
  * One for each directive: where its value is kept, how those of two levels make
  * one, what it may be. From the main server to a virtual host, which are both the
  * admin's, the inner one always counts.
  */
-static const egm_slot engine = { SLOT(engine), .rule = EGM_INNER };
-static const egm_slot on = { SLOT(on), .rule = EGM_INNER };
-static const egm_slot compat_status = { SLOT(compat_status), .rule = EGM_INNER };
-static const egm_slot account_id = { SLOT(account_id), .rule = EGM_INNER, .min = 1, .max = EG_ID_MAX,
+static const egm_slot engine = { SLOT(engine, INNER) };
+static const egm_slot on = { SLOT(on, INNER) };
+static const egm_slot compat_status = { SLOT(compat_status, INNER) };
+static const egm_slot tracking = { SLOT(tracking, OFF) };
+static const egm_slot origins = { SLOT(origins, COMMON) };
+static const egm_slot account_id = { SLOT(account_id, INNER), .min = 1, .max = EG_ID_MAX,
                                      .unit = "any, or an account's number" };
-static const egm_slot secret_file = { SLOT(secret_file), .rule = EGM_INNER };
-static const egm_slot sender_key_file = { SLOT(sender_key_file), .rule = EGM_INNER };
-static const egm_slot to_max = { SLOT(to_max), .rule = EGM_INNER, .min = 1, .max = EG_RECIPIENTS_MAX_LIMIT };
-static const egm_slot cc_max = { SLOT(cc_max), .rule = EGM_INNER, .min = 1, .max = EG_RECIPIENTS_MAX_LIMIT };
-static const egm_slot bcc_max = { SLOT(bcc_max), .rule = EGM_INNER, .min = 1, .max = EG_RECIPIENTS_MAX_LIMIT };
-static const egm_slot reply_to_max = { SLOT(reply_to_max), .rule = EGM_INNER, .min = 1, .max = EG_RECIPIENTS_MAX_LIMIT };
-static const egm_slot body_max = { SLOT(body_max), .rule = EGM_INNER, .min = BODY_MAX_MIN, .max = EG_BODY_MAX_LIMIT,
+static const egm_slot secret_file = { SLOT(secret_file, INNER) };
+static const egm_slot sender_key_file = { SLOT(sender_key_file, INNER) };
+static const egm_slot to_max = { SLOT(to_max, LEAST), .min = 1, .max = EG_RECIPIENTS_MAX_LIMIT };
+static const egm_slot cc_max = { SLOT(cc_max, LEAST), .min = 1, .max = EG_RECIPIENTS_MAX_LIMIT };
+static const egm_slot bcc_max = { SLOT(bcc_max, LEAST), .min = 1, .max = EG_RECIPIENTS_MAX_LIMIT };
+static const egm_slot reply_to_max = { SLOT(reply_to_max, LEAST), .min = 1, .max = EG_RECIPIENTS_MAX_LIMIT };
+static const egm_slot body_max = { SLOT(body_max, LEAST), .min = BODY_MAX_MIN, .max = EG_BODY_MAX_LIMIT,
                                    .unit = "a number of bytes" };
-static const egm_slot webhook_allow = { SLOT(webhook_allow), .rule = EGM_INNER, .example = "127.0.0.1:8080,[::1]:8080" };
-static const egm_slot session_idle = { SLOT(session_idle), .rule = EGM_INNER, .shortest = "1s", .longest = "168h" };
-static const egm_slot session_max = { SLOT(session_max), .rule = EGM_INNER, .shortest = "1s", .longest = "720h" };
-static const egm_slot resolver = { SLOT(resolver), .rule = EGM_INNER, .example = "127.0.0.1:53,[::1]:53" };
-static const egm_slot resolver_timeout = { SLOT(resolver_timeout), .rule = EGM_INNER, .shortest = "100ms", .longest = "60s" };
-static const egm_slot mail_host = { SLOT(mail_host), .rule = EGM_INNER, .example = "full host name, such as mail.example.net" };
-static const egm_slot tracking_url = { SLOT(tracking_url), .rule = EGM_INNER };
-static const egm_slot submission_host = { SLOT(submission_host), .rule = EGM_INNER,
+static const egm_slot webhook_allow = { SLOT(webhook_allow, INNER), .example = "127.0.0.1:8080,[::1]:8080" };
+static const egm_slot session_idle = { SLOT(session_idle, INNER), .shortest = "1s", .longest = "168h" };
+static const egm_slot session_max = { SLOT(session_max, INNER), .shortest = "1s", .longest = "720h" };
+static const egm_slot resolver = { SLOT(resolver, INNER), .example = "127.0.0.1:53,[::1]:53" };
+static const egm_slot resolver_timeout = { SLOT(resolver_timeout, INNER), .shortest = "100ms", .longest = "60s" };
+static const egm_slot mail_host = { SLOT(mail_host, INNER), .example = "full host name, such as mail.example.net" };
+static const egm_slot tracking_url = { SLOT(tracking_url, INNER) };
+static const egm_slot submission_host = { SLOT(submission_host, INNER),
                                           .example = "host name such as smtp.example.com" };
-static const egm_slot submission_ports = { SLOT(submission_ports), .rule = EGM_INNER };
+static const egm_slot submission_ports = { SLOT(submission_ports, INNER) };
 
 /* ---- the table; conf/emailgw.conf says the same at length ------------------------------------ */
 
@@ -215,16 +231,20 @@ const command_rec egm_directives[] = {
                   "path of the secret file that emailgwctl init made; required with EmailGatewayEngine On"),
     AP_INIT_TAKE1("EmailGatewaySenderKeyFile", set_file, (void *)&sender_key_file, RSRC_CONF,
                   "path of the sender key's public half (sender.key.pub), for new DKIM keys"),
-    AP_INIT_TAKE1("EmailGatewayMaxTo", set_number, (void *)&to_max, RSRC_CONF,
+    AP_INIT_TAKE1("EmailGatewayMaxTo", set_number, (void *)&to_max, ANYWHERE,
                   "addresses in To of one mail, 1 to 1000, default 50"),
-    AP_INIT_TAKE1("EmailGatewayMaxCC", set_number, (void *)&cc_max, RSRC_CONF,
+    AP_INIT_TAKE1("EmailGatewayMaxCC", set_number, (void *)&cc_max, ANYWHERE,
                   "addresses in CC of one mail, 1 to 1000, default 50"),
-    AP_INIT_TAKE1("EmailGatewayMaxBCC", set_number, (void *)&bcc_max, RSRC_CONF,
+    AP_INIT_TAKE1("EmailGatewayMaxBCC", set_number, (void *)&bcc_max, ANYWHERE,
                   "addresses in BCC of one mail, 1 to 1000, default 50"),
-    AP_INIT_TAKE1("EmailGatewayMaxReplyTo", set_number, (void *)&reply_to_max, RSRC_CONF,
+    AP_INIT_TAKE1("EmailGatewayMaxReplyTo", set_number, (void *)&reply_to_max, ANYWHERE,
                   "addresses in ReplyTo of one mail, 1 to 1000, default 10"),
-    AP_INIT_TAKE1("EmailGatewayMaxBody", set_number, (void *)&body_max, RSRC_CONF,
+    AP_INIT_TAKE1("EmailGatewayMaxBody", set_number, (void *)&body_max, ANYWHERE,
                   "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
+    AP_INIT_FLAG("EmailGatewayTracking", set_flag, (void *)&tracking, ANYWHERE,
+                 "On or Off: may mails that are posted here be tracked, default On; once Off it stays Off below"),
+    AP_INIT_TAKE1("EmailGatewayCORS", set_origins, (void *)&origins, ANYWHERE,
+                  "origins whose pages may read answers, such as https://app.example.com, or * or none, default none"),
     AP_INIT_TAKE1("EmailGatewayWebhookAllow", set_addresses, (void *)&webhook_allow, RSRC_CONF,
                   "addresses with ports that webhooks may have although they are not public, such as 127.0.0.1:8080,[::1]:8080"),
     AP_INIT_TAKE1("EmailGatewaySessionIdle", set_duration, (void *)&session_idle, RSRC_CONF,

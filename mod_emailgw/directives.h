@@ -12,7 +12,10 @@
 
 /** How a value goes with one that an outer level has set. Unset values take no part. */
 typedef enum {
-    EGM_INNER /* the inner one counts: a choice that opens nothing, or the admin's alone */
+    EGM_RULE_INNER,  /* the inner one counts: a choice that opens nothing, or the admin's alone */
+    EGM_RULE_LEAST,  /* the lower number counts */
+    EGM_RULE_OFF,   /* Off counts */
+    EGM_RULE_COMMON /* what is in both lists of origins counts */
 } egm_rule;
 
 /** What a directive's row in the table points to. */

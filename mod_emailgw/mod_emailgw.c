@@ -95,7 +95,7 @@ static void prepare(eg_call *call, request_rec *r)
         .pool = r->pool,
         .log = log,
         .db = egm_store_of_request(r, log),
-        .limits = &config->limits,
+        .limits = egm_config_limits(r),
         .secret = config->secret,
         .sender_key = config->sender_key,
         .now = r->request_time,
@@ -125,12 +125,16 @@ static int handle_ours(request_rec *r, eg_surface surface)
     const char *path = egm_path_of_request(r);
     const eg_route *route = eg_route_of_method(path, r->method);
     eg_call call;
-    int status;
+    int status, shared;
 
+    prepare(&call, r);
+    shared = egm_response_share(r, call.limits);
+    if (shared && egm_response_is_preflight(r)) {
+        return egm_response_preflight(r, eg_route_methods(path, r->pool));
+    }
     if (surface == EG_SURFACE_API_PHP ? r->method_number != M_POST : route == NULL) {
         return refuse_method(r);
     }
-    prepare(&call, r);
     egm_response_watch_filters(r);
     if (!egm_request_read(&call, &status, r, call.limits)) {
         return status;

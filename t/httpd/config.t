@@ -195,7 +195,7 @@ subtest 'bounds' => sub {
         like($says, qr/EmailGatewaySubmissionPorts takes up to 8 ports from 1 to 65535, each once, such as 587,465, not/,
             'and what is allowed is said');
     }
-    for my $name (qw(EmailGatewayEngine EmailGateway EmailGatewayCompatStatus)) {
+    for my $name (map { "EmailGateway$_" } '', qw(Engine CompatStatus Tracking)) {
         ($status, $says) = check_config("$name maybe");
         isnt($status, 0, "$name maybe is refused");
         like($says, qr/$name must be On or Off/, 'and what is allowed is said');
@@ -205,14 +205,20 @@ subtest 'bounds' => sub {
         isnt($status, 0, "$name alone is refused");
         like($says, qr/$name takes one argument, \S/, 'and what it takes is said');
     }
-    for my $line ('EmailGatewayEngine On', 'EmailGatewaySecretFile x', 'EmailGatewaySenderKeyFile x',
-        'EmailGatewayMaxTo 1', 'EmailGatewayMaxCC 1', 'EmailGatewayMaxBCC 1',
-        'EmailGatewayMaxReplyTo 1', 'EmailGatewayMaxBody 65536', 'EmailGatewaySubmissionHost a.example',
-        'EmailGatewaySubmissionPorts 25') {
-        ($status, $says) = check_config('<Location /x>', $line, '</Location>');
-        isnt($status, 0, "$line in a location is refused");
-        like($says, qr/not allowed in <Location> context/, 'and it is said that the place is wrong')
-            or diag($says);
+    is((check_config("EmailGatewayAccount $_"))[0], 0, "EmailGatewayAccount $_") for 1, 9007199254740991, 'any', 'Any';
+    for my $value (0, -1, 9007199254740992, 'shop', '1x') {
+        ($status, $says) = check_config("EmailGatewayAccount $value");
+        isnt($status, 0, "EmailGatewayAccount $value is refused");
+        like($says, qr/EmailGatewayAccount takes any, or an account's number from 1 to 9007199254740991, not/,
+            'and what is allowed is said');
+    }
+    is((check_config("EmailGatewayCORS $_"))[0], 0, "EmailGatewayCORS $_")
+        for 'none', '*', 'https://a.example', 'https://a.example,http://localhost:3000';
+    for my $value ('a.example', 'https://a.example/', '"https://a.example, https://b.example"', 'https://*.example', 'null') {
+        ($status, $says) = check_config("EmailGatewayCORS $value");
+        isnt($status, 0, "EmailGatewayCORS $value is refused");
+        like($says, qr/EmailGatewayCORS takes none, \* or origins with commas between them, such as https:/,
+            'and what is allowed is said');
     }
 };
 
@@ -282,18 +288,5 @@ subtest 'key files at start' => sub {
         $_[0] =~ s/^( *)EmailGatewayEngine On/$1EmailGatewayEngine Off/mg; $_[0] =~ s/^Include .*\n//m }))[0],
         'runs',
         'without EmailGatewayEngine no secret file is needed');
-};
-
-subtest 'what only the admin may set, in .htaccess' => sub {
-    for my $line ('EmailGatewayEngine On', 'EmailGatewaySecretFile /x', 'EmailGatewayMaxTo 1000',
-        'EmailGatewayMaxBody 67108864') {
-        put('cheater/.htaccess', "EmailGateway On\n$line\n");
-        my $reply = ask('cheater.test', 'POST', '/api/v1/email', \%mail);
-        is($reply->{status}, 500, "$line: is refused by httpd");
-        unlike($reply->{body}, qr/MessageID/, "$line: takes no mail");
-        is(scalar(grep {
-            /\.htaccess: \Q@{[ $line =~ s{ .*}{}r ]}\E not allowed here/ } $gw->log_lines(qr/error\.log/)), 1,
-            "$line: the log says so");
-    }
 };
 done_testing;
