@@ -132,7 +132,7 @@ sub vhost {
 # ---- requests ---------------------------------------------------------------
 
 # One request on a connection of its own. key => sender key, json => data or body =>
-# bytes, headers => {...}. Returns {status, headers, body, json}, and as {bytes} all
+# bytes, headers => {...}, after => bytes behind the header as they are. Returns {status, headers, body, json}, and as {bytes} all
 # that came but the Date, and with a sorted Allow: httpd has its methods in an order
 # that each process rolls the dice for.
 sub ask {
@@ -145,7 +145,7 @@ sub ask {
         $header{'Content-Length'} = length $body;
     }
     my $bytes = exchange($address, join "\r\n", "$method $path HTTP/1.1", (map { "$_: $header{$_}" } sort keys %header),
-        '', $body // '');
+        '', $body // $with{after} // '');
     $bytes =~ s/^Date: [^\r\n]*\r\n//m;
     $bytes =~ s/^(Allow: )([^\r\n]*)/$1 . join ',', sort split m{, *}, $2/me;
     my ($status, $lines, $content) = $bytes =~ m{\AHTTP/1\.1 (\d+)[^\r\n]*\r\n(.*?)\r\n\r\n(.*)\z}s;
