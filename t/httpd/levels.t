@@ -1,5 +1,5 @@
 # Every directive at every level: main server, virtual host, directory, the directory
-# below it, .htaccess there, <Location>. One row a directive says what counts; a
+# below it, .htaccess there, <Location>, <If>. One row a directive says what counts; a
 # directive without a row fails. What only the admin may set is refused elsewhere.
 use EmailGW;
 use EmailGW::ApiPhp qw(session_of);
@@ -164,7 +164,7 @@ sub numbers {
         with_server => $cases->('' => 20, 'vhost 30' => 30, 'vhost 10' => 10, 'directory 5' => 5, 'directory 1000' => 20,
             'directory 5; nested 15' => 5, 'directory 15; nested 5' => 5, 'htaccess 3' => 3, 'htaccess 1000' => 20,
             'directory 5; htaccess 10' => 5, 'vhost 30; directory 25; nested 28; htaccess 27' => 25, 'vhost 10; htaccess 11' => 10,
-            'location 7' => 7, 'location 1000; htaccess 9' => 9, 'location 9; directory 1000' => 9),
+            'location 7' => 7, 'location 1000; htaccess 9' => 9, 'location 9; directory 1000' => 9, 'if 8' => 8, 'if 1000; htaccess 6' => 6),
         without => $cases->('' => $default, 'htaccess 1000' => $default, 'vhost 600' => 600, 'directory 5; htaccess 4' => 4);
 }
 
@@ -263,6 +263,7 @@ sub host_for {
         $name eq 'EmailGatewayResolverTimeout' ? 'EmailGatewayResolver ' . dns('one') : (),
         defined $at{directory} ? "<Directory $root>\n$at{directory}\n</Directory>" : (),
         defined $at{nested} ? "<Directory $root/api>\n$at{nested}\n</Directory>" : (),
+        defined $at{if} ? "<If \"true\">\n$at{if}\n</If>" : (),
         defined $at{location} ? "<Location /api>\n$at{location}\n</Location>" : ());
     return ("$number.test", $conf);
 }
