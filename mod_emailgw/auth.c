@@ -39,6 +39,18 @@ static const char *bearer_of(const eg_call *call)
     return call->bearer != NULL && *call->bearer != '\0' ? call->bearer : NULL;
 }
 
+/*
+ * The account that a credential says it is of; 0 when it cannot be one. Where the
+ * virtual host is of one account, all are looked for among that one's: so those of
+ * others are unknown there, in every respect.
+ */
+static apr_int64_t account_of(const eg_call *call, const char *prefix, const char *text)
+{
+    apr_int64_t account_id = eg_apikey_account(prefix, text), only = call->limits->account_id;
+
+    return account_id != 0 && only != 0 ? only : account_id;
+}
+
 /* ---- a sender key ---------------------------------------------------------------------------------- */
 
 static void find_sender_key(eg_call *call)
@@ -52,7 +64,7 @@ static void find_sender_key(eg_call *call)
         eg_errors_only(&call->errors, EG_E_MISSING_KEY, "Missing SenderAPIKey");
         return;
     }
-    call->account_id = eg_apikey_account(EG_KEY_SENDER, key);
+    call->account_id = account_of(call, EG_KEY_SENDER, key);
     if (call->account_id == 0) {
         eg_errors_only(&call->errors, EG_E_KEY, "Invalid SenderAPIKey");
         return;
@@ -79,7 +91,7 @@ static int read_credential(const unsigned char **hash, eg_call *call, const char
     if (text == NULL) {
         return 1;
     }
-    account_id = eg_apikey_account(prefix, text);
+    account_id = account_of(call, prefix, text);
     if (account_id == 0 || (call->account_id != 0 && call->account_id != account_id)) {
         return 0;
     }

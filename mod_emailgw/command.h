@@ -11,9 +11,12 @@
 #include "newdomain.h"
 #include "secret.h"
 
-/** What the server's directives set. */
+/** What the directives set. */
 typedef struct {
+    apr_int64_t account_id;                    /* the only account that there is here; 0: any */
     int to_max, cc_max, bcc_max, reply_to_max; /* addresses */
+    int tracking_off;                          /* nothing is tracked, whatever request and domain say */
+    const apr_array_header_t *origins;         /* of const char *: whose pages may read answers; may be empty */
     apr_int64_t body_max;                      /* bytes of a request */
     apr_int64_t body_memory;                   /* bytes of all large requests that a child has in hand */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet taken; may be NULL */

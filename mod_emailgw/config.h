@@ -1,5 +1,6 @@
 /*
- * Directives: their table, defaults, merge rules and checks at start-up.
+ * What the directives have set for a server and for a request: merged, with
+ * defaults, checked at start-up.
  */
 #ifndef EGM_CONFIG_H
 #define EGM_CONFIG_H
@@ -9,33 +10,42 @@
 
 #include "command.h"
 
-/** Of a server or virtual host: only the admin sets these. */
+#define EGM_ANY_ACCOUNT (-1)
+
+/** On or Off, where it was said. */
+typedef enum { EGM_UNSET, EGM_ON, EGM_OFF } egm_flag;
+
+/**
+ * A value for each directive; unset is all 0. directives.c says where each may be
+ * set and how those of several levels make one.
+ */
 typedef struct {
-    int engine;                /* may the gateway be switched on here? unset -1, default 0 */
-    const char *secret_file;   /* NULL: unset */
-    const char *sender_key_file;
-    int to_max, cc_max, bcc_max, reply_to_max; /* addresses; unset 0 */
-    apr_int64_t body_max, body_memory; /* bytes; unset 0 */
-    const apr_array_header_t *webhook_allow; /* of eg_netaddr; NULL: unset */
-    const apr_array_header_t *resolver;      /* of eg_netaddr; NULL: unset */
-    apr_interval_time_t resolver_timeout;    /* unset 0 */
-    const char *mail_host, *tracking_url;    /* NULL: unset */
-    apr_interval_time_t session_idle, session_max; /* unset 0 */
-    const char *submission_host; /* NULL: unset */
-    const apr_array_header_t *submission_ports; /* of const char *; NULL: unset */
-    eg_limits limits;          /* the above with their defaults, made by egm_config_check */
-    eg_secret *secret;         /* read as root at start */
-    eg_bytes sender_key;       /* public half; no data without EmailGatewaySenderKeyFile */
-    eg_group *group;           /* of its database, once a connection has told which that is (store.c) */
+    egm_flag engine;        /* may the gateway be switched on here? default Off */
+    egm_flag on;            /* default Off */
+    egm_flag compat_status; /* answer every handler error with 200, default Off */
+    egm_flag tracking;      /* may mails be tracked? default On */
+    const apr_array_header_t *origins; /* see origin.h; default none */
+    apr_int64_t account_id; /* EGM_ANY_ACCOUNT or one; default any */
+    const char *secret_file, *sender_key_file;
+    apr_int64_t to_max, cc_max, bcc_max, reply_to_max; /* addresses */
+    apr_int64_t body_max, body_memory;                 /* bytes */
+    const apr_array_header_t *webhook_allow;           /* of eg_netaddr */
+    const apr_array_header_t *resolver;                /* of eg_netaddr */
+    apr_interval_time_t resolver_timeout;
+    const char *mail_host, *tracking_url;
+    apr_interval_time_t session_idle, session_max;
+    const char *submission_host;
+    const apr_array_header_t *submission_ports; /* of const char * */
+} egm_settings;
+
+/** Of a server or virtual host. */
+typedef struct {
+    egm_settings settings; /* with their defaults, after egm_config_check */
+    eg_limits limits;      /* the same for handlers, made by egm_config_check */
+    eg_secret *secret;     /* read as root at start */
+    eg_bytes sender_key;   /* public half; no data without EmailGatewaySenderKeyFile */
+    eg_group *group;       /* of its database, once a connection has told which that is (store.c) */
 } egm_server_config;
-
-/** Of a directory, location or .htaccess. */
-typedef struct {
-    int on;            /* unset -1, default 0 */
-    int compat_status; /* unset -1, default 0: answer every handler error with 200 */
-} egm_dir_config;
-
-extern const command_rec egm_directives[];
 
 void *egm_config_make_server(apr_pool_t *pool, server_rec *s);
 void *egm_config_merge_server(apr_pool_t *pool, void *base, void *add);
@@ -49,6 +59,14 @@ void *egm_config_merge_dir(apr_pool_t *pool, void *base, void *add);
 int egm_config_check(apr_pool_t *pool, server_rec *main_server);
 
 egm_server_config *egm_config_of_server(const server_rec *s);
-const egm_dir_config *egm_config_of_request(const request_rec *r);
+
+/** @name Of a request, by all levels that apply to it */
+/** @{ */
+/** Is the gateway permitted, and switched on, where the request leads? */
+int egm_config_is_on(const request_rec *r);
+int egm_config_compat_status(const request_rec *r);
+/** What the server allows, and directories may have narrowed. */
+const eg_limits *egm_config_limits(const request_rec *r);
+/** @} */
 
 #endif

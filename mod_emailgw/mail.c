@@ -146,19 +146,20 @@ static void parse_tags(eg_mail *mail, eg_call *call)
     }
 }
 
-static const char *parse_flag(eg_call *call, const char *name)
+/* Where tracking is off, it is off for the mail, whatever it asks for and its domain says. */
+static const char *parse_tracking(eg_call *call, const char *name)
 {
     json_t *value = optional(call, name);
     int flag;
 
     if (value == NULL) {
-        return NULL;
+        return call->limits->tracking_off ? "f" : NULL;
     }
     if (eg_json_bool(&flag, value) != APR_SUCCESS) {
         eg_errors_add(&call->errors, EG_E_TRACKING, "Invalid %s: it must be true or false", name);
         return NULL;
     }
-    return flag ? "t" : "f";
+    return flag && !call->limits->tracking_off ? "t" : "f";
 }
 
 static apr_int64_t parse_id(eg_call *call, const char *name)
@@ -208,8 +209,8 @@ void eg_mail_parse(eg_mail *mail, eg_call *call)
     eg_mail_parse_attachments(mail, call);
     parse_tags(mail, call);
     parse_send_at(mail, call);
-    mail->track_links = parse_flag(call, "TrackLinks");
-    mail->track_opens = parse_flag(call, "TrackOpens");
+    mail->track_links = parse_tracking(call, "TrackLinks");
+    mail->track_opens = parse_tracking(call, "TrackOpens");
     mail->list_id = parse_id(call, "ListID");
     mail->subscriber_id = parse_id(call, "SubscriberID");
     mail->journey_id = parse_id(call, "JourneyID");

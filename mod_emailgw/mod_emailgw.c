@@ -17,6 +17,7 @@
 
 #include "auth.h"
 #include "config.h"
+#include "directives.h"
 #include "request.h"
 #include "response.h"
 #include "store.h"
@@ -57,19 +58,15 @@ const char *egm_path_of_request(const request_rec *r)
     return path != NULL ? path : "";
 }
 
-static int is_on(request_rec *r)
-{
-    return egm_config_of_server(r->server)->engine == 1 && egm_config_of_request(r)->on == 1;
-}
-
 static int claim(request_rec *r)
 {
     eg_surface surface;
 
-    if (!is_on(r) || !eg_surface_of(&surface, egm_path_of_request(r))) {
+    if (!egm_config_is_on(r) || !eg_surface_of(&surface, egm_path_of_request(r))) {
         return DECLINED;
     }
     r->handler = HANDLER;
+    r->finfo.filetype = APR_NOFILE; /* mod_dir would lead to a folder of this name, whatever the handler */
     return OK;
 }
 
@@ -98,7 +95,7 @@ static void prepare(eg_call *call, request_rec *r)
         .pool = r->pool,
         .log = log,
         .db = egm_store_of_request(r, log),
-        .limits = &config->limits,
+        .limits = egm_config_limits(r),
         .secret = config->secret,
         .sender_key = config->sender_key,
         .now = r->request_time,
@@ -128,12 +125,16 @@ static int handle_ours(request_rec *r, eg_surface surface)
     const char *path = egm_path_of_request(r);
     const eg_route *route = eg_route_of_method(path, r->method);
     eg_call call;
-    int status;
+    int status, shared;
 
+    prepare(&call, r);
+    shared = egm_response_share(r, call.limits);
+    if (shared && egm_response_is_preflight(r)) {
+        return egm_response_preflight(r, eg_route_methods(path, r->pool));
+    }
     if (surface == EG_SURFACE_API_PHP ? r->method_number != M_POST : route == NULL) {
         return refuse_method(r);
     }
-    prepare(&call, r);
     egm_response_watch_filters(r);
     if (!egm_request_read(&call, &status, r, call.limits)) {
         return status;
@@ -152,7 +153,7 @@ static int handle(request_rec *r)
     eg_surface surface;
 
     /* Any tenant can write SetHandler: only the permission and the path count. */
-    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !is_on(r) ||
+    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !egm_config_is_on(r) ||
         !eg_surface_of(&surface, egm_path_of_request(r))) {
         return DECLINED;
     }

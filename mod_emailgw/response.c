@@ -10,6 +10,7 @@
 #include "config.h"
 #include "json.h"
 #include "mod_emailgw.h"
+#include "origin.h"
 
 
 static int send_json(request_rec *r, int status, json_t *body)
@@ -87,7 +88,7 @@ int egm_response_send(request_rec *r, eg_call *call)
     if (surface_of(r) == EG_SURFACE_API_PHP) {
         return send_json(r, HTTP_OK, eg_errors_api_json(&call->errors, call->command->all_faults));
     }
-    if (egm_config_of_request(r)->compat_status != 1) {
+    if (!egm_config_compat_status(r)) {
         status = status_of(eg_errors_first(&call->errors));
     }
     if (call->retry_after > 0) {
@@ -127,6 +128,44 @@ int egm_response_fail(request_rec *r, int status, const char *format, ...)
     eg_errors_add(&errors, code, "%s", apr_pvsprintf(r->pool, format, args));
     va_end(args);
     return send_json(r, status, is_api ? eg_errors_api_json(&errors, 0) : eg_errors_json(&errors));
+}
+
+/* ---- pages of other origins (the Fetch standard's CORS protocol) ------------------------------------ */
+
+/* Never with credentials: cookies and the like are none of ours, and a key is sent by the page itself. */
+#define REQUEST_HEADERS "Authorization, Content-Type, Idempotency-Key"
+#define ANSWER_HEADERS "Idempotent-Replayed, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+#define PREFLIGHT_SECONDS "3600" /* for which a browser may keep the answer */
+
+int egm_response_share(request_rec *r, const eg_limits *limits)
+{
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+
+    if (limits->origins->nelts == 0) {
+        return 0;
+    }
+    /* Among those that errors keep, too: a page must be able to read them. */
+    apr_table_mergen(r->err_headers_out, "Vary", "Origin");
+    if (origin == NULL || !eg_origin_in(limits->origins, origin)) {
+        return 0;
+    }
+    apr_table_setn(r->err_headers_out, "Access-Control-Allow-Origin", origin);
+    apr_table_setn(r->err_headers_out, "Access-Control-Expose-Headers", ANSWER_HEADERS);
+    return 1;
+}
+
+int egm_response_is_preflight(request_rec *r)
+{
+    return r->method_number == M_OPTIONS && apr_table_get(r->headers_in, "Access-Control-Request-Method") != NULL;
+}
+
+int egm_response_preflight(request_rec *r, const char *methods)
+{
+    r->status = HTTP_NO_CONTENT;
+    apr_table_setn(r->headers_out, "Access-Control-Allow-Methods", methods);
+    apr_table_setn(r->headers_out, "Access-Control-Allow-Headers", REQUEST_HEADERS);
+    apr_table_setn(r->headers_out, "Access-Control-Max-Age", PREFLIGHT_SECONDS);
+    return OK;
 }
 
 /* ---- errors that httpd finds ---------------------------------------------------------------------- */

@@ -14,6 +14,19 @@
 /** Answer a call that ran: its reply, or its errors with the status of the first. */
 int egm_response_send(request_rec *r, eg_call *call);
 
+/**
+ * Let a browser show the answer to a page of another origin, where the directives
+ * allow that one. Before anything else is answered.
+ * @return 0 when this request's origin is not allowed, or it names none
+ */
+int egm_response_share(request_rec *r, const eg_limits *limits);
+
+/** Is it the question that a browser asks before such a page's request? */
+int egm_response_is_preflight(request_rec *r);
+
+/** Answer it. @param methods  of the path, as Allow lists them */
+int egm_response_preflight(request_rec *r, const char *methods);
+
 /** Answer what never reached a handler. @param status  400, 405, 413, 500 ... */
 int egm_response_fail(request_rec *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

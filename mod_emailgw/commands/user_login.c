@@ -81,6 +81,14 @@ static apr_status_t begin_session(eg_call *call, apr_int64_t account_id, const c
                       EG_DB_ARGS(eg_db_int(0), eg_db_text(username), eg_db_text(call->client)));
 }
 
+/* Whose name it is; 0 for one that nobody has, and for others than the virtual host's account. */
+static apr_int64_t account_of(const eg_call *call, const eg_rows *rows)
+{
+    apr_int64_t account_id = eg_rows_int(rows, 0, "account_id"), only = call->limits->account_id;
+
+    return only == 0 || only == account_id ? account_id : 0;
+}
+
 /* The same steps for a name that nobody has: its account is 0. */
 static apr_status_t try_password(eg_call *call, apr_int64_t account_id, const char *password)
 {
@@ -124,7 +132,7 @@ static apr_status_t run(eg_call *call)
         eg_call_refuse_for(call, 4, "wait %d seconds", (int)eg_rows_int(rows, 0, "wait_seconds"));
     }
     else {
-        rv = try_password(call, eg_rows_int(rows, 0, "account_id"), password);
+        rv = try_password(call, account_of(call, rows), password);
     }
     wipe(call, password);
     return rv;

@@ -1,11 +1,9 @@
 # Directives: where the gateway answers and where it is not there at all, bounds,
 # key files at start, limits.
 use EmailGW;
+use EmailGW::Httpd ();
 use File::Temp ();
-use IO::Socket::INET;
 use JSON::PP ();
-use POSIX ();
-use Time::HiRes qw(time sleep);
 
 my $json = JSON::PP->new->utf8->canonical;
 my $site = File::Temp::tempdir('/tmp/emailgw-test.XXXXXX', CLEANUP => 1);
@@ -197,7 +195,7 @@ subtest 'bounds' => sub {
         like($says, qr/EmailGatewaySubmissionPorts takes up to 8 ports from 1 to 65535, each once, such as 587,465, not/,
             'and what is allowed is said');
     }
-    for my $name (qw(EmailGatewayEngine EmailGateway EmailGatewayCompatStatus)) {
+    for my $name (map { "EmailGateway$_" } '', qw(Engine CompatStatus Tracking)) {
         ($status, $says) = check_config("$name maybe");
         isnt($status, 0, "$name maybe is refused");
         like($says, qr/$name must be On or Off/, 'and what is allowed is said');
@@ -207,14 +205,20 @@ subtest 'bounds' => sub {
         isnt($status, 0, "$name alone is refused");
         like($says, qr/$name takes one argument, \S/, 'and what it takes is said');
     }
-    for my $line ('EmailGatewayEngine On', 'EmailGatewaySecretFile x', 'EmailGatewaySenderKeyFile x',
-        'EmailGatewayMaxTo 1', 'EmailGatewayMaxCC 1', 'EmailGatewayMaxBCC 1',
-        'EmailGatewayMaxReplyTo 1', 'EmailGatewayMaxBody 65536', 'EmailGatewaySubmissionHost a.example',
-        'EmailGatewaySubmissionPorts 25') {
-        ($status, $says) = check_config('<Location /x>', $line, '</Location>');
-        isnt($status, 0, "$line in a location is refused");
-        like($says, qr/not allowed in <Location> context/, 'and it is said that the place is wrong')
-            or diag($says);
+    is((check_config("EmailGatewayAccount $_"))[0], 0, "EmailGatewayAccount $_") for 1, 9007199254740991, 'any', 'Any';
+    for my $value (0, -1, 9007199254740992, 'shop', '1x') {
+        ($status, $says) = check_config("EmailGatewayAccount $value");
+        isnt($status, 0, "EmailGatewayAccount $value is refused");
+        like($says, qr/EmailGatewayAccount takes any, or an account's number from 1 to 9007199254740991, not/,
+            'and what is allowed is said');
+    }
+    is((check_config("EmailGatewayCORS $_"))[0], 0, "EmailGatewayCORS $_")
+        for 'none', '*', 'https://a.example', 'https://a.example,http://localhost:3000';
+    for my $value ('a.example', 'https://a.example/', '"https://a.example, https://b.example"', 'https://*.example', 'null') {
+        ($status, $says) = check_config("EmailGatewayCORS $value");
+        isnt($status, 0, "EmailGatewayCORS $value is refused");
+        like($says, qr/EmailGatewayCORS takes none, \* or origins with commas between them, such as https:/,
+            'and what is allowed is said');
     }
 };
 
@@ -233,39 +237,12 @@ subtest 'where mail is handed in by SMTP' => sub {
 
 # ---- key files at start -----------------------------------------------------
 
-# Starts an httpd of its own with a changed configuration: ('runs' or its exit status, its log).
+# An httpd with a changed configuration, for a moment: ('runs' or its exit status, its log).
 sub start_with {
-    my ($change) = @_;
-    my $port = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)->sockport;
-    my $text = slurp($gw->env('HTTPD_CONF'));
-    my ($old) = $text =~ /^Listen 127\.0\.0\.1:(\d+)/m;
-    $text =~ s/\b$old\b/$port/g;
-    $text =~ s{^PidFile .*}{PidFile $site/start.pid}m;
-    $text =~ s{^ErrorLog .*}{ErrorLog $site/start.log}m;
-    $text =~ s{^CustomLog .*\n}{}m;
-    $change->($text);
-    put('start.conf', $text);
-    unlink "$site/start.log", "$site/start.pid";
-    my $pid = fork() // die "fork: $!\n";
-    if ($pid == 0) {
-        POSIX::setsid();
-        %ENV = (%ENV, $gw->httpd_env);
-        open STDOUT, '>', "$site/start.out";
-        open STDERR, '>&', \*STDOUT;
-        exec '/usr/sbin/apache2', '-f', "$site/start.conf", '-DFOREGROUND' or POSIX::_exit(127);
-    }
-    my ($deadline, $ended) = (time + 20, 0);
-    while (!($ended = waitpid $pid, POSIX::WNOHANG()) && time < $deadline) {
-        last if -s "$site/start.pid" && IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port");
-        sleep 0.05;
-    }
-    my $state = $ended ? $? >> 8 : 'runs';
-    if (!$ended) {
-        kill 'TERM', $pid;
-        waitpid $pid, 0;
-    }
-    my $log = join '', map { slurp("$site/$_") } grep { -e "$site/$_" } qw(start.log start.out);
-    return ($state, $log);
+    my $httpd = EmailGW::Httpd->start($gw, @_);
+    my $state = $httpd->state;
+    $httpd->stop;
+    return ($state, $httpd->log);
 }
 
 subtest 'key files at start' => sub {
@@ -311,18 +288,5 @@ subtest 'key files at start' => sub {
         $_[0] =~ s/^( *)EmailGatewayEngine On/$1EmailGatewayEngine Off/mg; $_[0] =~ s/^Include .*\n//m }))[0],
         'runs',
         'without EmailGatewayEngine no secret file is needed');
-};
-
-subtest 'what only the admin may set, in .htaccess' => sub {
-    for my $line ('EmailGatewayEngine On', 'EmailGatewaySecretFile /x', 'EmailGatewayMaxTo 1000',
-        'EmailGatewayMaxBody 67108864') {
-        put('cheater/.htaccess', "EmailGateway On\n$line\n");
-        my $reply = ask('cheater.test', 'POST', '/api/v1/email', \%mail);
-        is($reply->{status}, 500, "$line: is refused by httpd");
-        unlike($reply->{body}, qr/MessageID/, "$line: takes no mail");
-        is(scalar(grep {
-            /\.htaccess: \Q@{[ $line =~ s{ .*}{}r ]}\E not allowed here/ } $gw->log_lines(qr/error\.log/)), 1,
-            "$line: the log says so");
-    }
 };
 done_testing;

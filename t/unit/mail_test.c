@@ -20,13 +20,14 @@
 
 static const eg_limits limits = { .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10 };
 
-static void parse(eg_mail *mail, eg_call *call, const char *json, int from_form, apr_pool_t *pool)
+static void parse_within(eg_mail *mail, eg_call *call, const char *json, int from_form, const eg_limits *within,
+                         apr_pool_t *pool)
 {
     const char *problem;
 
     memset(call, 0, sizeof *call);
     call->pool = pool;
-    call->limits = &limits;
+    call->limits = within;
     call->now = NOW;
     call->from_form = from_form;
     eg_errors_init(&call->errors, pool);
@@ -34,6 +35,11 @@ static void parse(eg_mail *mail, eg_call *call, const char *json, int from_form,
         fail_msg("test's own JSON: %s: %s", problem, json);
     }
     eg_mail_parse(mail, call);
+}
+
+static void parse(eg_mail *mail, eg_call *call, const char *json, int from_form, apr_pool_t *pool)
+{
+    parse_within(mail, call, json, from_form, &limits, pool);
 }
 
 /* "3 8 20": the codes in the order of the answer. */
@@ -210,6 +216,32 @@ static void keeps_what_was_given(void **state)
     assert_null(mail.html);
 }
 
+static void tracks_only_where_it_may(void **state)
+{
+    static const eg_limits untracked = { .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10,
+                                         .tracking_off = 1 };
+    static const struct {
+        const char *json, *links, *codes;
+    } mails[] = {
+        { MAIL(""), "f", "" },
+        { MAIL("\"TrackLinks\": true,"), "f", "" },
+        { MAIL("\"TrackLinks\": false,"), "f", "" },
+        { MAIL("\"TrackLinks\": \"maybe\","), NULL, "105" },
+    };
+
+    for (size_t i = 0; i < sizeof mails / sizeof *mails; i++) {
+        eg_mail mail;
+        eg_call call;
+
+        parse_within(&mail, &call, mails[i].json, 0, &untracked, *state);
+        assert_string_equal(codes_of(&call), mails[i].codes);
+        if (mails[i].links != NULL) {
+            assert_string_equal(mail.track_links, mails[i].links);
+            assert_string_equal(mail.track_opens, "f");
+        }
+    }
+}
+
 static void cleans_file_names(void **state)
 {
     static const struct {
@@ -261,7 +293,7 @@ static void reads_json_text_of_forms_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(checks_every_parameter), EG_TEST(counts_addresses),  EG_TEST(keeps_what_was_given),
+        EG_TEST(checks_every_parameter), EG_TEST(counts_addresses),  EG_TEST(keeps_what_was_given), EG_TEST(tracks_only_where_it_may),
         EG_TEST(cleans_file_names),      EG_TEST(reads_json_text_of_forms_only),
     };
 
