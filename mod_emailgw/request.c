@@ -89,7 +89,7 @@ static int too_large(request_rec *r, apr_int64_t max)
                              "The request is too large: at most %" APR_INT64_T_FMT " bytes are allowed", max);
 }
 
-/* Append one brigade. @return 0 when it went over max */
+/* Append one brigade. @return APR_ENOSPC when it would go over max */
 static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_t max, int *end, apr_pool_t *pool)
 {
     for (apr_bucket *b = APR_BRIGADE_FIRST(brigade); b != APR_BRIGADE_SENTINEL(brigade); b = APR_BUCKET_NEXT(b)) {

@@ -213,7 +213,8 @@ int eg_pgconn_alive(eg_pgconn *conn)
 
 const char *eg_pgconn_name(eg_pgconn *conn, apr_pool_t *pool)
 {
-    return apr_psprintf(pool, "%s@%s:%s/%s?%s", PQuser(conn), PQhost(conn), PQport(conn), PQdb(conn), PQoptions(conn));
+    return apr_psprintf(pool, "%s@%s(%s):%s/%s?%s", PQuser(conn), PQhost(conn), PQhostaddr(conn), PQport(conn),
+                        PQdb(conn), PQoptions(conn));
 }
 
 /** A connection of one thread's own. */

@@ -4,6 +4,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <apr_thread_mutex.h>
 #include <libpq-fe.h>
@@ -21,7 +22,8 @@ typedef enum {
 typedef struct group_call {
     eg_statement statement;
     const eg_group_place *place;
-    call_state state;   /* the group's mutex, or between wake and sem_wait the leader's */
+    int listed;         /* it waits for anybody to take it; under the group's mutex */
+    call_state state;   /* its thread's, or that of the leader who has taken it, until he posts */
     sem_t wake;         /* posted once for each change of state that is not its own thread's */
     int slot;           /* of LEADING */
     PGresult *result;   /* of DONE: as it came, or ... */
@@ -53,20 +55,23 @@ apr_status_t eg_group_make(eg_group **group, apr_pool_t *pool)
 
 /* ---- who waits, who leads --------------------------------------------------------------------------- */
 
-static void wait_for_turn(group_call *call)
+static apr_time_t clock_now(clockid_t clock)
 {
-    while (sem_wait(&call->wake) != 0 && errno == EINTR) {
-    }
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return apr_time_from_sec((apr_time_t)now.tv_sec) + now.tv_nsec / 1000;
 }
 
 static void append(eg_group *group, group_call *call)
 {
+    call->listed = 1;
     call->next = NULL;
     *group->end = call;
     group->end = &call->next;
 }
 
-static void unlink_call(eg_group *group, group_call **at)
+static void unlink_at(eg_group *group, group_call **at)
 {
     if (group->end == &(*at)->next) {
         group->end = at;
@@ -74,8 +79,19 @@ static void unlink_call(eg_group *group, group_call **at)
     *at = (*at)->next;
 }
 
+static void unlink_call(eg_group *group, const group_call *call)
+{
+    group_call **at = &group->first;
+
+    while (*at != call) {
+        at = &(*at)->next;
+    }
+    unlink_at(group, at);
+}
+
 static void add_to_batch(batch *b, group_call *call)
 {
+    call->listed = 0;
     b->calls[b->count++] = call;
     b->size += call->place->size;
 }
@@ -88,12 +104,9 @@ static void take_batch(batch *b, eg_group *group, group_call *leader)
     for (group_call **at = &group->first; *at != NULL;) {
         group_call *call = *at;
 
-        if (call == leader) {
-            unlink_call(group, at);
-        }
-        else if (b->count < EG_GROUP_COUNT_MAX && b->size + call->place->size <= EG_GROUP_SIZE_MAX &&
-                 strcmp(call->statement.text, leader->statement.text) == 0) {
-            unlink_call(group, at);
+        if (b->count < EG_GROUP_COUNT_MAX && b->size + call->place->size <= EG_GROUP_SIZE_MAX &&
+            strcmp(call->statement.text, leader->statement.text) == 0) {
+            unlink_at(group, at);
             add_to_batch(b, call);
         }
         else {
@@ -105,7 +118,7 @@ static void take_batch(batch *b, eg_group *group, group_call *leader)
 /* A slot for one more leader, where all at work have been so for too long; else -1. */
 static int slot_to_lead(const eg_group *group)
 {
-    apr_time_t now = apr_time_now();
+    apr_time_t now = clock_now(CLOCK_MONOTONIC);
     int slot = -1;
 
     for (int i = 0; i < EG_GROUP_LEADERS_MAX; i++) {
@@ -121,9 +134,41 @@ static int slot_to_lead(const eg_group *group)
 
 static void make_leader(eg_group *group, group_call *call, int slot)
 {
-    group->began[slot] = apr_time_now();
+    unlink_call(group, call);
+    call->listed = 0;
+    group->began[slot] = clock_now(CLOCK_MONOTONIC);
     call->slot = slot;
     call->state = LEADING;
+}
+
+/* One that waits leads where that may be now. @return 1 when it does; else somebody has it, or will */
+static int try_to_lead(eg_group *group, group_call *call)
+{
+    int slot;
+
+    apr_thread_mutex_lock(group->mutex);
+    slot = call->listed ? slot_to_lead(group) : -1;
+    if (slot >= 0) {
+        make_leader(group, call, slot);
+    }
+    apr_thread_mutex_unlock(group->mutex);
+    return slot >= 0;
+}
+
+/* Until a leader posts, or all of them have been at work for too long. */
+static void wait_for_turn(eg_group *group, group_call *call)
+{
+    int posted = 0;
+
+    while (!posted) {
+        apr_time_t end = clock_now(CLOCK_REALTIME) + EG_GROUP_PATIENCE;
+        struct timespec until = { (time_t)apr_time_sec(end), (long)apr_time_usec(end) * 1000 };
+
+        posted = sem_timedwait(&call->wake, &until) == 0;
+        if (!posted && errno == ETIMEDOUT && try_to_lead(group, call)) {
+            return;
+        }
+    }
 }
 
 /* @return 1 when it leads at once */
@@ -148,8 +193,10 @@ static void hand_over(eg_group *group, int slot)
     group->began[slot] = 0;
     slot = slot_to_lead(group);
     if (group->first != NULL && slot >= 0) {
-        make_leader(group, group->first, slot);
-        sem_post(&group->first->wake);
+        group_call *next = group->first;
+
+        make_leader(group, next, slot);
+        sem_post(&next->wake);
     }
     apr_thread_mutex_unlock(group->mutex);
 }
@@ -207,8 +254,10 @@ static int read_results(eg_dbfailure *failed, PGconn *conn, batch *b, apr_pool_t
             PQclear(result);
         }
     }
-    failed->message = "the connection was lost";
-    failed->rv = EG_DB_UNKNOWN;
+    if (failed->message == NULL || failed->rv == EG_DB_UNKNOWN) { /* else it said why, and did not commit */
+        failed->message = "the connection was lost";
+        failed->rv = EG_DB_UNKNOWN;
+    }
     return 0;
 }
 
@@ -251,8 +300,8 @@ static void commit_batch(batch *b, eg_db *db)
     else {
         eg_dbfailure_set(&failed, conn, NULL, db->pool);
     }
-    if (!PQexitPipelineMode(conn)) {
-        PQreset(conn); /* something was left in it */
+    if (!PQexitPipelineMode(conn) && PQstatus(conn) == CONNECTION_OK) {
+        PQreset(conn); /* something was left in it; a lost one is for those who take it next */
     }
     db->give(db, conn, eg_pgconn_settle(conn));
     if (committed) {
@@ -315,7 +364,7 @@ apr_status_t eg_group_call(eg_rows **rows, eg_db *db, const eg_group_place *plac
         return make_alone(rows, &call, db);
     }
     if (!come(db->group, &call)) {
-        wait_for_turn(&call);
+        wait_for_turn(db->group, &call);
     }
     if (call.state == LEADING) {
         lead(db->group, db, &call);

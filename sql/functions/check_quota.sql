@@ -12,7 +12,7 @@ LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     c_many CONSTANT integer := 2; -- recipients of a mail that need not wait
-    c_near CONSTANT integer := 26000; -- 128 batches of 64 mails to c_many, and one of 64 mails to 150
+    c_near CONSTANT integer := 210000; -- 128 batches of 64 mails to c_many, and one of 64 mails to 3000
     v_used record;
     v_locked boolean := false;
 BEGIN

@@ -25,6 +25,7 @@ system("pg_dump --schema-only --schema=emailgw --schema=emailgw_api -d '$source'
 quota('hour', 40, 1);
 quota('day', 40, 3);
 quota('month', 41, 3);
+batches();
 idempotency();
 idempotency_at_the_limit();
 claims();
@@ -59,6 +60,16 @@ sub quota {
         '... the queue agrees');
     is(psql($dsn, "SELECT $period FROM emailgw_api.used_quota($account, now())"), $sent * $recipients,
         '... the usage agrees');
+}
+
+# 20 sessions, more than there are slots for counting, with several mails in each
+# transaction, some of them to many: as requests that are committed together.
+sub batches {
+    my $account = account('hour', 1_000_000);
+    my ($one, $many) = map { 'SELECT status FROM ' . accept_call($account, recipients => $_) . ";\n" } 1, 3;
+    my @answers = map { split ' ' } parallel(20, "BEGIN;\n$one$many$one${many}COMMIT;\n" x 5);
+    is(join(' ', @answers), join(' ', (0) x 400), 'batches of one account: none waits in a circle');
+    is(psql($dsn, "SELECT hour FROM emailgw_api.used_quota($account, now())"), 20 * 5 * 8, '... and each send is counted');
 }
 
 # Ten at once with one key: one mail, and each gets its answer.
