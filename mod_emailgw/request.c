@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_cstr.h>
@@ -18,10 +19,21 @@
 #define BODY_SMALL (256 * 1024) /* bytes of a body that need no leave */
 #define READ_SIZE 65536 /* bytes asked for at a time */
 
+#define STALL_TIME apr_time_from_sec(20) /* in each of these ... */
+#define STALL_SIZE (512 * 1024)          /* ... bytes that come at least of a body that is not small */
+
 typedef struct {
-    char *data;
+    char *data; /* of malloc: it goes with the pool */
     apr_size_t length, size;
+    apr_time_t since;       /* when the present window of time began */
+    apr_size_t since_length; /* what was there then */
 } buffer;
+
+static apr_status_t free_buffer(void *body)
+{
+    free(((buffer *)body)->data);
+    return APR_SUCCESS;
+}
 
 /* ---- memory: how much of large bodies this child has in hand ------------------------------------------- */
 
@@ -64,22 +76,46 @@ static int too_many_large(request_rec *r)
 
 /* ---- the body -------------------------------------------------------------------------------------------- */
 
-/* Double the room until there are more bytes; the old block goes back with the pool. */
-static void reserve(buffer *body, apr_size_t more, apr_pool_t *pool)
+/* Room for more bytes, where there is none a half more than there was. */
+static int reserve(buffer *body, apr_size_t more)
 {
     apr_size_t size = body->size;
     char *data;
 
     if (body->length + more <= size) {
-        return;
+        return 1;
     }
     while (size < body->length + more) {
-        size *= 2;
+        size += size / 2;
     }
-    data = apr_palloc(pool, size);
-    memcpy(data, body->data, body->length);
+    data = realloc(body->data, size);
+    if (data == NULL) {
+        return 0;
+    }
     body->data = data;
     body->size = size;
+    return 1;
+}
+
+/* Who keeps memory of others for as long as a trickle of bytes lasts? mod_reqtimeout gives credit for what came fast. */
+static int stalls(buffer *body)
+{
+    apr_time_t now = apr_time_now();
+
+    if (body->length <= BODY_SMALL || body->since == 0) {
+        body->since = now;
+        body->since_length = body->length;
+        return 0;
+    }
+    if (now - body->since < STALL_TIME) {
+        return 0;
+    }
+    if (body->length - body->since_length < STALL_SIZE) {
+        return 1;
+    }
+    body->since = now;
+    body->since_length = body->length;
+    return 0;
 }
 
 static int too_large(request_rec *r, apr_int64_t max)
@@ -90,7 +126,7 @@ static int too_large(request_rec *r, apr_int64_t max)
 }
 
 /* Append one brigade. @return APR_ENOSPC when it would go over max */
-static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_t max, int *end, apr_pool_t *pool)
+static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_t max, int *end)
 {
     for (apr_bucket *b = APR_BRIGADE_FIRST(brigade); b != APR_BRIGADE_SENTINEL(brigade); b = APR_BUCKET_NEXT(b)) {
         const char *data;
@@ -111,7 +147,9 @@ static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_
         if (body->length + length > (apr_size_t)max) {
             return APR_ENOSPC;
         }
-        reserve(body, length, pool);
+        if (!reserve(body, length)) {
+            return APR_ENOMEM;
+        }
         memcpy(body->data + body->length, data, length);
         body->length += length;
     }
@@ -140,15 +178,15 @@ static int read_body(buffer *body, int *status, request_rec *r, const eg_limits 
             return 0;
         }
     }
-    body->length = 0;
-    body->size = length > 0 ? (apr_size_t)length + 1 : BODY_START;
-    body->data = apr_palloc(pool, body->size);
+    *body = (buffer){ .size = length > 0 ? (apr_size_t)length + 1 : BODY_START };
+    body->data = malloc(body->size);
+    apr_pool_cleanup_register(pool, body, free_buffer, apr_pool_cleanup_null);
     brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     while (!end) {
         apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, READ_SIZE);
 
         if (rv == APR_SUCCESS) {
-            rv = append(body, brigade, max, &end, pool);
+            rv = body->data != NULL ? append(body, brigade, max, &end) : APR_ENOMEM;
         }
         apr_brigade_cleanup(brigade);
         if (rv == APR_SUCCESS && !may_grow(&held, body, limits->body_memory, r->pool)) {
@@ -158,6 +196,9 @@ static int read_body(buffer *body, int *status, request_rec *r, const eg_limits 
         if (rv == APR_ENOSPC) {
             *status = too_large(r, max);
             return 0;
+        }
+        if (rv == APR_SUCCESS && !end && stalls(body)) {
+            rv = APR_TIMEUP;
         }
         if (rv == AP_FILTER_ERROR) {
             r->connection->keepalive = AP_CONN_CLOSE;
@@ -275,15 +316,16 @@ int egm_request_read(eg_call *call, int *status, request_rec *r, const eg_limits
 {
     const char *problem = NULL, *twice;
     apr_pool_t *pool; /* what came goes when it is parsed: large mails are in memory often enough */
-    buffer body;
+    buffer *body;
     apr_status_t rv;
 
     apr_pool_create(&pool, r->pool);
-    if (!read_body(&body, status, r, limits, pool)) {
+    body = apr_palloc(pool, sizeof *body);
+    if (!read_body(body, status, r, limits, pool)) {
         return 0;
     }
     call->args = eg_json_own(json_object(), r->pool);
-    rv = parse_body(call, &problem, r, &body);
+    rv = parse_body(call, &problem, r, body);
     apr_pool_destroy(pool);
     if (rv == APR_SUCCESS && json_object_size(call->args) > EG_PARAMETERS_MAX) {
         problem = apr_psprintf(r->pool, "There are more than %d parameters", EG_PARAMETERS_MAX);

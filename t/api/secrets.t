@@ -150,6 +150,7 @@ subtest 'refusals, of which logs tell more' => sub {
     for my $password (keep('password', 'A wrong password, 1234'), keep('password', "${\ $account->{password}} and more")) {
         is($gw->api('User.Login', Username => $account->{username}, Password => $password)->{json}{ErrorCode}, 3, 'a wrong password');
     }
+    is(join("\n", leaks('pg_dump', dump_of(), %secret)), '', 'nothing of that is in the dump either');
     $gw->sql('DELETE FROM emailgw.login_failure');
 };
 

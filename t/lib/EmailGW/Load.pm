@@ -5,8 +5,9 @@
 #     $load->wait_answers(1000);        # go on when so many are answered
 #     $load->finish;
 #
+# With until => FILE there are as many mails as it takes until that file is there.
 # Each client writes what it was told to a ledger of its own, flushed to disk
-# before it posts the next mail: "number status id", status 0 where no answer came.
+# before it posts the next mail: "number status id replayed", status 0 where no answer came.
 package EmailGW::Load;
 use strict;
 use warnings;
@@ -46,13 +47,14 @@ sub client {
     srand($$ ^ time);
     open my $ledger, '>', "$load->{temp}/$client" or die "$load->{temp}/$client: $!\n";
     my $agent = HTTP::Tiny->new(timeout => 15, keep_alive => 1, no_proxy => '127.0.0.1');
-    for (my $number = $client + 1; $number <= $load->{mails}; $number += $load->{connections}) {
+    for (my $number = $client + 1; defined $load->{until} ? !-e $load->{until} : $number <= $load->{mails}; $number += $load->{connections}) {
         my $status;
         do {
             my $reply = $load->post($agent, $number);
             $status = $reply->{status} == 599 ? 0 : $reply->{status};
             my $id = eval { $json->decode($reply->{content})->{MessageID} } // '-';
-            print {$ledger} "$number $status $id\n";
+            my $replayed = $reply->{headers}{'idempotent-replayed'} ? 1 : 0;
+            print {$ledger} "$number $status $id $replayed\n";
             $ledger->flush && $ledger->sync or die "the ledger: $!\n";
             sleep 0.05 + rand 0.15 if unsettled($status);
         } while (unsettled($status));
@@ -104,7 +106,7 @@ sub wait_answers {
 # All answered: returns the lines of the ledgers, each [number, status, id].
 sub finish {
     my ($load) = @_;
-    $load->wait_answers($load->{mails});
+    $load->wait_answers($load->{mails}) if !defined $load->{until};
     for my $pid (keys %{ $load->{pids} }) {
         waitpid $pid, 0;
         delete $load->{pids}{$pid};
