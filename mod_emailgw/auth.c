@@ -40,15 +40,21 @@ static const char *bearer_of(const eg_call *call)
 }
 
 /*
- * The account that a credential says it is of; 0 when it cannot be one. Where the
- * virtual host is of one account, all are looked for among that one's: so those of
- * others are unknown there, in every respect.
+ * The account that a credential says it is of, 0 when it cannot be one, and its
+ * hash. Where the virtual host is of one account, those of others are looked for
+ * among that one's, by the hash of what is no credential: so whatever is kept of
+ * them under their own, they are unknown there in every respect.
  */
-static apr_int64_t account_of(const eg_call *call, const char *prefix, const char *text)
+static apr_int64_t read_key(unsigned char hash[EG_HASH_SIZE], const eg_call *call, const char *prefix, const char *text)
 {
     apr_int64_t account_id = eg_apikey_account(prefix, text), only = call->limits->account_id;
 
-    return account_id != 0 && only != 0 ? only : account_id;
+    if (account_id != 0 && only != 0 && account_id != only) {
+        text = apr_pstrcat(call->pool, "another account's ", text, NULL);
+        account_id = only;
+    }
+    eg_secret_hash(hash, text, strlen(text));
+    return account_id;
 }
 
 /* ---- a sender key ---------------------------------------------------------------------------------- */
@@ -64,12 +70,10 @@ static void find_sender_key(eg_call *call)
         eg_errors_only(&call->errors, EG_E_MISSING_KEY, "Missing SenderAPIKey");
         return;
     }
-    call->account_id = account_of(call, EG_KEY_SENDER, key);
+    call->account_id = read_key(call->key_hash, call, EG_KEY_SENDER, key);
     if (call->account_id == 0) {
         eg_errors_only(&call->errors, EG_E_KEY, "Invalid SenderAPIKey");
-        return;
     }
-    eg_secret_hash(call->key_hash, key, strlen(key));
 }
 
 /* ---- an account -------------------------------------------------------------------------------------- */
@@ -91,13 +95,12 @@ static int read_credential(const unsigned char **hash, eg_call *call, const char
     if (text == NULL) {
         return 1;
     }
-    account_id = account_of(call, prefix, text);
+    made = apr_palloc(call->pool, EG_HASH_SIZE);
+    account_id = read_key(made, call, prefix, text);
     if (account_id == 0 || (call->account_id != 0 && call->account_id != account_id)) {
         return 0;
     }
     call->account_id = account_id;
-    made = apr_palloc(call->pool, EG_HASH_SIZE);
-    eg_secret_hash(made, text, strlen(text));
     *hash = made;
     return 1;
 }

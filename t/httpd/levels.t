@@ -9,7 +9,7 @@ use IO::Socket::INET;
 use JSON::PP ();
 use Time::HiRes qw(time);
 
-my $gw = EmailGW->up(WEBHOOK_ALLOW => '', RESOLVER => '127.0.0.1:9');
+my $gw = EmailGW->up(RESOLVER => '127.0.0.1:9', RATE => 'off');
 my ($mine, $other) = map { $gw->new_account } 1 .. 2;
 my $session = session_of($gw, $mine);
 my $dir = site_dir();

@@ -42,7 +42,7 @@ sub told { return $_[0]{bytes} }
 
 sub check_mpm {
     my ($mpm) = @_;
-    my $gw = EmailGW->up(HTTPD_MPM => $mpm);
+    my $gw = EmailGW->up(HTTPD_MPM => $mpm, RATE => 'off');
     my $dir = site_dir();
     my %of = (one => $gw, two => second_of($gw, $dir));
     my %database = (one => 'emailgw', two => 'emailgw_two');
