@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_cstr.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -61,6 +63,8 @@ void *egm_config_merge_server(apr_pool_t *pool, void *base, void *add)
     config->session_max = inner->session_max ? inner->session_max : outer->session_max;
     config->submission_host = inner->submission_host ? inner->submission_host : outer->submission_host;
     config->submission_ports = inner->submission_ports ? inner->submission_ports : outer->submission_ports;
+    config->rate = inner->rate.window ? inner->rate : outer->rate;
+    config->auth_failures = inner->auth_failures.window ? inner->auth_failures : outer->auth_failures;
     return config;
 }
 
@@ -262,6 +266,43 @@ static const char *set_submission_ports(cmd_parms *cmd, void *dir, const char *v
     return NULL;
 }
 
+#define RATE_WINDOW_MIN apr_time_from_sec(1)
+#define RATE_WINDOW_MAX apr_time_from_sec(24 * 3600)
+
+/* "100/60s" */
+static int parse_rate(eg_rate *rate, const char *value)
+{
+    char *end;
+    apr_int64_t limit = apr_strtoi64(value, &end, 10);
+    apr_interval_time_t window;
+
+    if (!apr_isdigit(*value) || *end != '/' || limit < 1 || limit > EG_RATE_LIMIT_MAX || !apr_isdigit(end[1])
+        || ap_timeout_parameter_parse(end + 1, &window, "s") != APR_SUCCESS || window < RATE_WINDOW_MIN
+        || window > RATE_WINDOW_MAX) {
+        return 0;
+    }
+    *rate = (eg_rate){ (int)limit, window };
+    return 1;
+}
+
+/* @param cmd  its info is the offset of an eg_rate in egm_server_config */
+static const char *set_rate(cmd_parms *cmd, void *dir, const char *value)
+{
+    eg_rate *rate = (eg_rate *)((char *)egm_config_of_server(cmd->server) + (apr_size_t)cmd->info);
+
+    (void)dir;
+    if (apr_cstr_casecmp(value, "off") == 0) {
+        *rate = (eg_rate){ 0, RATE_WINDOW_MIN };
+    }
+    else if (!parse_rate(rate, value)) {
+        return apr_psprintf(cmd->pool,
+                            "%s takes off, or a number from 1 to %d, a slash and a time from 1s to 24h, such as 100/60s, "
+                            "not '%s'",
+                            cmd->cmd->name, EG_RATE_LIMIT_MAX, value);
+    }
+    return NULL;
+}
+
 /* ---- the table; conf/emailgw.conf says the same at length ------------------------------------ */
 
 static const int_slot to_max = { APR_OFFSETOF(egm_server_config, to_max), 1, EG_RECIPIENTS_MAX_LIMIT };
@@ -318,6 +359,10 @@ const command_rec egm_directives[] = {
                   "ports, 1 to 65535, that EmailGateway.AddSMTP tells for it, the preferred one first, default 587,465"),
     AP_INIT_TAKE1("EmailGatewayMaxBody", set_body_max, NULL, RSRC_CONF,
                   "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
+    AP_INIT_TAKE1("EmailGatewayRate", set_rate, (void *)APR_OFFSETOF(egm_server_config, rate), RSRC_CONF,
+                  "requests of one sender key in a time of 1s to 24h, 1 to 1000000, or off; default 100/60s"),
+    AP_INIT_TAKE1("EmailGatewayAuthFailures", set_rate, (void *)APR_OFFSETOF(egm_server_config, auth_failures), RSRC_CONF,
+                  "failed authentications of one address in a time of 1s to 24h, 1 to 1000000, or off; default 30/60s"),
     { NULL }
 };
 
@@ -326,6 +371,9 @@ const command_rec egm_directives[] = {
 #define SESSION_IDLE_DEFAULT apr_time_from_sec(3600)
 #define SESSION_MAX_DEFAULT apr_time_from_sec(24 * 3600)
 #define SUBMISSION_PORTS_DEFAULT "587,465"
+
+static const eg_rate rate_default = { 100, apr_time_from_sec(60) };
+static const eg_rate auth_failures_default = { 30, apr_time_from_sec(60) };
 
 static int or_default(int value, int otherwise)
 {
@@ -348,6 +396,8 @@ static void fill_limits(egm_server_config *config, apr_pool_t *pool, const serve
         .body_max = config->body_max != 0 ? config->body_max : EG_BODY_MAX_DEFAULT,
         .resolver = { .servers = config->resolver,
                       .timeout = config->resolver_timeout ? config->resolver_timeout : EG_DNS_TIMEOUT_DEFAULT },
+        .rate = config->rate.window ? config->rate : rate_default,
+        .auth_failures = config->auth_failures.window ? config->auth_failures : auth_failures_default,
     };
 }
 

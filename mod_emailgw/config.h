@@ -23,8 +23,10 @@ typedef struct {
     apr_interval_time_t session_idle, session_max; /* unset 0 */
     const char *submission_host; /* NULL: unset */
     const apr_array_header_t *submission_ports; /* of const char *; NULL: unset */
+    eg_rate rate, auth_failures; /* unset: a window of 0; off: a limit of 0 */
     eg_limits limits;          /* the above with their defaults, made by egm_config_check */
     eg_secret *secret;         /* read as root at start */
+    const eg_rate_tables *rates; /* of all servers; see limiter.h */
     eg_bytes sender_key;       /* public half; no data without EmailGatewaySenderKeyFile */
 } egm_server_config;
 

@@ -12,6 +12,9 @@
 /** Answer a call that ran: its reply, or its errors with the status of the first. */
 int egm_response_send(request_rec *r, eg_call *call);
 
+/** Whatever the answer will be, it tells how the call's rate stands (RateLimit-...), if it was counted by one. */
+void egm_response_quota(request_rec *r, const eg_call *call);
+
 /** Answer what never reached a handler. @param status  400, 405, 413, 500 ... */
 int egm_response_fail(request_rec *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

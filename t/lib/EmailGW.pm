@@ -59,6 +59,7 @@ sub up {
         chmod 0755, $gw->{temp};
         $gw->{dir} = "$gw->{temp}/instance";
         push @standing, $gw;
+        %option = (RATE => 'off') if !%option; # as the shared one is
         for my $name (grep { ref $option{$_} } keys %option) {
             $option{$name} = $gw->file($name, ${ $option{$name} });
         }
