@@ -269,6 +269,20 @@ static const char *set_submission_ports(cmd_parms *cmd, void *dir, const char *v
 #define RATE_WINDOW_MIN apr_time_from_sec(1)
 #define RATE_WINDOW_MAX apr_time_from_sec(24 * 3600)
 
+/* A number with a unit or none; ap_timeout_parameter_parse looks at the unit's first letters only. */
+static int is_time(const char *value)
+{
+    static const char *const units[] = { "", "ms", "s", "min", "h" };
+    apr_size_t digits = strspn(value, "0123456789");
+
+    for (apr_size_t i = 0; digits > 0 && i < sizeof units / sizeof *units; i++) {
+        if (strcmp(value + digits, units[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* "100/60s" */
 static int parse_rate(eg_rate *rate, const char *value)
 {
@@ -276,7 +290,7 @@ static int parse_rate(eg_rate *rate, const char *value)
     apr_int64_t limit = apr_strtoi64(value, &end, 10);
     apr_interval_time_t window;
 
-    if (!apr_isdigit(*value) || *end != '/' || limit < 1 || limit > EG_RATE_LIMIT_MAX || !apr_isdigit(end[1])
+    if (!apr_isdigit(*value) || *end != '/' || limit < 1 || limit > EG_RATE_LIMIT_MAX || !is_time(end + 1)
         || ap_timeout_parameter_parse(end + 1, &window, "s") != APR_SUCCESS || window < RATE_WINDOW_MIN
         || window > RATE_WINDOW_MAX) {
         return 0;
