@@ -8,9 +8,6 @@
 
 #define BUCKETS 4096 /* of 8 keys each, in each of the two tables: 3 MB together */
 
-/* By this name the next configuration finds the tables; code of another layout does not. */
-#define NAME "emailgw_rates_" APR_STRINGIFY(EG_RATES_LAYOUT)
-
 static apr_status_t make(eg_rate_tables *tables, apr_pool_t *pool)
 {
     apr_size_t size = eg_rates_size(BUCKETS);
@@ -28,12 +25,12 @@ static apr_status_t make(eg_rate_tables *tables, apr_pool_t *pool)
 }
 
 /* Those of the last configuration, or new ones. The process's pool outlives the module: nothing of it may be in there. */
-static apr_status_t find_or_make(eg_rate_tables **tables, apr_pool_t *pool)
+static apr_status_t find_or_make(eg_rate_tables **tables, const char *name, apr_pool_t *pool)
 {
     void *known = NULL;
     apr_status_t rv;
 
-    apr_pool_userdata_get(&known, NAME, pool);
+    apr_pool_userdata_get(&known, name, pool);
     *tables = known;
     if (known != NULL) {
         return APR_SUCCESS;
@@ -41,15 +38,19 @@ static apr_status_t find_or_make(eg_rate_tables **tables, apr_pool_t *pool)
     *tables = apr_pcalloc(pool, sizeof **tables);
     rv = make(*tables, pool);
     if (rv == APR_SUCCESS) {
-        rv = apr_pool_userdata_set(*tables, NAME, apr_pool_cleanup_null, pool);
+        rv = apr_pool_userdata_set(*tables, name, apr_pool_cleanup_null, pool);
     }
     return rv;
 }
 
 int egm_limiter_start(server_rec *main_server)
 {
+    process_rec *process = main_server->process;
+    /* By this name the next configuration finds the tables, and a module with another layout of them does not. */
+    const char *name = apr_psprintf(process->pconf, "emailgw_rates_%d_%" APR_SIZE_T_FMT, EG_RATES_LAYOUT,
+                                    eg_rates_size(BUCKETS));
     eg_rate_tables *tables;
-    apr_status_t rv = find_or_make(&tables, main_server->process->pool);
+    apr_status_t rv = find_or_make(&tables, name, process->pool);
 
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, rv, main_server,

@@ -11,7 +11,8 @@
 #     done_testing;
 #
 # An instance of its own is taken down when the file ends, also by die; EG_KEEP=1
-# leaves it standing and says where.
+# leaves it standing and says where. With options it has the default rates, too:
+# RATE => 'off' where a key makes over 100 requests in a minute, or 30 authentications fail.
 package EmailGW;
 use strict;
 use warnings;
