@@ -86,17 +86,22 @@ apr_time_t eg_rates_now(void)
     return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
 }
 
-/*
- * Multiply-shift hashing (Dietzfelbinger and others, 1997): two keys meet by
- * chance only, for whoever does not know the seed.
- */
+/* Bits into all others (the finalizer of MurmurHash3, one to one): keys in a row, as addresses are, come apart. */
+static apr_uint64_t mix(apr_uint64_t x)
+{
+    x = (x ^ x >> 33) * APR_UINT64_C(0xff51afd7ed558ccd);
+    x = (x ^ x >> 33) * APR_UINT64_C(0xc4ceb9fe1a85ec53);
+    return x ^ x >> 33;
+}
+
+/* Two keys meet by chance only, for whoever does not know the seed. */
 static bucket *bucket_of(eg_rates *rates, const eg_rate_key *key)
 {
-    apr_uint64_t words[2], sum;
+    apr_uint64_t words[2], place;
 
     memcpy(words, key->bytes, sizeof words);
-    sum = words[0] * rates->seed[0] + words[1] * rates->seed[1];
-    return &rates->buckets[((sum >> 32) * rates->count) >> 32];
+    place = mix(words[0] * rates->seed[0] + words[1] * rates->seed[1]) >> 32;
+    return &rates->buckets[(place * rates->count) >> 32];
 }
 
 /* @return 0 when there is no lock to be had: then nothing is counted, rather than all refused */

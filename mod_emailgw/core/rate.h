@@ -8,9 +8,9 @@
  *
  * The memory never grows: keys that have no window any more make room for new
  * ones; where all slots that a key may have are in use, it takes that of the
- * smallest count. So a flood of keys that are used once pushes out others of
- * its kind, not a key that is busy, and does not know which slots it fills
- * (the places depend on a random seed).
+ * smallest count, of these the oldest. So a flood of keys that are used once
+ * pushes out others of its kind, not a key that is busy; and it does not know
+ * which slots it fills, since the places depend on a random seed.
  */
 #ifndef EG_RATE_H
 #define EG_RATE_H

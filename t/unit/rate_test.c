@@ -204,83 +204,117 @@ static void spreads(void **state)
 /* ---- at once ------------------------------------------------------------------------------------- */
 
 #define WORKERS 8
-#define ROUNDS 200
+#define ROUNDS 10
+#define TRIES 20000 /* of each worker in a round: some ms, so that they are at it at the same time */
 
+static const eg_rate many = { 100000, 60 * SECOND };
+
+/* What the workers of a test share, also where they are processes. */
 typedef struct {
     eg_rates *rates;
-    unsigned seed;
-    int allowed[ROUNDS];
-} worker;
+    pthread_barrier_t begin; /* of a round: else one worker is through before the next has started */
+    int allowed[WORKERS][ROUNDS];
+} team;
+
+static team *make_team(void)
+{
+    team *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_barrierattr_t how;
+
+    assert_ptr_not_equal(t, MAP_FAILED);
+    t->rates = make_rates(1024);
+    assert_int_equal(pthread_barrierattr_init(&how), 0);
+    assert_int_equal(pthread_barrierattr_setpshared(&how, PTHREAD_PROCESS_SHARED), 0);
+    assert_int_equal(pthread_barrier_init(&t->begin, &how, WORKERS), 0);
+    pthread_barrierattr_destroy(&how);
+    return t;
+}
 
 /* Each round is a key of its own; between its events come others that nobody has seen before. */
-static void work(worker *w)
+static void work(team *t, int number)
 {
+    unsigned seed = (unsigned)number;
+
     for (unsigned long round = 0; round < ROUNDS; round++) {
-        for (int i = 0; i < 25; i++) {
-            w->allowed[round] += take(w->rates, round + 1, &hundred, 1, 1);
-            take(w->rates, (1UL << 32) + (unsigned long)rand_r(&w->seed), &hundred, 1, 1);
+        pthread_barrier_wait(&t->begin);
+        for (int i = 0; i < TRIES; i++) {
+            t->allowed[number][round] += take(t->rates, round + 1, &many, eg_rates_now(), 1);
+            if (i % 10 == 0) {
+                take(t->rates, (1UL << 32) + (unsigned long)rand_r(&seed), &many, eg_rates_now(), 1);
+            }
         }
     }
 }
 
+typedef struct {
+    team *team;
+    int number;
+} worker;
+
 static void *run_thread(void *data)
 {
-    work(data);
+    const worker *w = data;
+
+    work(w->team, w->number);
     return NULL;
 }
 
-static void assert_exact(const worker *workers, int count)
+static void assert_exact(const team *t)
 {
     for (int round = 0; round < ROUNDS; round++) {
         int allowed = 0;
 
-        for (int i = 0; i < count; i++) {
-            allowed += workers[i].allowed[round];
+        for (int i = 0; i < WORKERS; i++) {
+            allowed += t->allowed[i][round];
         }
-        assert_int_equal(allowed, 100);
+        assert_int_equal(allowed, many.limit);
     }
 }
 
 static void counts_exactly_over_threads(void **state)
 {
-    static worker workers[WORKERS];
-    eg_rates *rates = make_rates(1024);
+    team *t = make_team();
+    worker workers[WORKERS];
     pthread_t threads[WORKERS];
 
     (void)state;
     for (int i = 0; i < WORKERS; i++) {
-        workers[i] = (worker){ .rates = rates, .seed = (unsigned)i };
+        workers[i] = (worker){ t, i };
         assert_int_equal(pthread_create(&threads[i], NULL, run_thread, &workers[i]), 0);
     }
     for (int i = 0; i < WORKERS; i++) {
         pthread_join(threads[i], NULL);
     }
-    assert_exact(workers, WORKERS);
+    assert_exact(t);
+}
+
+static int run_two(team *t, int first)
+{
+    worker second = { t, first + 1 };
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, run_thread, &second) != 0) {
+        return 1;
+    }
+    work(t, first);
+    pthread_join(thread, NULL);
+    return 0;
 }
 
 /* Four processes of two threads each. */
 static void counts_exactly_over_processes(void **state)
 {
-    worker *workers = mmap(NULL, WORKERS * sizeof *workers, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    eg_rates *rates = make_rates(1024);
+    team *t = make_team();
 
     (void)state;
-    assert_ptr_not_equal(workers, MAP_FAILED);
+    alarm(60);
     for (int i = 0; i < WORKERS; i += 2) {
         pid_t pid = fork();
 
         assert_true(pid >= 0);
         if (pid == 0) {
-            pthread_t thread;
-
-            workers[i] = (worker){ .rates = rates, .seed = (unsigned)i };
-            workers[i + 1] = (worker){ .rates = rates, .seed = (unsigned)i + 1 };
-            if (pthread_create(&thread, NULL, run_thread, &workers[i]) != 0) {
-                _exit(1);
-            }
-            work(&workers[i + 1]);
-            pthread_join(thread, NULL);
-            _exit(0);
+            alarm(60);
+            _exit(run_two(t, i));
         }
     }
     for (int i = 0; i < WORKERS; i += 2) {
@@ -289,7 +323,8 @@ static void counts_exactly_over_processes(void **state)
         assert_true(wait(&status) > 0);
         assert_int_equal(status, 0);
     }
-    assert_exact(workers, WORKERS);
+    alarm(0);
+    assert_exact(t);
 }
 
 /* Most of its time it has the only lock. */
