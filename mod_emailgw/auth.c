@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "json.h"
+#include "ratelimit.h"
 
 /*
  * An argument's text, copied and taken out of the arguments, so that no log,
@@ -70,10 +71,15 @@ static void find_sender_key(eg_call *call)
         eg_errors_only(&call->errors, EG_E_MISSING_KEY, "Missing SenderAPIKey");
         return;
     }
+    if (!eg_ratelimit_client(call, EG_E_RATE)) {
+        return;
+    }
     call->account_id = read_key(call->key_hash, call, EG_KEY_SENDER, key);
     if (call->account_id == 0) {
-        eg_errors_only(&call->errors, EG_E_KEY, "Invalid SenderAPIKey");
+        eg_call_refuse_key(call, EG_E_KEY);
+        return;
     }
+    eg_ratelimit_key(call);
 }
 
 /* ---- an account -------------------------------------------------------------------------------------- */
@@ -105,33 +111,52 @@ static int read_credential(const unsigned char **hash, eg_call *call, const char
     return 1;
 }
 
-static apr_status_t authenticate_account(eg_call *call)
+/* @param status  0, EG_E_NOT_AUTHENTICATED or EG_E_SESSION_EXPIRED */
+static apr_status_t check_credentials(int *status, eg_call *call, const char *session, const char *key)
 {
-    const char *session = take_arg(call, "SessionID"), *key = take_arg(call, "APIKey");
     const unsigned char *key_hash;
     eg_rows *rows;
     apr_status_t rv;
-    int status;
 
-    if (key == NULL) {
-        key = bearer_of(call);
-    }
-    if ((session == NULL && key == NULL) || !read_credential(&call->session_hash, call, EG_KEY_SESSION, session) ||
+    if (!read_credential(&call->session_hash, call, EG_KEY_SESSION, session) ||
         !read_credential(&key_hash, call, EG_KEY_ACCOUNT, key)) {
-        refuse_account(call, EG_E_NOT_AUTHENTICATED);
+        *status = EG_E_NOT_AUTHENTICATED;
         return APR_SUCCESS;
     }
     rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "authenticate_account",
                     EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(key_hash, EG_HASH_SIZE),
                                eg_db_bytes(call->session_hash, EG_HASH_SIZE),
                                eg_db_int(apr_time_sec(call->limits->session_idle))));
-    if (rv != APR_SUCCESS) {
+    if (rv == APR_SUCCESS) {
+        *status = (int)eg_rows_int(rows, 0, "authenticate_account");
+    }
+    return rv;
+}
+
+static apr_status_t authenticate_account(eg_call *call)
+{
+    const char *session = take_arg(call, "SessionID"), *key = take_arg(call, "APIKey");
+    apr_status_t rv;
+    int status;
+
+    if (key == NULL) {
+        key = bearer_of(call);
+    }
+    if (session == NULL && key == NULL) {
+        refuse_account(call, EG_E_NOT_AUTHENTICATED);
+        return APR_SUCCESS;
+    }
+    if (!eg_ratelimit_client(call, EG_E_NOT_AUTHENTICATED)) {
+        return APR_SUCCESS;
+    }
+    rv = check_credentials(&status, call, session, key);
+    if (rv != APR_SUCCESS || status == 0) {
         return rv;
     }
-    status = (int)eg_rows_int(rows, 0, "authenticate_account");
-    if (status != 0) {
-        refuse_account(call, status);
+    if (status == EG_E_NOT_AUTHENTICATED) {
+        eg_ratelimit_failed(call);
     }
+    refuse_account(call, status);
     return APR_SUCCESS;
 }
 

@@ -11,6 +11,7 @@
  * account_id. A sender key (Authorization before SenderAPIKey) is only looked
  * at by its form: whether it is a good one is for the database to say, in the
  * call that uses it. SessionID and APIKey are checked here, in a call of their own.
+ * The rates (ratelimit.h) are asked before the database is.
  * call->errors says what is wrong with them, alone.
  * @return other than APR_SUCCESS when the database could not say, already logged
  */

@@ -9,6 +9,7 @@
 #include "db.h"
 #include "errors.h"
 #include "newdomain.h"
+#include "rate.h"
 #include "secret.h"
 
 /** What the directives set. */
@@ -25,7 +26,13 @@ typedef struct {
     eg_domain_settings domains;                /* what new domains are given */
     const char *submission_host;                   /* where mail is handed in by SMTP, as AddSMTP tells it */
     const apr_array_header_t *submission_ports;    /* of const char *, decimal; one at least */
+    eg_rate rate, auth_failures;               /* requests of a sender key; failures of a client's address */
 } eg_limits;
+
+/** What all children count in. */
+typedef struct {
+    eg_rates *keys, *failures;
+} eg_rate_tables;
 
 /** The two families of endpoints: they say what is wrong in different ways. */
 typedef enum {
@@ -81,6 +88,7 @@ typedef struct {
     apr_status_t (*run)(struct eg_call *call);
     const eg_param *params; /* checked in this order before run; NULL: run does it */
     const eg_fault *faults; /* what eg_call_refuse looks up; NULL on EG_SURFACE_V1 */
+    const char *too_many;   /* the reference's words for 429, with {seconds}; NULL: those of most endpoints */
     int all_faults;         /* ErrorCode is an array of all that apply: run is called also after faults of params,
                                to find the others (AddWebhook) */
 } eg_command;
@@ -99,6 +107,7 @@ typedef struct eg_call {
     eg_db *db;
     const eg_limits *limits;
     const eg_secret *secret;
+    const eg_rate_tables *rates; /* NULL: nothing is counted */
     eg_bytes sender_key; /* public half, for new DKIM keys; no data where it is not configured */
     apr_time_t now;
 
@@ -120,6 +129,7 @@ typedef struct eg_call {
     eg_errors errors;
     json_t *reply;               /* owned by the pool */
     int retry_after;             /* seconds, of a limit that is reached; 0: none */
+    eg_rate_state quota;         /* of the rate that this call was counted by; its limit is 0 where there is none */
     int replayed;                /* the answer to an earlier request with the same Idempotency-Key */
 } eg_call;
 

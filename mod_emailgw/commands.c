@@ -8,6 +8,7 @@
 
 #include "datetime.h"
 #include "json.h"
+#include "ratelimit.h"
 
 /* Defined in commands/<command>.c. */
 extern const eg_command eg_cmd_user_login, eg_cmd_user_logout;
@@ -181,6 +182,10 @@ void eg_call_refuse_key(eg_call *call, int status)
             eg_errors_only(&call->errors, status, "%s", reasons[i].text);
             return;
         }
+    }
+    /* A good key that may not do this is no guess: what else its address does goes on. */
+    if (status == EG_E_KEY) {
+        eg_ratelimit_failed(call);
     }
     eg_errors_only(&call->errors, EG_E_KEY, "Invalid SenderAPIKey");
 }

@@ -127,6 +127,8 @@ static void set_narrowed(eg_limits *limits, const egm_settings *settings)
     limits->reply_to_max = (int)settings->reply_to_max;
     limits->body_max = settings->body_max;
     limits->body_memory = settings->body_memory;
+    limits->rate = settings->rate;
+    limits->auth_failures = settings->auth_failures;
     limits->tracking_off = settings->tracking == EGM_OFF;
     limits->origins = settings->origins;
 }
@@ -143,6 +145,9 @@ const eg_limits *egm_config_limits(const request_rec *r)
 }
 
 /* ---- start-up -------------------------------------------------------------------------------- */
+
+static const eg_rate rate_default = { 100, apr_time_from_sec(60) };
+static const eg_rate auth_failures_default = { 30, apr_time_from_sec(60) };
 
 #define BODY_MEMORY_DEFAULT (128 * 1024 * 1024)
 #define SESSION_IDLE_DEFAULT apr_time_from_sec(3600)
@@ -175,6 +180,12 @@ static void fill_defaults(egm_settings *settings, apr_pool_t *pool, const server
     fill_number(&settings->session_idle, SESSION_IDLE_DEFAULT);
     fill_number(&settings->session_max, SESSION_MAX_DEFAULT);
     fill_number(&settings->resolver_timeout, EG_DNS_TIMEOUT_DEFAULT);
+    if (settings->rate.window == 0) {
+        settings->rate = rate_default;
+    }
+    if (settings->auth_failures.window == 0) {
+        settings->auth_failures = auth_failures_default;
+    }
     if (settings->origins == NULL) {
         settings->origins = apr_array_make(pool, 1, sizeof(const char *));
     }

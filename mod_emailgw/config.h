@@ -36,6 +36,7 @@ typedef struct {
     apr_interval_time_t session_idle, session_max;
     const char *submission_host;
     const apr_array_header_t *submission_ports; /* of const char * */
+    eg_rate rate, auth_failures; /* off: a limit of 0, and a window all the same */
 } egm_settings;
 
 /** Of a server or virtual host. */
@@ -43,6 +44,7 @@ typedef struct {
     egm_settings settings; /* with their defaults, after egm_config_check */
     eg_limits limits;      /* the same for handlers, made by egm_config_check */
     eg_secret *secret;     /* read as root at start */
+    const eg_rate_tables *rates; /* of all servers; see limiter.h */
     eg_bytes sender_key;   /* public half; no data without EmailGatewaySenderKeyFile */
     eg_group *group;       /* of its database, once a connection has told which that is (store.c) */
 } egm_server_config;

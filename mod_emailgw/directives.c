@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <apr_cstr.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_core.h>
 
@@ -82,6 +83,55 @@ static const char *set_duration(cmd_parms *cmd, void *dir, const char *value)
                             cmd->cmd->name, slot->shortest, slot->longest, value);
     }
     *(apr_interval_time_t *)member_of(cmd, dir) = time;
+    return NULL;
+}
+
+#define RATE_WINDOW_MIN apr_time_from_sec(1)
+#define RATE_WINDOW_MAX apr_time_from_sec(24 * 3600)
+
+/* A number with a unit or none; ap_timeout_parameter_parse looks at the unit's first letters only. */
+static int is_time(const char *value)
+{
+    static const char *const units[] = { "", "ms", "s", "min", "h" };
+    apr_size_t digits = strspn(value, "0123456789");
+
+    for (apr_size_t i = 0; digits > 0 && i < sizeof units / sizeof *units; i++) {
+        if (strcmp(value + digits, units[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* "100/60s" */
+static int parse_rate(eg_rate *rate, const char *value)
+{
+    char *end;
+    apr_int64_t limit = apr_strtoi64(value, &end, 10);
+    apr_interval_time_t window;
+
+    if (!apr_isdigit(*value) || *end != '/' || limit < 1 || limit > EG_RATE_LIMIT_MAX || !is_time(end + 1)
+        || ap_timeout_parameter_parse(end + 1, &window, "s") != APR_SUCCESS || window < RATE_WINDOW_MIN
+        || window > RATE_WINDOW_MAX) {
+        return 0;
+    }
+    *rate = (eg_rate){ (int)limit, window };
+    return 1;
+}
+
+static const char *set_rate(cmd_parms *cmd, void *dir, const char *value)
+{
+    eg_rate *rate = member_of(cmd, dir);
+
+    if (apr_cstr_casecmp(value, "off") == 0) {
+        *rate = (eg_rate){ 0, RATE_WINDOW_MIN };
+    }
+    else if (!parse_rate(rate, value)) {
+        return apr_psprintf(cmd->pool,
+                            "%s takes off, or a number from 1 to %d, a slash and a time from 1s to 24h, such as 100/60s, "
+                            "not '%s'",
+                            cmd->cmd->name, EG_RATE_LIMIT_MAX, value);
+    }
     return NULL;
 }
 
@@ -215,6 +265,8 @@ static const egm_slot tracking_url = { SLOT(tracking_url, INNER) };
 static const egm_slot submission_host = { SLOT(submission_host, INNER),
                                           .example = "host name such as smtp.example.com" };
 static const egm_slot submission_ports = { SLOT(submission_ports, INNER) };
+static const egm_slot rate = { SLOT(rate, INNER) };
+static const egm_slot auth_failures = { SLOT(auth_failures, INNER) };
 
 /* ---- the table; conf/emailgw.conf says the same at length ------------------------------------ */
 
@@ -245,6 +297,10 @@ const command_rec egm_directives[] = {
                   "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
     AP_INIT_TAKE1("EmailGatewayBodyMemory", set_number, (void *)&body_memory, RSRC_CONF,
                   "bytes of all large request bodies that a child has in hand, 1048576 to 17179869184, default 134217728"),
+    AP_INIT_TAKE1("EmailGatewayRate", set_rate, (void *)&rate, RSRC_CONF,
+                  "requests of one sender key in a time of 1s to 24h, 1 to 1000000, or off; default 100/60s"),
+    AP_INIT_TAKE1("EmailGatewayAuthFailures", set_rate, (void *)&auth_failures, RSRC_CONF,
+                  "failed authentications of one address in a time of 1s to 24h, 1 to 1000000, or off; default 30/60s"),
     AP_INIT_FLAG("EmailGatewayTracking", set_flag, (void *)&tracking, ANYWHERE,
                  "On or Off: may mails that are posted here be tracked, default On; once Off it stays Off below"),
     AP_INIT_TAKE1("EmailGatewayCORS", set_origins, (void *)&origins, ANYWHERE,

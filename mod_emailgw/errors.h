@@ -72,6 +72,9 @@ enum {
     EG_E_WEBHOOK_URL = 5
 };
 
+/* Too many requests: of a sender key, or of an address that fails to authenticate. */
+enum { EG_E_RATE = 429 };
+
 /* Of every command of /api.php, and of what never reached one. */
 enum {
     EG_E_NOT_AUTHENTICATED = 99998,

@@ -18,6 +18,7 @@
 #include "auth.h"
 #include "config.h"
 #include "directives.h"
+#include "limiter.h"
 #include "request.h"
 #include "response.h"
 #include "store.h"
@@ -97,6 +98,7 @@ static void prepare(eg_call *call, request_rec *r)
         .db = egm_store_of_request(r, log),
         .limits = egm_config_limits(r),
         .secret = config->secret,
+        .rates = config->rates,
         .sender_key = config->sender_key,
         .now = r->request_time,
     };
@@ -110,6 +112,7 @@ static int run_command(request_rec *r, eg_call *call, const eg_route *route)
 
     call->command = route->command;
     rv = eg_authorize(call, route->authority);
+    egm_response_quota(r, call);
     if (rv == APR_SUCCESS && !eg_errors_any(&call->errors)) {
         eg_params_read(call);
         if (call->command->all_faults || !eg_errors_any(&call->errors)) {
@@ -164,10 +167,13 @@ static int handle(request_rec *r)
 
 static int check_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *temp_pool, server_rec *s)
 {
+    int status;
+
     (void)log_pool;
     (void)temp_pool;
     egm_store_register();
-    return egm_config_check(pool, s);
+    status = egm_config_check(pool, s);
+    return status == OK ? egm_limiter_start(s) : status;
 }
 
 static void register_hooks(apr_pool_t *pool)

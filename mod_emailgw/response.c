@@ -44,6 +44,7 @@ static int status_of(const eg_error *error)
     case EG_E_ACCOUNT_UNVERIFIED:
         return HTTP_FORBIDDEN;
     case EG_E_LIMIT:
+    case EG_E_RATE:
         return HTTP_TOO_MANY_REQUESTS;
     case HTTP_CONFLICT:
         return HTTP_CONFLICT;
@@ -78,6 +79,17 @@ static int send_reply(request_rec *r, const eg_call *call)
                      surface_of(r) == EG_SURFACE_API_PHP ? api_reply(call->reply) : json_incref(call->reply));
 }
 
+void egm_response_quota(request_rec *r, const eg_call *call)
+{
+    const eg_rate_state *quota = &call->quota;
+
+    if (quota->limit > 0) {
+        apr_table_setn(r->headers_out, "RateLimit-Limit", apr_itoa(r->pool, quota->limit));
+        apr_table_setn(r->headers_out, "RateLimit-Remaining", apr_itoa(r->pool, quota->remaining));
+        apr_table_setn(r->headers_out, "RateLimit-Reset", apr_itoa(r->pool, eg_rate_seconds(quota->reset)));
+    }
+}
+
 int egm_response_send(request_rec *r, eg_call *call)
 {
     int status = HTTP_OK;
@@ -85,14 +97,14 @@ int egm_response_send(request_rec *r, eg_call *call)
     if (!eg_errors_any(&call->errors)) {
         return send_reply(r, call);
     }
+    if (call->retry_after > 0) {
+        apr_table_setn(r->headers_out, "Retry-After", apr_itoa(r->pool, call->retry_after));
+    }
     if (surface_of(r) == EG_SURFACE_API_PHP) {
         return send_json(r, HTTP_OK, eg_errors_api_json(&call->errors, call->command->all_faults));
     }
     if (!egm_config_compat_status(r)) {
         status = status_of(eg_errors_first(&call->errors));
-    }
-    if (call->retry_after > 0) {
-        apr_table_setn(r->headers_out, "Retry-After", apr_itoa(r->pool, call->retry_after));
     }
     if (status == HTTP_UNAUTHORIZED) {
         apr_table_setn(r->err_headers_out, "WWW-Authenticate", "Bearer");

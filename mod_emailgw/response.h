@@ -27,6 +27,9 @@ int egm_response_is_preflight(request_rec *r);
 /** Answer it. @param methods  of the path, as Allow lists them */
 int egm_response_preflight(request_rec *r, const char *methods);
 
+/** Whatever the answer will be, it tells how the call's rate stands (RateLimit-...), if it was counted by one. */
+void egm_response_quota(request_rec *r, const eg_call *call);
+
 /** Answer what never reached a handler. @param status  400, 405, 413, 500 ... */
 int egm_response_fail(request_rec *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -118,4 +118,7 @@ static apr_status_t run(eg_call *call)
     return APR_SUCCESS;
 }
 
-const eg_command eg_cmd_v1_get_events = { .run = run };
+const eg_command eg_cmd_v1_get_events = {
+    .run = run,
+    .too_many = "Too many requests. Please wait for {seconds} seconds before trying again.",
+};

@@ -4,7 +4,7 @@ use EmailGW;
 use Time::HiRes qw(sleep time);
 use List::Util qw(uniq);
 
-my $gw = EmailGW->up(HTTPD_CONF => \"EmailGatewaySessionIdle 3s\nEmailGatewaySessionMax 6s\n");
+my $gw = EmailGW->up(RATE => 'off', HTTPD_CONF => \"EmailGatewaySessionIdle 3s\nEmailGatewaySessionMax 6s\n");
 my $account = $gw->new_account;
 my $other = $gw->new_account;
 

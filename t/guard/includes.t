@@ -7,14 +7,14 @@ use Test::More;
 # Header pattern => the files that may include it.
 my @rules = (
     [ qr{^(?:httpd|http_\w+|ap_\w+|mod_dbd|mod_ssl|mod_status|mpm_common|scoreboard|util_\w+)\.h$}, 'httpd',
-        qr{^mod_emailgw/(?:mod_emailgw|config|directives|request|response|store|tracking|smtp_listener|status)\.[ch]$} ],
+        qr{^mod_emailgw/(?:mod_emailgw|config|directives|request|response|store|limiter|tracking|smtp_listener|status)\.[ch]$} ],
     [ qr{^(?:libpq-fe|libpq/\S+|pg_config\w*)\.h$}, 'libpq', qr{^mod_emailgw/core/db(?:group)?\.c$} ],
     [ qr{^curl/}, 'libcurl', qr{^sender/(?:smtp_conn\.h|webhook_http\.c)$} ],
     [ qr{^smtp_conn\.h$}, 'the inside of an SMTP connection and libcurl with it',
         qr{^sender/smtp(?:_conn|_connect|_mail)?\.c$} ],
     [ qr{^(?:gmime/|glib)}, 'GMime', qr{^sender/(?:mime|inbound|main)\.c$} ],
 );
-my %httpd_header = map { $_ => 1 } qw(config.h directives.h request.h response.h store.h tracking.h
+my %httpd_header = map { $_ => 1 } qw(config.h directives.h request.h response.h store.h limiter.h tracking.h
     smtp_listener.h status.h);
 
 my @files = sort map { glob } qw(mod_emailgw/*.[ch] mod_emailgw/commands/*.[ch] mod_emailgw/core/*.[ch]

@@ -48,6 +48,16 @@ sub body_max {
     return ($reply->{body} =~ /at most (\d+) bytes/)[0];
 }
 
+# How many wrong keys get the answer that they are wrong.
+sub failures {
+    my ($host) = @_;
+    for my $count (0 .. 4) {
+        my $reply = ask($httpd->address, $host, 'GET', '/api/v1/events', headers => { Authorization => 'Bearer egs_1_nobody' });
+        return $count if $reply->{status} == 429;
+    }
+    return 'any';
+}
+
 sub large_body {
     my ($host) = @_;
     return post($host, mail(PlainContent => 'x' x 2_000_000))->{status};
@@ -200,6 +210,10 @@ my %row = (
     EmailGatewayMaxReplyTo => { see => addresses('ReplyTo'), numbers(1, 10) },
     EmailGatewayMaxBody => { see => \&body_max, numbers(65536, 576) },
 
+    EmailGatewayRate => { see => sub { post($_[0], mail())->{headers}{'ratelimit-limit'} // 'off' }, at_server => '1000/61s', sample => '5/1s',
+        with_server => [ '' => 1000, 'vhost 2000/62s' => 2000, 'vhost off' => 'off' ], without => [ '' => 'off', 'vhost 3000/63s' => 3000 ] },
+    EmailGatewayAuthFailures => { see => \&failures, at_server => '2/3601s', sample => '5/1s',
+        with_server => [ '' => 2, 'vhost 1/3602s' => 1, 'vhost off' => 'any' ], without => [ '' => 'any', 'vhost 1/3603s' => 1 ] },
     EmailGatewayBodyMemory => { see => \&large_body, at_server => 1048576, sample => 1048576,
         with_server => [ '' => 503, 'vhost 4194304' => 200 ], without => [ '' => 200, 'vhost 1048576' => 503 ] },
 

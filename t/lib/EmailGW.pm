@@ -11,7 +11,8 @@
 #     done_testing;
 #
 # An instance of its own is taken down when the file ends, also by die; EG_KEEP=1
-# leaves it standing and says where.
+# leaves it standing and says where. With options it has the default rates, too:
+# RATE => 'off' where a key makes over 100 requests in a minute, or 30 authentications fail.
 package EmailGW;
 use strict;
 use warnings;
@@ -60,6 +61,7 @@ sub up {
         chmod 0755, $gw->{temp};
         $gw->{dir} = "$gw->{temp}/instance";
         push @standing, $gw;
+        %option = (RATE => 'off') if !%option; # as the shared one is
         for my $name (grep { ref $option{$_} } keys %option) {
             $option{$name} = $gw->file($name, ${ $option{$name} });
         }

@@ -31,7 +31,7 @@ my $conf = "threads = 1\npoll = 20ms\nretry = 300ms, 400ms\nlifetime = 3s\nhostn
     . "connect_timeout = 2s\ncommand_timeout = 1s\nfinal_timeout = 1s\n";
 
 my $sink = EmailGW::Sink->start(script => $script);
-my $gw = EmailGW->up(TRANSPORT => $sink->transport, SENDER_CONF => \"$conf");
+my $gw = EmailGW->up(RATE => 'off', TRANSPORT => $sink->transport, SENDER_CONF => \"$conf");
 my $extra = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
 my %sent; # recipient => message id
 

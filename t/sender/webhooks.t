@@ -9,7 +9,7 @@ use MIME::Base64 qw(decode_base64);
 use Time::HiRes qw(sleep time);
 
 my $receiver = EmailGW::Receiver->up;
-my $gw = EmailGW->up(WEBHOOK_ALLOW => $receiver->address,
+my $gw = EmailGW->up(RATE => 'off', WEBHOOK_ALLOW => $receiver->address,
     SENDER_CONF => \"poll = 20ms\nlease = 5s\nwebhook_retry = 300ms\nwebhook_timeout = 1s\nwebhook_lease = 5s\n");
 
 # A fresh account with one webhook for each of these paths: [account, path => id ...].

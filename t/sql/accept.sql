@@ -8,11 +8,11 @@ SELECT pg_temp.new_domain(:other, 'example.com') AS other_domain \gset
 SELECT is((pg_temp.send(:account, '\x99')).status, 13, 'unknown key: 13');
 SELECT is((pg_temp.send(:other, '\x01')).status, 13, 'another account''s key: 13');
 SELECT pg_temp.new_key(:account, :domain, '\x02', 'webhooks,events') \gset
-SELECT is((pg_temp.send(:account, '\x02')).status, 13, 'key that may not send: 13');
+SELECT is((pg_temp.send(:account, '\x02')).status, 113, 'key that may not send: 113');
 SELECT pg_temp.new_key(:account, :domain, '\x03', 'send') \gset
 SELECT is((pg_temp.send(:account, '\x03')).status, 0, 'key that may do nothing else: 0');
 SELECT pg_temp.new_key(:account, :domain, '\x04', 'resend') \gset
-SELECT is((pg_temp.send(:account, '\x04')).status, 13, 'permissions are compared as whole words');
+SELECT is((pg_temp.send(:account, '\x04')).status, 113, 'permissions are compared as whole words');
 UPDATE emailgw.api_key SET deleted_at = now() WHERE account_id = :account AND key_hash = '\x04';
 SELECT is((pg_temp.send(:account, '\x04')).status, 13, 'deleted key: 13');
 

@@ -34,7 +34,7 @@ SELECT is((SELECT s.status || ' ' || s.list_id FROM emailgw_api.sender_key(:acco
           '... which authenticates, with its context');
 SELECT status, permissions FROM pg_temp.add(:account, :domain, '\x12', 100, 'events') \gset
 SELECT is(:'permissions'::text, 'events', 'a narrow key');
-SELECT is((SELECT s.status FROM emailgw_api.sender_key(:account, '\x12', 'send') AS s), 13, '... is narrow');
+SELECT is((SELECT s.status FROM emailgw_api.sender_key(:account, '\x12', 'send') AS s), 113, '... is narrow');
 
 SELECT is((SELECT a.status FROM pg_temp.add(:account, :others_domain, '\x13') AS a), 3, 'another account''s domain');
 SELECT is((SELECT a.status FROM pg_temp.add(:account, 0, '\x13') AS a), 3, 'no domain');

@@ -21,15 +21,15 @@ SELECT is((SELECT count(*) FROM emailgw_api.sender_key(NULL, '\x01', 'send')), 0
 
 SELECT pg_temp.new_key(:account, :domain, '\x02', 'events') \gset
 SELECT is(pg_temp.status_of(:account, '\x02', 'events'), 0, 'a narrow key does what it may');
-SELECT is(pg_temp.status_of(:account, '\x02', 'send'), 13, '... and no more');
+SELECT is(pg_temp.status_of(:account, '\x02', 'send'), 113, '... and no more');
 SELECT pg_temp.new_key(:account, :domain, '\x03', '') \gset
-SELECT is(pg_temp.status_of(:account, '\x03', 'events'), 13, 'a key may have no permission at all');
+SELECT is(pg_temp.status_of(:account, '\x03', 'events'), 113, 'a key may have no permission at all');
 
 SAVEPOINT states;
 UPDATE emailgw.domain SET status = 'Pending' WHERE account_id = :account;
 SELECT is(pg_temp.status_of(:account, '\x01', 'send'), 32, 'a domain that may not send: 32');
 SELECT is(pg_temp.status_of(:account, '\x01', 'events'), 0, '... shows its events all the same');
-SELECT is(pg_temp.status_of(:account, '\x02', 'send'), 13, 'permission comes before the domain''s state');
+SELECT is(pg_temp.status_of(:account, '\x02', 'send'), 113, 'permission comes before the domain''s state');
 ROLLBACK TO states;
 UPDATE emailgw.account SET status = 'disabled' WHERE account_id = :account;
 SELECT is(pg_temp.status_of(:account, '\x01', 'events'), 12, 'a disabled account sees no events: 12');
@@ -49,7 +49,7 @@ SELECT results_eq($$ SELECT status, domain_name FROM emailgw_api.authenticate($$
           || $$, '\x99', 'send') $$,
                   'VALUES (13, NULL::text)', 'authenticate: an unknown key');
 SELECT results_eq($$ SELECT status FROM emailgw_api.authenticate($$ || :account || $$, '\x02', 'send') $$,
-                  'VALUES (13)', 'authenticate: a key without the permission');
+                  'VALUES (113)', 'authenticate: a key without the permission');
 UPDATE emailgw.domain SET status = 'Suspended', unsubscribe_link = true WHERE account_id = :account;
 SELECT results_eq($$ SELECT status, domain_name, unsubscribe_link FROM emailgw_api.authenticate($$ || :account
           || $$, '\x01', 'send') $$,

@@ -49,6 +49,7 @@ sub httpd {
         q(options='-c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=10000'));
     my $webhooks = length $it->{WEBHOOK_ALLOW} ? "EmailGatewayWebhookAllow $it->{WEBHOOK_ALLOW}\n" : '';
     my $resolver = length $it->{RESOLVER} ? "EmailGatewayResolver $it->{RESOLVER}\n" : '';
+    my $rates = $it->{RATE} eq 'off' ? "EmailGatewayRate off\nEmailGatewayAuthFailures off\n" : '';
     my $extra = length $it->{HTTPD_CONF} ? "Include $it->{HTTPD_CONF}\n" : '';
 
     return <<"END";
@@ -89,7 +90,7 @@ LogLevel emailgw:info
 EmailGatewaySecretFile $run/secrets/secret
 EmailGatewaySenderKeyFile $run/secrets/sender.key.pub
 EmailGatewayMailHost mail.example.net
-$resolver$webhooks<VirtualHost 127.0.0.1:$it->{HTTPD_PORT}>
+$resolver$webhooks$rates<VirtualHost 127.0.0.1:$it->{HTTPD_PORT}>
     ServerName localhost
     EmailGatewayEngine On
     EmailGateway On

@@ -1,0 +1,118 @@
+#include "ratelimit.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "netaddr.h"
+
+#define TOO_MANY "Too many requests. Wait for {seconds} seconds for another {attempts} attempts."
+#define V6_NET 8 /* bytes: a /64 is what one client may choose addresses from */
+
+/* ---- keys ---------------------------------------------------------------------------------------- */
+
+static eg_rate_key key_of_hash(const unsigned char *hash)
+{
+    eg_rate_key key;
+
+    memcpy(key.bytes, hash, sizeof key.bytes);
+    return key;
+}
+
+/* What is no address (a unix socket has none, a zone may stand behind one) counts by its text. */
+static eg_rate_key key_of_client(const eg_call *call)
+{
+    const char *text = call->client != NULL ? call->client : "";
+    unsigned char hash[EG_HASH_SIZE];
+    eg_netaddr addr;
+
+    if (eg_netaddr_parse(&addr, text, 0) != APR_SUCCESS) {
+        eg_secret_hash(hash, text, strlen(text));
+        return key_of_hash(hash);
+    }
+    if (eg_netaddr_v4(&addr) == NULL) {
+        memset(addr.bytes + V6_NET, 0, sizeof addr.bytes - V6_NET);
+    }
+    return key_of_hash(addr.bytes);
+}
+
+/* ---- words --------------------------------------------------------------------------------------- */
+
+static const char *fill(const char *text, const char *name, int value, apr_pool_t *pool)
+{
+    const char *at = strstr(text, name);
+
+    return at == NULL ? text
+                      : apr_psprintf(pool, "%.*s%d%s", (int)(at - text), text, value, at + strlen(name));
+}
+
+/* The endpoint's own sentence with the real numbers. */
+static const char *words_of(const eg_call *call, const eg_rate_state *state)
+{
+    const char *text = call->command->too_many != NULL ? call->command->too_many : TOO_MANY;
+
+    text = fill(text, "{seconds}", eg_rate_seconds(state->reset), call->pool);
+    return fill(text, "{attempts}", state->limit, call->pool);
+}
+
+/* ---- the two rates ------------------------------------------------------------------------------- */
+
+static int counts(const eg_call *call, const eg_rate *rate)
+{
+    return call->rates != NULL && rate->limit > 0;
+}
+
+int eg_ratelimit_client(eg_call *call, int code)
+{
+    const eg_rate *rate = &call->limits->auth_failures;
+    eg_rate_key key;
+    eg_rate_state state;
+
+    if (!counts(call, rate)) {
+        return 1;
+    }
+    key = key_of_client(call);
+    state = eg_rates_look(call->rates->failures, &key, rate, eg_rates_now());
+    if (state.allowed) {
+        return 1;
+    }
+    call->quota = state;
+    call->retry_after = eg_rate_seconds(state.reset);
+    if (code == EG_E_RATE) {
+        eg_errors_only(&call->errors, code, "%s Too many from this address had an invalid SenderAPIKey",
+                       words_of(call, &state));
+    }
+    else {
+        eg_errors_only(&call->errors, code, "Authentication failed too often from this address: wait %d seconds",
+                       call->retry_after);
+    }
+    return 0;
+}
+
+void eg_ratelimit_failed(eg_call *call)
+{
+    const eg_rate *rate = &call->limits->auth_failures;
+
+    if (counts(call, rate)) {
+        eg_rate_key key = key_of_client(call);
+
+        eg_rates_take(call->rates->failures, &key, rate, eg_rates_now());
+    }
+}
+
+int eg_ratelimit_key(eg_call *call)
+{
+    const eg_rate *rate = &call->limits->rate;
+    eg_rate_key key;
+
+    if (!counts(call, rate)) {
+        return 1;
+    }
+    key = key_of_hash(call->key_hash);
+    call->quota = eg_rates_take(call->rates->keys, &key, rate, eg_rates_now());
+    if (!call->quota.allowed) {
+        call->retry_after = eg_rate_seconds(call->quota.reset);
+        eg_errors_only(&call->errors, EG_E_RATE, "%s", words_of(call, &call->quota));
+    }
+    return call->quota.allowed;
+}

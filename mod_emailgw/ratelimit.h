@@ -1,0 +1,32 @@
+/*
+ * Which calls are counted, by what, and what a refusal says: requests by their
+ * sender key, failed authentications by the client's address. Both before the
+ * database is asked.
+ *
+ * An address (of IPv6: its /64) that has failed too often gets no answer from
+ * the database until its window ends, not even for a good credential: a guess
+ * that may be right must not be told from one that is wrong. Nothing else is
+ * counted against an address.
+ */
+#ifndef EG_RATELIMIT_H
+#define EG_RATELIMIT_H
+
+#include "command.h"
+
+/**
+ * May the client's address try to authenticate?
+ * @param code  of the error that says no: EG_E_RATE or EG_E_NOT_AUTHENTICATED
+ * @return 0 when not: the only error then says how long to wait
+ */
+int eg_ratelimit_client(eg_call *call, int code);
+
+/** The client's address has tried with a credential that nobody has. */
+void eg_ratelimit_failed(eg_call *call);
+
+/**
+ * Count the call on call->key_hash, whether or not the database will know it.
+ * @return 0 when there were too many: the only error then says how long to wait
+ */
+int eg_ratelimit_key(eg_call *call);
+
+#endif
