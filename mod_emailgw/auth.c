@@ -46,7 +46,8 @@ static const char *bearer_of(const eg_call *call)
  * among that one's, by the hash of what is no credential: so whatever is kept of
  * them under their own, they are unknown there in every respect.
  */
-static apr_int64_t read_key(unsigned char hash[EG_HASH_SIZE], const eg_call *call, const char *prefix, const char *text)
+static apr_int64_t read_key(unsigned char hash[EG_HASH_SIZE], const eg_call *call, const char *prefix,
+                            const char *text)
 {
     apr_int64_t account_id = eg_apikey_account(prefix, text), only = call->limits->account_id;
 
@@ -87,8 +88,9 @@ static void find_sender_key(eg_call *call)
 static void refuse_account(eg_call *call, int code)
 {
     eg_errors_only(&call->errors, code, "%s",
-                   code == EG_E_SESSION_EXPIRED ? "The session has expired: log in again"
-                                                : "Authentication failed: a valid SessionID or APIKey is needed");
+                   code == EG_E_SESSION_EXPIRED
+                       ? "The session has expired: log in again"
+                       : "Authentication failed: a valid SessionID or APIKey is needed");
 }
 
 /* One credential, if there is one. @return 0 when it cannot be one, or is of another account than the one before */

@@ -17,16 +17,16 @@ typedef struct {
     apr_int64_t account_id;                    /* the only account that there is here; 0: any */
     int to_max, cc_max, bcc_max, reply_to_max; /* addresses */
     int tracking_off;                          /* nothing is tracked, whatever request and domain say */
-    const apr_array_header_t *origins;         /* of const char *: whose pages may read answers; may be empty */
-    apr_int64_t body_max;                      /* bytes of a request */
-    apr_int64_t body_memory;                   /* bytes of all large requests that a child has in hand */
-    const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet taken; may be NULL */
+    const apr_array_header_t *origins;       /* of const char *: whose pages may read answers; may be empty */
+    apr_int64_t body_max;                    /* bytes of a request */
+    apr_int64_t body_memory;                 /* bytes of all large requests that a child has in hand */
+    const apr_array_header_t *webhook_allow; /* of eg_netaddr: not public, and yet taken; may be NULL */
     apr_interval_time_t session_idle, session_max; /* of User.Login's sessions */
-    eg_dns_resolver resolver;                  /* for VerifyDomain */
-    eg_domain_settings domains;                /* what new domains are given */
+    eg_dns_resolver resolver;                      /* for VerifyDomain */
+    eg_domain_settings domains;                    /* what new domains are given */
     const char *submission_host;                   /* where mail is handed in by SMTP, as AddSMTP tells it */
     const apr_array_header_t *submission_ports;    /* of const char *, decimal; one at least */
-    eg_rate rate, auth_failures;               /* requests of a sender key; failures of a client's address */
+    eg_rate rate, auth_failures; /* requests of a sender key; failures of a client's address */
 } eg_limits;
 
 /** What all children count in. */
@@ -51,11 +51,11 @@ enum { EG_OPTIONAL, EG_REQUIRED };
 
 /** How a parameter's value is read. */
 typedef enum {
-    EG_TEXT, /* characters of one line, without control characters */
-    EG_ID,   /* a whole number from 1 on; what is none becomes 0, the id of nothing, where invalid is 0 */
-    EG_COUNT,/* a whole number from 0 on */
-    EG_BOOL, /* see eg_json_bool */
-    EG_DAY,  /* YYYY-MM-DD */
+    EG_TEXT,    /* characters of one line, without control characters */
+    EG_ID,      /* a whole number from 1 on; what is none becomes 0, the id of nothing, where invalid is 0 */
+    EG_COUNT,   /* a whole number from 0 on */
+    EG_BOOL,    /* see eg_json_bool */
+    EG_DAY,     /* YYYY-MM-DD */
     EG_MAILBOX, /* an address, kept as it goes into an envelope */
     EG_NAME     /* a display name, as POST /api/v1/email takes it */
 } eg_kind;
@@ -65,7 +65,7 @@ typedef struct {
     const char *name;
     eg_kind kind;
     int required; /* EG_REQUIRED or EG_OPTIONAL */
-    int error;   /* code when it is required and missing, and when it is invalid */
+    int error;    /* code when it is required and missing, and when it is invalid */
     int invalid; /* code when it is there and invalid, where that differs; of an EG_ID: 0 lets it pass as 0 */
     int max;     /* bytes of an EG_TEXT */
 } eg_param;
@@ -89,7 +89,7 @@ typedef struct {
     const eg_param *params; /* checked in this order before run; NULL: run does it */
     const eg_fault *faults; /* what eg_call_refuse looks up; NULL on EG_SURFACE_V1 */
     const char *too_many;   /* the reference's words for 429, with {seconds}; NULL: those of most endpoints */
-    int all_faults;         /* ErrorCode is an array of all that apply: run is called also after faults of params,
+    int all_faults; /* ErrorCode is an array of all that apply: run is called also after faults of params,
                                to find the others (AddWebhook) */
 } eg_command;
 
@@ -108,7 +108,7 @@ typedef struct eg_call {
     const eg_limits *limits;
     const eg_secret *secret;
     const eg_rate_tables *rates; /* NULL: nothing is counted */
-    eg_bytes sender_key; /* public half, for new DKIM keys; no data where it is not configured */
+    eg_bytes sender_key;         /* public half, for new DKIM keys; no data where it is not configured */
     apr_time_t now;
 
     /* request */
@@ -127,10 +127,10 @@ typedef struct eg_call {
 
     /* reply: errors, or body with 200 */
     eg_errors errors;
-    json_t *reply;               /* owned by the pool */
-    int retry_after;             /* seconds, of a limit that is reached; 0: none */
-    eg_rate_state quota;         /* of the rate that this call was counted by; its limit is 0 where there is none */
-    int replayed;                /* the answer to an earlier request with the same Idempotency-Key */
+    json_t *reply;       /* owned by the pool */
+    int retry_after;     /* seconds, of a limit that is reached; 0: none */
+    eg_rate_state quota; /* of the rate that this call was counted by; its limit is 0 where there is none */
+    int replayed;        /* the answer to an earlier request with the same Idempotency-Key */
 } eg_call;
 
 /* ---- the table (commands.c) ---------------------------------------------------------------------- */
@@ -165,7 +165,8 @@ json_t *eg_call_time(apr_time_t time);
 void eg_call_refuse(eg_call *call, int code);
 
 /** The same with more to say: ": " and the detail stand behind the reference's words. */
-void eg_call_refuse_for(eg_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void eg_call_refuse_for(eg_call *call, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** The domain has as many of these as it may: EG_E_TOO_MANY. @param things  "webhooks" */
 void eg_call_refuse_more(eg_call *call, int max, const char *things);

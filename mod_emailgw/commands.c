@@ -165,7 +165,8 @@ void eg_call_refuse_for(eg_call *call, int code, const char *format, ...)
 
 void eg_call_refuse_more(eg_call *call, int max, const char *things)
 {
-    eg_errors_add(&call->errors, EG_E_TOO_MANY, "The domain has %d %s, which is the most: delete one first", max, things);
+    eg_errors_add(&call->errors, EG_E_TOO_MANY, "The domain has %d %s, which is the most: delete one first",
+                  max, things);
 }
 
 void eg_call_refuse_key(eg_call *call, int status)
@@ -193,9 +194,10 @@ void eg_call_refuse_key(eg_call *call, int status)
 apr_status_t eg_call_authenticate(eg_call *call, const char *permission)
 {
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "authenticate",
-                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
-                                            eg_db_text(permission)));
+    apr_status_t rv =
+        eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "authenticate",
+                   EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
+                              eg_db_text(permission)));
 
     if (rv == APR_SUCCESS && eg_rows_int(rows, 0, "status") != 0) {
         eg_call_refuse_key(call, (int)eg_rows_int(rows, 0, "status"));

@@ -48,8 +48,8 @@ static void apply_rule(void *value, const void *outer, const void *inner, egm_ru
         }
         break;
     case EGM_RULE_COMMON:
-        *(const apr_array_header_t **)value = eg_origin_common(*(const apr_array_header_t *const *)outer,
-                                                               *(const apr_array_header_t *const *)inner, pool);
+        *(const apr_array_header_t **)value = eg_origin_common(
+            *(const apr_array_header_t *const *)outer, *(const apr_array_header_t *const *)inner, pool);
         break;
     }
 }
@@ -115,7 +115,8 @@ int egm_config_is_on(const request_rec *r)
 
 int egm_config_compat_status(const request_rec *r)
 {
-    return is_flag_on(egm_config_of_server(r->server)->settings.compat_status, settings_of_directory(r)->compat_status);
+    return is_flag_on(egm_config_of_server(r->server)->settings.compat_status,
+                      settings_of_directory(r)->compat_status);
 }
 
 /* What a directory may set. */
@@ -217,9 +218,10 @@ static void fill_domains(egm_server_config *config, apr_pool_t *pool, server_rec
 
     eg_domain_settings_make(domains, config->settings.mail_host, config->settings.tracking_url, pool);
     if (*domains->mail_host == '\0') {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     EGLOGNO(0130) "EmailGatewayMailHost is not set, and this machine's own name is no full one: "
-                                   "bounces of new domains have nowhere to go");
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, s,
+            EGLOGNO(0130) "EmailGatewayMailHost is not set, and this machine's own name is no full one: "
+                          "bounces of new domains have nowhere to go");
     }
 }
 
@@ -230,17 +232,19 @@ static int read_keys(egm_server_config *config, apr_pool_t *pool, server_rec *s)
     const char *problem;
 
     if (settings->secret_file == NULL) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
-                     EGLOGNO(0001) "EmailGatewayEngine is On without an EmailGatewaySecretFile: make one with "
-                                   "emailgwctl init and name it");
+        ap_log_error(
+            APLOG_MARK, APLOG_EMERG, 0, s,
+            EGLOGNO(0001) "EmailGatewayEngine is On without an EmailGatewaySecretFile: make one with "
+                          "emailgwctl init and name it");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (eg_secret_load(&config->secret, &problem, settings->secret_file, pool) != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, EGLOGNO(0002) "EmailGatewaySecretFile: %s", problem);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (settings->sender_key_file != NULL
-        && eg_senderkey_load_public(&config->sender_key, &problem, settings->sender_key_file, pool) != APR_SUCCESS) {
+    if (settings->sender_key_file != NULL &&
+        eg_senderkey_load_public(&config->sender_key, &problem, settings->sender_key_file, pool) !=
+            APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, EGLOGNO(0004) "EmailGatewaySenderKeyFile: %s", problem);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -260,9 +264,10 @@ static int check_server(apr_pool_t *pool, server_rec *s)
     fill_domains(config, pool, s);
     status = read_keys(config, pool, s);
     if (status == OK && ap_find_linked_module("mod_dbd.c") == NULL) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
-                     EGLOGNO(0003) "EmailGatewayEngine is On without mod_dbd: load it and set DBDriver pgsql and "
-                                   "DBDParams");
+        ap_log_error(
+            APLOG_MARK, APLOG_EMERG, 0, s,
+            EGLOGNO(0003) "EmailGatewayEngine is On without mod_dbd: load it and set DBDriver pgsql and "
+                          "DBDParams");
         status = HTTP_INTERNAL_SERVER_ERROR;
     }
     return status;

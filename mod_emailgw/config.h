@@ -20,12 +20,12 @@ typedef enum { EGM_UNSET, EGM_ON, EGM_OFF } egm_flag;
  * set and how those of several levels make one.
  */
 typedef struct {
-    egm_flag engine;        /* may the gateway be switched on here? default Off */
-    egm_flag on;            /* default Off */
-    egm_flag compat_status; /* answer every handler error with 200, default Off */
-    egm_flag tracking;      /* may mails be tracked? default On */
+    egm_flag engine;                   /* may the gateway be switched on here? default Off */
+    egm_flag on;                       /* default Off */
+    egm_flag compat_status;            /* answer every handler error with 200, default Off */
+    egm_flag tracking;                 /* may mails be tracked? default On */
     const apr_array_header_t *origins; /* see origin.h; default none */
-    apr_int64_t account_id; /* EGM_ANY_ACCOUNT or one; default any */
+    apr_int64_t account_id;            /* EGM_ANY_ACCOUNT or one; default any */
     const char *secret_file, *sender_key_file;
     apr_int64_t to_max, cc_max, bcc_max, reply_to_max; /* addresses */
     apr_int64_t body_max, body_memory;                 /* bytes */
@@ -36,17 +36,17 @@ typedef struct {
     apr_interval_time_t session_idle, session_max;
     const char *submission_host;
     const apr_array_header_t *submission_ports; /* of const char * */
-    eg_rate rate, auth_failures; /* off: a limit of 0, and a window all the same */
+    eg_rate rate, auth_failures;                /* off: a limit of 0, and a window all the same */
 } egm_settings;
 
 /** Of a server or virtual host. */
 typedef struct {
-    egm_settings settings; /* with their defaults, after egm_config_check */
-    eg_limits limits;      /* the same for handlers, made by egm_config_check */
-    eg_secret *secret;     /* read as root at start */
+    egm_settings settings;       /* with their defaults, after egm_config_check */
+    eg_limits limits;            /* the same for handlers, made by egm_config_check */
+    eg_secret *secret;           /* read as root at start */
     const eg_rate_tables *rates; /* of all servers; see limiter.h */
-    eg_bytes sender_key;   /* public half; no data without EmailGatewaySenderKeyFile */
-    eg_group *group;       /* of its database, once a connection has told which that is (store.c) */
+    eg_bytes sender_key;         /* public half; no data without EmailGatewaySenderKeyFile */
+    eg_group *group;             /* of its database, once a connection has told which that is (store.c) */
 } egm_server_config;
 
 void *egm_config_make_server(apr_pool_t *pool, server_rec *s);

@@ -54,9 +54,9 @@ static const char *set_number(cmd_parms *cmd, void *dir, const char *value)
     apr_int64_t number = apr_strtoi64(value, &end, 10);
 
     if (*value == '\0' || *end != '\0' || number < slot->min || number > slot->max) {
-        return apr_psprintf(cmd->pool, "%s takes %s from %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT ", not '%s'",
-                            cmd->cmd->name, slot->unit != NULL ? slot->unit : "a whole number", slot->min, slot->max,
-                            value);
+        return apr_psprintf(
+            cmd->pool, "%s takes %s from %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT ", not '%s'",
+            cmd->cmd->name, slot->unit != NULL ? slot->unit : "a whole number", slot->min, slot->max, value);
     }
     *(apr_int64_t *)member_of(cmd, dir) = number;
     return NULL;
@@ -110,9 +110,9 @@ static int parse_rate(eg_rate *rate, const char *value)
     apr_int64_t limit = apr_strtoi64(value, &end, 10);
     apr_interval_time_t window;
 
-    if (!apr_isdigit(*value) || *end != '/' || limit < 1 || limit > EG_RATE_LIMIT_MAX || !is_time(end + 1)
-        || ap_timeout_parameter_parse(end + 1, &window, "s") != APR_SUCCESS || window < RATE_WINDOW_MIN
-        || window > RATE_WINDOW_MAX) {
+    if (!apr_isdigit(*value) || *end != '/' || limit < 1 || limit > EG_RATE_LIMIT_MAX || !is_time(end + 1) ||
+        ap_timeout_parameter_parse(end + 1, &window, "s") != APR_SUCCESS || window < RATE_WINDOW_MIN ||
+        window > RATE_WINDOW_MAX) {
         return 0;
     }
     *rate = (eg_rate){ (int)limit, window };
@@ -127,10 +127,11 @@ static const char *set_rate(cmd_parms *cmd, void *dir, const char *value)
         *rate = (eg_rate){ 0, RATE_WINDOW_MIN };
     }
     else if (!parse_rate(rate, value)) {
-        return apr_psprintf(cmd->pool,
-                            "%s takes off, or a number from 1 to %d, a slash and a time from 1s to 24h, such as 100/60s, "
-                            "not '%s'",
-                            cmd->cmd->name, EG_RATE_LIMIT_MAX, value);
+        return apr_psprintf(
+            cmd->pool,
+            "%s takes off, or a number from 1 to %d, a slash and a time from 1s to 24h, such as 100/60s, "
+            "not '%s'",
+            cmd->cmd->name, EG_RATE_LIMIT_MAX, value);
     }
     return NULL;
 }
@@ -153,8 +154,10 @@ static const char *set_origins(cmd_parms *cmd, void *dir, const char *value)
     apr_array_header_t *list;
 
     if (eg_origin_parse_list(&list, value, cmd->pool) != APR_SUCCESS) {
-        return apr_psprintf(cmd->pool, "%s takes none, * or origins with commas between them, such as "
-                            "https://app.example.com,http://localhost:8080, not '%s'", cmd->cmd->name, value);
+        return apr_psprintf(cmd->pool,
+                            "%s takes none, * or origins with commas between them, such as "
+                            "https://app.example.com,http://localhost:8080, not '%s'",
+                            cmd->cmd->name, value);
     }
     *(const apr_array_header_t **)member_of(cmd, dir) = list;
     return NULL;
@@ -221,7 +224,8 @@ static const char *set_ports(cmd_parms *cmd, void *dir, const char *value)
     apr_array_header_t *ports = parse_ports(value, cmd->pool);
 
     if (ports == NULL) {
-        return apr_psprintf(cmd->pool, "%s takes up to %d ports from 1 to 65535, each once, such as 587,465, not '%s'",
+        return apr_psprintf(cmd->pool,
+                            "%s takes up to %d ports from 1 to 65535, each once, such as 587,465, not '%s'",
                             cmd->cmd->name, PORTS_MAX, value);
     }
     *(const apr_array_header_t **)member_of(cmd, dir) = ports;
@@ -230,8 +234,9 @@ static const char *set_ports(cmd_parms *cmd, void *dir, const char *value)
 
 /* ---- the values ------------------------------------------------------------------------------- */
 
-#define SLOT(member, rule_of) \
-    .offset = APR_OFFSETOF(egm_settings, member), .size = sizeof(((egm_settings *)0)->member), .rule = EGM_RULE_##rule_of
+#define SLOT(member, rule_of)                                                                                \
+    .offset = APR_OFFSETOF(egm_settings, member), .size = sizeof(((egm_settings *)0)->member),               \
+    .rule = EGM_RULE_##rule_of
 
 /*
  * One for each directive: where its value is kept, how those of two levels make
@@ -259,8 +264,10 @@ static const egm_slot webhook_allow = { SLOT(webhook_allow, INNER), .example = "
 static const egm_slot session_idle = { SLOT(session_idle, INNER), .shortest = "1s", .longest = "168h" };
 static const egm_slot session_max = { SLOT(session_max, INNER), .shortest = "1s", .longest = "720h" };
 static const egm_slot resolver = { SLOT(resolver, INNER), .example = "127.0.0.1:53,[::1]:53" };
-static const egm_slot resolver_timeout = { SLOT(resolver_timeout, INNER), .shortest = "100ms", .longest = "60s" };
-static const egm_slot mail_host = { SLOT(mail_host, INNER), .example = "full host name, such as mail.example.net" };
+static const egm_slot resolver_timeout = { SLOT(resolver_timeout, INNER), .shortest = "100ms",
+                                           .longest = "60s" };
+static const egm_slot mail_host = { SLOT(mail_host, INNER),
+                                    .example = "full host name, such as mail.example.net" };
 static const egm_slot tracking_url = { SLOT(tracking_url, INNER) };
 static const egm_slot submission_host = { SLOT(submission_host, INNER),
                                           .example = "host name such as smtp.example.com" };
@@ -275,12 +282,15 @@ static const egm_slot auth_failures = { SLOT(auth_failures, INNER) };
 const command_rec egm_directives[] = {
     AP_INIT_FLAG("EmailGatewayEngine", set_flag, (void *)&engine, RSRC_CONF,
                  "On or Off: may the gateway be switched on in this virtual host at all, default Off"),
-    AP_INIT_FLAG("EmailGateway", set_flag, (void *)&on, ANYWHERE,
-                 "On or Off: answer the gateway's paths here, where EmailGatewayEngine allows it, default Off"),
+    AP_INIT_FLAG(
+        "EmailGateway", set_flag, (void *)&on, ANYWHERE,
+        "On or Off: answer the gateway's paths here, where EmailGatewayEngine allows it, default Off"),
     AP_INIT_FLAG("EmailGatewayCompatStatus", set_flag, (void *)&compat_status, ANYWHERE,
-                 "On or Off: answer refusals of /api/v1 with status 200 for clients that break on others, default Off"),
-    AP_INIT_TAKE1("EmailGatewayAccount", set_account, (void *)&account_id, RSRC_CONF,
-                  "number of the only account that there is here, 1 to 9007199254740991, or any, default any"),
+                 "On or Off: answer refusals of /api/v1 with status 200 for clients that break on others, "
+                 "default Off"),
+    AP_INIT_TAKE1(
+        "EmailGatewayAccount", set_account, (void *)&account_id, RSRC_CONF,
+        "number of the only account that there is here, 1 to 9007199254740991, or any, default any"),
     AP_INIT_TAKE1("EmailGatewaySecretFile", set_file, (void *)&secret_file, RSRC_CONF,
                   "path of the secret file that emailgwctl init made; required with EmailGatewayEngine On"),
     AP_INIT_TAKE1("EmailGatewaySenderKeyFile", set_file, (void *)&sender_key_file, RSRC_CONF,
@@ -296,32 +306,41 @@ const command_rec egm_directives[] = {
     AP_INIT_TAKE1("EmailGatewayMaxBody", set_number, (void *)&body_max, ANYWHERE,
                   "bytes of one request body, 65536 to 67108864, default 37748736 (36 MB)"),
     AP_INIT_TAKE1("EmailGatewayBodyMemory", set_number, (void *)&body_memory, RSRC_CONF,
-                  "bytes of all large request bodies that a child has in hand, 1048576 to 17179869184, default 134217728"),
+                  "bytes of all large request bodies that a child has in hand, 1048576 to 17179869184, "
+                  "default 134217728"),
     AP_INIT_TAKE1("EmailGatewayRate", set_rate, (void *)&rate, RSRC_CONF,
                   "requests of one sender key in a time of 1s to 24h, 1 to 1000000, or off; default 100/60s"),
-    AP_INIT_TAKE1("EmailGatewayAuthFailures", set_rate, (void *)&auth_failures, RSRC_CONF,
-                  "failed authentications of one address in a time of 1s to 24h, 1 to 1000000, or off; default 30/60s"),
-    AP_INIT_FLAG("EmailGatewayTracking", set_flag, (void *)&tracking, ANYWHERE,
-                 "On or Off: may mails that are posted here be tracked, default On; once Off it stays Off below"),
-    AP_INIT_TAKE1("EmailGatewayCORS", set_origins, (void *)&origins, ANYWHERE,
-                  "origins whose pages may read answers, such as https://app.example.com, or * or none, default none"),
+    AP_INIT_TAKE1(
+        "EmailGatewayAuthFailures", set_rate, (void *)&auth_failures, RSRC_CONF,
+        "failed authentications of one address in a time of 1s to 24h, 1 to 1000000, or off; default 30/60s"),
+    AP_INIT_FLAG(
+        "EmailGatewayTracking", set_flag, (void *)&tracking, ANYWHERE,
+        "On or Off: may mails that are posted here be tracked, default On; once Off it stays Off below"),
+    AP_INIT_TAKE1(
+        "EmailGatewayCORS", set_origins, (void *)&origins, ANYWHERE,
+        "origins whose pages may read answers, such as https://app.example.com, or * or none, default none"),
     AP_INIT_TAKE1("EmailGatewayWebhookAllow", set_addresses, (void *)&webhook_allow, RSRC_CONF,
-                  "addresses with ports that webhooks may have although they are not public, such as 127.0.0.1:8080,[::1]:8080"),
+                  "addresses with ports that webhooks may have although they are not public, such as "
+                  "127.0.0.1:8080,[::1]:8080"),
     AP_INIT_TAKE1("EmailGatewaySessionIdle", set_duration, (void *)&session_idle, RSRC_CONF,
                   "how long a session lives without a request, 1s to 168h, default 1h"),
     AP_INIT_TAKE1("EmailGatewaySessionMax", set_duration, (void *)&session_max, RSRC_CONF,
                   "how long a session lives at most, 1s to 720h, default 24h"),
-    AP_INIT_TAKE1("EmailGatewayResolver", set_addresses, (void *)&resolver, RSRC_CONF,
-                  "DNS servers with their ports, such as 127.0.0.1:53,[::1]:53, default those of /etc/resolv.conf"),
+    AP_INIT_TAKE1(
+        "EmailGatewayResolver", set_addresses, (void *)&resolver, RSRC_CONF,
+        "DNS servers with their ports, such as 127.0.0.1:53,[::1]:53, default those of /etc/resolv.conf"),
     AP_INIT_TAKE1("EmailGatewayResolverTimeout", set_duration, (void *)&resolver_timeout, RSRC_CONF,
                   "how long VerifyDomain waits for DNS, 100ms to 60s, default 5s"),
     AP_INIT_TAKE1("EmailGatewayMailHost", set_host, (void *)&mail_host, RSRC_CONF,
-                  "host that takes bounces and whose SPF record names the sending addresses, default the machine's name"),
+                  "host that takes bounces and whose SPF record names the sending addresses, default the "
+                  "machine's name"),
     AP_INIT_TAKE1("EmailGatewayTrackingURL", set_tracking_url, (void *)&tracking_url, RSRC_CONF,
                   "what tracked links of new domains begin with"),
-    AP_INIT_TAKE1("EmailGatewaySubmissionHost", set_host, (void *)&submission_host, RSRC_CONF,
-                  "host name that EmailGateway.AddSMTP tells for handing in mail by SMTP, default ServerName"),
+    AP_INIT_TAKE1(
+        "EmailGatewaySubmissionHost", set_host, (void *)&submission_host, RSRC_CONF,
+        "host name that EmailGateway.AddSMTP tells for handing in mail by SMTP, default ServerName"),
     AP_INIT_TAKE1("EmailGatewaySubmissionPorts", set_ports, (void *)&submission_ports, RSRC_CONF,
-                  "ports, 1 to 65535, that EmailGateway.AddSMTP tells for it, the preferred one first, default 587,465"),
+                  "ports, 1 to 65535, that EmailGateway.AddSMTP tells for it, the preferred one first, "
+                  "default 587,465"),
     { NULL }
 };

@@ -99,7 +99,8 @@ json_t *eg_errors_json(eg_errors *errors)
 
     sort(errors);
     for (int i = 0; i < errors->list->nelts; i++) {
-        json_array_append_new(array, json_pack("{s:i, s:s}", "Code", list[i].code, "Message", list[i].message));
+        json_array_append_new(array,
+                              json_pack("{s:i, s:s}", "Code", list[i].code, "Message", list[i].message));
     }
     return json_pack("{s:o}", "Errors", array);
 }

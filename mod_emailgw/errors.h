@@ -55,9 +55,9 @@ enum {
     EG_E_END_DATE = 109,
     EG_E_EVENT = 110,
     EG_E_IDEMPOTENCY_KEY = 111,
-    EG_E_TOO_MANY = 112,    /* the domain has as many of these as it may */
-    EG_E_PERMISSIONS = 113, /* EmailGateway.AddAPI */
-    EG_E_DEFAULTS = 114,     /* EmailGateway.AddSMTP: FromEmail, FromName, ReplyToEmail, ReplyToName */
+    EG_E_TOO_MANY = 112,      /* the domain has as many of these as it may */
+    EG_E_PERMISSIONS = 113,   /* EmailGateway.AddAPI */
+    EG_E_DEFAULTS = 114,      /* EmailGateway.AddSMTP: FromEmail, FromName, ReplyToEmail, ReplyToName */
     EG_E_QUERY = 115,         /* of EmailGateway.GetEvents */
     EG_E_TOO_BROAD = 116,     /* more events would have to be read than one request may */
     EG_E_AGGREGATE_SIZE = 117 /* of EmailGateway.AggrEvents */
@@ -87,7 +87,7 @@ enum {
 
 typedef struct {
     int code;
-    int status; /* of HTTP; 0: as the code has it */
+    int status;          /* of HTTP; 0: as the code has it */
     const char *message; /* a sentence for a person */
 } eg_error;
 
@@ -99,14 +99,16 @@ typedef struct {
 void eg_errors_init(eg_errors *errors, apr_pool_t *pool);
 
 /** Note an error; a second one of the same code and message is dropped, and so are those beyond 20 of a code. */
-void eg_errors_add(eg_errors *errors, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void eg_errors_add(eg_errors *errors, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /** The same where the code does not tell the HTTP status. @param status  of HTTP */
 void eg_errors_add_as(eg_errors *errors, int status, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /** Forget what was noted and keep this one alone: a failure to authenticate stops everything. */
-void eg_errors_only(eg_errors *errors, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void eg_errors_only(eg_errors *errors, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 int eg_errors_any(const eg_errors *errors);
 

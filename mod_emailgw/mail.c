@@ -26,8 +26,8 @@ json_t *eg_mail_structure(const eg_call *call, const char *name)
         return value;
     }
     text += strspn(text, " \t\r\n");
-    if ((*text == '{' || *text == '[')
-        && eg_json_parse(&parsed, &problem, text, strlen(text), call->pool) == APR_SUCCESS) {
+    if ((*text == '{' || *text == '[') &&
+        eg_json_parse(&parsed, &problem, text, strlen(text), call->pool) == APR_SUCCESS) {
         return parsed;
     }
     return value;
@@ -63,7 +63,8 @@ static void parse_subject(eg_mail *mail, eg_call *call)
         return;
     }
     if (strlen(subject) > EG_SUBJECT_MAX) {
-        eg_errors_add(&call->errors, EG_E_SUBJECT, "Invalid Subject: it has more than %d bytes", EG_SUBJECT_MAX);
+        eg_errors_add(&call->errors, EG_E_SUBJECT, "Invalid Subject: it has more than %d bytes",
+                      EG_SUBJECT_MAX);
     }
     else if (!eg_mail_is_line(subject)) {
         eg_errors_add(&call->errors, EG_E_SUBJECT, "Invalid Subject: it must not contain CR or LF");
@@ -138,7 +139,8 @@ static void parse_tags(eg_mail *mail, eg_call *call)
         }
         return;
     }
-    json_array_foreach(tags, i, tag) {
+    json_array_foreach(tags, i, tag)
+    {
         if (i > 10 * EG_TAG_COUNT_MAX) {
             break; /* far too many: said already */
         }
@@ -168,7 +170,8 @@ static apr_int64_t parse_id(eg_call *call, const char *name)
     apr_int64_t id = 0;
 
     if (value != NULL && eg_json_int(&id, value, 1, EG_ID_MAX) != APR_SUCCESS) {
-        eg_errors_add(&call->errors, EG_E_CONTEXT, "Invalid %s: it must be a whole number from 1 to 2^53-1", name);
+        eg_errors_add(&call->errors, EG_E_CONTEXT, "Invalid %s: it must be a whole number from 1 to 2^53-1",
+                      name);
     }
     return id;
 }
@@ -185,8 +188,9 @@ static void parse_send_at(eg_mail *mail, eg_call *call)
     if (json_is_integer(value)
             ? eg_json_int(&seconds, value, 0, APR_INT64_C(253402300799)) != APR_SUCCESS
             : !json_is_string(value) || eg_datetime_parse(&at, json_string_value(value)) != APR_SUCCESS) {
-        eg_errors_add(&call->errors, EG_E_SEND_AT,
-                      "Invalid SendAt: it must be Unix seconds or an ISO 8601 time such as 2026-01-31T08:00:00Z");
+        eg_errors_add(
+            &call->errors, EG_E_SEND_AT,
+            "Invalid SendAt: it must be Unix seconds or an ISO 8601 time such as 2026-01-31T08:00:00Z");
         return;
     }
     if (json_is_integer(value)) {

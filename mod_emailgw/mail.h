@@ -25,15 +25,15 @@ typedef struct {
     eg_mail_address from;
     apr_array_header_t *to, *cc, *bcc, *reply_to; /* of eg_mail_address */
     const char *subject;
-    const char *html, *plain;            /* NULL: not of this content type */
-    json_t *headers;                     /* [[name, value]] in the order given */
-    apr_array_header_t *tags;            /* of const char *, each once */
-    const char *track_links, *track_opens; /* "t", "f", or NULL: as the domain says */
-    apr_time_t send_at;                  /* 0: now */
+    const char *html, *plain;                                  /* NULL: not of this content type */
+    json_t *headers;                                           /* [[name, value]] in the order given */
+    apr_array_header_t *tags;                                  /* of const char *, each once */
+    const char *track_links, *track_opens;                     /* "t", "f", or NULL: as the domain says */
+    apr_time_t send_at;                                        /* 0: now */
     apr_int64_t list_id, subscriber_id, journey_id, action_id; /* 0: as the key says */
-    apr_array_header_t *attachments;     /* of eg_mail_attachment */
-    int template_given, list_given;      /* TemplateID, TargetListID */
-    apr_size_t size;                     /* bytes of contents and attachments */
+    apr_array_header_t *attachments;                           /* of eg_mail_attachment */
+    int template_given, list_given;                            /* TemplateID, TargetListID */
+    apr_size_t size;                                           /* bytes of contents and attachments */
 } eg_mail;
 
 /** Check call->args into mail; every error that applies is added to call->errors. */

@@ -21,16 +21,18 @@ int eg_mail_is_name(const char *text)
 }
 
 /* One {email, name}. Both must be there; the name may be empty. */
-static int parse_address(eg_mail_address *address, eg_call *call, const list_rules *rules, const json_t *value)
+static int parse_address(eg_mail_address *address, eg_call *call, const list_rules *rules,
+                         const json_t *value)
 {
     json_t *email = eg_json_get(value, "email"), *name = eg_json_get(value, "name");
     const char *twice = eg_json_twice(value);
 
     if (!json_is_string(email) || !json_is_string(name) || json_string_length(email) == 0 || twice != NULL) {
         eg_errors_add(&call->errors, rules->incomplete,
-                      twice != NULL ? "%s: 'email' or 'name' is given twice in one address"
-                                    : "%s name or email address is missing: each address needs both 'email' and "
-                                      "'name', the name may be empty",
+                      twice != NULL
+                          ? "%s: 'email' or 'name' is given twice in one address"
+                          : "%s name or email address is missing: each address needs both 'email' and "
+                            "'name', the name may be empty",
                       rules->name);
         return 0;
     }
@@ -71,11 +73,12 @@ static apr_array_header_t *parse_list(eg_call *call, const list_rules *rules)
     }
     if (json_array_size(value) > (size_t)rules->max) {
         eg_errors_add(&call->errors, rules->count,
-                      "The number of %s email addresses exceeds the allowed count: %d given, %d allowed", rules->name,
-                      (int)json_array_size(value), rules->max);
+                      "The number of %s email addresses exceeds the allowed count: %d given, %d allowed",
+                      rules->name, (int)json_array_size(value), rules->max);
         return list;
     }
-    json_array_foreach(value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         if (parse_address(&address, call, rules, item)) {
             APR_ARRAY_PUSH(list, eg_mail_address) = address;
         }
@@ -99,8 +102,9 @@ static void parse_from(eg_mail *mail, eg_call *call)
 
 static void parse_to(eg_mail *mail, eg_call *call)
 {
-    const list_rules rules = { "To", call->limits->to_max, 0, EG_E_TO_INCOMPLETE, EG_E_TO_ADDRESS,
-                               EG_E_NO_RECIPIENT };
+    const list_rules rules = {
+        "To", call->limits->to_max, 0, EG_E_TO_INCOMPLETE, EG_E_TO_ADDRESS, EG_E_NO_RECIPIENT
+    };
     json_t *value = eg_mail_structure(call, "To");
     int none = value == NULL || (json_is_array(value) && json_array_size(value) == 0);
 
@@ -119,11 +123,18 @@ static void parse_to(eg_mail *mail, eg_call *call)
 
 void eg_mail_parse_addresses(eg_mail *mail, eg_call *call)
 {
-    const list_rules cc = { "CC", call->limits->cc_max, 0, EG_E_CC_INCOMPLETE, EG_E_CC_ADDRESS, EG_E_NO_RECIPIENT };
-    const list_rules bcc = { "BCC",          call->limits->bcc_max, EG_E_BCC_NO_ARRAY, EG_E_BCC_INCOMPLETE,
-                             EG_E_BCC_ADDRESS, EG_E_BCC_COUNT };
-    const list_rules reply_to = { "ReplyTo",          call->limits->reply_to_max, EG_E_REPLY_TO_NO_ARRAY,
-                                  EG_E_REPLY_TO_INCOMPLETE, EG_E_REPLY_TO_ADDRESS, EG_E_REPLY_TO_COUNT };
+    const list_rules cc = {
+        "CC", call->limits->cc_max, 0, EG_E_CC_INCOMPLETE, EG_E_CC_ADDRESS, EG_E_NO_RECIPIENT
+    };
+    const list_rules bcc = {
+        "BCC", call->limits->bcc_max, EG_E_BCC_NO_ARRAY, EG_E_BCC_INCOMPLETE, EG_E_BCC_ADDRESS, EG_E_BCC_COUNT
+    };
+    const list_rules reply_to = { "ReplyTo",
+                                  call->limits->reply_to_max,
+                                  EG_E_REPLY_TO_NO_ARRAY,
+                                  EG_E_REPLY_TO_INCOMPLETE,
+                                  EG_E_REPLY_TO_ADDRESS,
+                                  EG_E_REPLY_TO_COUNT };
 
     parse_from(mail, call);
     parse_to(mail, call);

@@ -67,7 +67,8 @@ static const char *bare_content_id(const char *id, apr_pool_t *pool)
 {
     apr_size_t length = strlen(id);
 
-    return length > 1 && id[0] == '<' && id[length - 1] == '>' ? apr_pstrmemdup(pool, id + 1, length - 2) : id;
+    return length > 1 && id[0] == '<' && id[length - 1] == '>' ? apr_pstrmemdup(pool, id + 1, length - 2)
+                                                               : id;
 }
 
 static int content_id_known(const eg_mail *mail, const char *id)
@@ -102,7 +103,8 @@ static const char *parse_attachment(eg_mail_attachment *attachment, const eg_mai
     if (eg_base64_decode(&attachment->content, content, strlen(content), pool) != APR_SUCCESS) {
         return "'content' is not valid base64";
     }
-    if (eg_media_type_parse(&media, type != NULL && *type ? type : "application/octet-stream", pool) != APR_SUCCESS) {
+    if (eg_media_type_parse(&media, type != NULL && *type ? type : "application/octet-stream", pool) !=
+        APR_SUCCESS) {
         return "'type' must be a media type such as application/pdf, with no parameter but charset";
     }
     attachment->type = eg_media_type_format(&media, pool);
@@ -140,7 +142,8 @@ void eg_mail_parse_attachments(eg_mail *mail, eg_call *call)
                       EG_ATTACHMENT_COUNT_MAX);
         return;
     }
-    json_array_foreach(list, i, value) {
+    json_array_foreach(list, i, value)
+    {
         const char *name = member(value, "filename"), *problem;
         eg_mail_attachment attachment;
 

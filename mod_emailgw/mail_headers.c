@@ -9,10 +9,9 @@
 #include "utf8.h"
 
 /* A trailing * stands for any rest. List-Unsubscribe depends on the domain: accept() decides. */
-static const char *const owned[] = { "From",         "To",           "Cc",       "Bcc",      "Reply-To",
-                                     "Subject",      "Date",         "Message-ID", "Return-Path",
-                                     "DKIM-Signature", "Received",   "Content-*", "MIME-Version", "Sender",
-                                     "Feedback-ID" };
+static const char *const owned[] = { "From",     "To",        "Cc",           "Bcc",         "Reply-To",
+                                     "Subject",  "Date",      "Message-ID",   "Return-Path", "DKIM-Signature",
+                                     "Received", "Content-*", "MIME-Version", "Sender",      "Feedback-ID" };
 
 static int is_owned(const char *name)
 {
@@ -32,17 +31,19 @@ static void add_header(eg_mail *mail, eg_call *call, const char *name, const jso
     const char *shown = eg_utf8_excerpt(name, strlen(name), call->pool);
 
     if (!eg_field_name_valid(name)) {
-        eg_errors_add(&call->errors, EG_E_HEADER,
-                      "Invalid header name '%s' in Headers: 1 to %d printable ASCII characters without space or colon",
-                      shown, EG_FIELD_NAME_MAX);
+        eg_errors_add(
+            &call->errors, EG_E_HEADER,
+            "Invalid header name '%s' in Headers: 1 to %d printable ASCII characters without space or colon",
+            shown, EG_FIELD_NAME_MAX);
     }
     else if (is_owned(name)) {
-        eg_errors_add(&call->errors, EG_E_HEADER, "Header '%s' cannot be set in Headers: the gateway writes it",
-                      shown);
+        eg_errors_add(&call->errors, EG_E_HEADER,
+                      "Header '%s' cannot be set in Headers: the gateway writes it", shown);
     }
     else if (!json_is_string(value) || !eg_mail_is_line(json_string_value(value))) {
         eg_errors_add(&call->errors, EG_E_HEADER,
-                      "Invalid value of header '%s' in Headers: it must be a string without CR, LF or NUL", shown);
+                      "Invalid value of header '%s' in Headers: it must be a string without CR, LF or NUL",
+                      shown);
     }
     else {
         json_array_append_new(mail->headers, json_pack("[s, O]", name, value));
@@ -60,18 +61,21 @@ void eg_mail_parse_headers(eg_mail *mail, eg_call *call)
         return;
     }
     if (!json_is_object(headers)) {
-        eg_errors_add(&call->errors, EG_E_HEADER, "Invalid Headers: it must be an object of names and values");
+        eg_errors_add(&call->errors, EG_E_HEADER,
+                      "Invalid Headers: it must be an object of names and values");
         return;
     }
     if (json_object_size(headers) > EG_HEADER_COUNT_MAX) {
-        eg_errors_add(&call->errors, EG_E_HEADER, "Invalid Headers: there are more than %d", EG_HEADER_COUNT_MAX);
+        eg_errors_add(&call->errors, EG_E_HEADER, "Invalid Headers: there are more than %d",
+                      EG_HEADER_COUNT_MAX);
         return;
     }
     if (twice != NULL) {
         eg_errors_add(&call->errors, EG_E_HEADER, "Header '%s' is given twice in Headers",
                       eg_utf8_excerpt(twice, strlen(twice), call->pool));
     }
-    json_object_foreach(headers, name, value) {
+    json_object_foreach(headers, name, value)
+    {
         bytes += strlen(name) + json_string_length(value);
         add_header(mail, call, name, value);
     }

@@ -146,7 +146,8 @@ static int handle_ours(request_rec *r, eg_surface surface)
         route = eg_route_of_command(path, call.args);
     }
     if (route == NULL) {
-        return egm_response_fail(r, HTTP_NOT_FOUND, "Unknown Command: one such as EmailGateway.GetDomains is needed");
+        return egm_response_fail(r, HTTP_NOT_FOUND,
+                                 "Unknown Command: one such as EmailGateway.GetDomains is needed");
     }
     return run_command(r, &call, route);
 }
@@ -192,8 +193,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_handler(handle, NULL, before_proxy, APR_HOOK_FIRST);
 }
 
-module AP_MODULE_DECLARE_DATA emailgw_module = {
-    STANDARD20_MODULE_STUFF,  egm_config_make_dir,    egm_config_merge_dir,
-    egm_config_make_server,   egm_config_merge_server, egm_directives,
-    register_hooks,           AP_MODULE_FLAG_NONE
-};
+module AP_MODULE_DECLARE_DATA emailgw_module = { STANDARD20_MODULE_STUFF, egm_config_make_dir,
+                                                 egm_config_merge_dir,    egm_config_make_server,
+                                                 egm_config_merge_server, egm_directives,
+                                                 register_hooks,          AP_MODULE_FLAG_NONE };

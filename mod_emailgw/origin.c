@@ -32,9 +32,9 @@ static int is_port(const char *port, const char *origin)
 {
     apr_size_t length = strlen(port);
 
-    return length >= 1 && length <= PORT_DIGITS && strspn(port, "0123456789") == length && *port != '0'
-           && !(strcmp(port, "443") == 0 && strncmp(origin, "https:", 6) == 0)
-           && !(strcmp(port, "80") == 0 && strncmp(origin, "http:", 5) == 0);
+    return length >= 1 && length <= PORT_DIGITS && strspn(port, "0123456789") == length && *port != '0' &&
+           !(strcmp(port, "443") == 0 && strncmp(origin, "https:", 6) == 0) &&
+           !(strcmp(port, "80") == 0 && strncmp(origin, "http:", 5) == 0);
 }
 
 static int is_origin(const char *origin)
@@ -92,7 +92,8 @@ int eg_origin_in(const apr_array_header_t *list, const char *origin)
     return is_origin(origin) && (has(list, ANY) || has(list, origin));
 }
 
-apr_array_header_t *eg_origin_common(const apr_array_header_t *a, const apr_array_header_t *b, apr_pool_t *pool)
+apr_array_header_t *eg_origin_common(const apr_array_header_t *a, const apr_array_header_t *b,
+                                     apr_pool_t *pool)
 {
     apr_array_header_t *common = apr_array_make(pool, 4, sizeof(const char *));
 

@@ -20,6 +20,7 @@ apr_status_t eg_origin_parse_list(apr_array_header_t **list, const char *text, a
 int eg_origin_in(const apr_array_header_t *list, const char *origin);
 
 /** What both lists have. */
-apr_array_header_t *eg_origin_common(const apr_array_header_t *a, const apr_array_header_t *b, apr_pool_t *pool);
+apr_array_header_t *eg_origin_common(const apr_array_header_t *a, const apr_array_header_t *b,
+                                     apr_pool_t *pool);
 
 #endif

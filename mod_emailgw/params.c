@@ -77,7 +77,8 @@ static json_t *read_mailbox(const eg_call *call, const json_t *value)
 {
     eg_mailbox box;
 
-    return json_is_string(value) && eg_mailbox_parse(&box, json_string_value(value), call->pool) == APR_SUCCESS
+    return json_is_string(value) &&
+                   eg_mailbox_parse(&box, json_string_value(value), call->pool) == APR_SUCCESS
                ? json_string(box.address)
                : NULL;
 }
@@ -112,8 +113,8 @@ static const char *what_it_takes(const eg_param *param, apr_pool_t *pool)
 {
     switch (param->kind) {
     case EG_TEXT:
-        return apr_psprintf(pool, "text of %d to %d bytes without control characters", param->required ? 1 : 0,
-                            param->max);
+        return apr_psprintf(pool, "text of %d to %d bytes without control characters",
+                            param->required ? 1 : 0, param->max);
     case EG_ID:
         return "an id: a whole number from 1 on";
     case EG_COUNT:
@@ -186,5 +187,6 @@ eg_dbarg eg_param_arg(const eg_call *call, const char *name)
 {
     json_t *value = json_object_get(call->params, name);
 
-    return json_is_integer(value) ? eg_db_int(json_integer_value(value)) : eg_db_text(json_string_value(value));
+    return json_is_integer(value) ? eg_db_int(json_integer_value(value))
+                                  : eg_db_text(json_string_value(value));
 }

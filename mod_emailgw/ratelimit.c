@@ -83,7 +83,8 @@ int eg_ratelimit_client(eg_call *call, int code)
                        words_of(call, &state));
     }
     else {
-        eg_errors_only(&call->errors, code, "Authentication failed too often from this address: wait %d seconds",
+        eg_errors_only(&call->errors, code,
+                       "Authentication failed too often from this address: wait %d seconds",
                        call->retry_after);
     }
     return 0;

@@ -15,9 +15,9 @@
 #include "response.h"
 #include "utf8.h"
 
-#define BODY_START 8192 /* bytes that a body of unknown length begins with */
+#define BODY_START 8192         /* bytes that a body of unknown length begins with */
 #define BODY_SMALL (256 * 1024) /* bytes of a body that need no leave */
-#define READ_SIZE 65536 /* bytes asked for at a time */
+#define READ_SIZE 65536         /* bytes asked for at a time */
 
 #define STALL_TIME apr_time_from_sec(20) /* in each of these ... */
 #define STALL_SIZE (512 * 1024)          /* ... bytes that come at least of a body that is not small */
@@ -25,7 +25,7 @@
 typedef struct {
     char *data; /* of malloc: it goes with the pool */
     apr_size_t length, size;
-    apr_time_t since;       /* when the present window of time began */
+    apr_time_t since;        /* when the present window of time began */
     apr_size_t since_length; /* what was there then */
 } buffer;
 
@@ -128,7 +128,8 @@ static int too_large(request_rec *r, apr_int64_t max)
 /* Append one brigade. @return APR_ENOSPC when it would go over max */
 static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_t max, int *end)
 {
-    for (apr_bucket *b = APR_BRIGADE_FIRST(brigade); b != APR_BRIGADE_SENTINEL(brigade); b = APR_BUCKET_NEXT(b)) {
+    for (apr_bucket *b = APR_BRIGADE_FIRST(brigade); b != APR_BRIGADE_SENTINEL(brigade);
+         b = APR_BUCKET_NEXT(b)) {
         const char *data;
         apr_size_t length;
         apr_status_t rv;
@@ -183,7 +184,8 @@ static int read_body(buffer *body, int *status, request_rec *r, const eg_limits 
     apr_pool_cleanup_register(pool, body, free_buffer, apr_pool_cleanup_null);
     brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     while (!end) {
-        apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, READ_SIZE);
+        apr_status_t rv =
+            ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, READ_SIZE);
 
         if (rv == APR_SUCCESS) {
             rv = body->data != NULL ? append(body, brigade, max, &end) : APR_ENOMEM;
@@ -207,9 +209,10 @@ static int read_body(buffer *body, int *status, request_rec *r, const eg_limits 
         }
         if (rv != APR_SUCCESS) {
             r->connection->keepalive = AP_CONN_CLOSE;
-            *status = APR_STATUS_IS_TIMEUP(rv)
-                          ? egm_response_fail(r, HTTP_REQUEST_TIME_OUT, "The request's body did not come in time")
-                          : egm_response_fail(r, HTTP_BAD_REQUEST, "The request's body could not be read");
+            *status =
+                APR_STATUS_IS_TIMEUP(rv)
+                    ? egm_response_fail(r, HTTP_REQUEST_TIME_OUT, "The request's body did not come in time")
+                    : egm_response_fail(r, HTTP_BAD_REQUEST, "The request's body could not be read");
             return 0;
         }
     }
@@ -231,7 +234,8 @@ static int is_type(const char *content_type, const char *wanted)
 {
     apr_size_t length = strlen(wanted);
 
-    return apr_cstr_casecmpn(content_type, wanted, length) == 0 && strchr("; \t", content_type[length]) != NULL;
+    return apr_cstr_casecmpn(content_type, wanted, length) == 0 &&
+           strchr("; \t", content_type[length]) != NULL;
 }
 
 /*
@@ -241,7 +245,8 @@ static int is_type(const char *content_type, const char *wanted)
 static apr_status_t parse_body(eg_call *call, const char **problem, request_rec *r, const buffer *body)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
-    const char *coding = apr_table_get(r->headers_in, "Content-Encoding"); /* gone where a filter has decoded it */
+    const char *coding =
+        apr_table_get(r->headers_in, "Content-Encoding"); /* gone where a filter has decoded it */
     json_t *object = call->args;
     char first = first_byte(body);
     apr_status_t rv;
@@ -292,7 +297,8 @@ static apr_status_t add_query(eg_call *call, const char **problem, request_rec *
         return APR_EINVAL;
     }
     call->from_form |= json_object_size(call->args) == 0;
-    json_object_foreach(query, name, value) {
+    json_object_foreach(query, name, value)
+    {
         if (eg_json_get(call->args, name) == NULL) {
             json_object_set(call->args, name, value);
         }
@@ -304,7 +310,8 @@ static const char *bearer(request_rec *r)
 {
     const char *value = apr_table_get(r->headers_in, "Authorization");
 
-    if (value == NULL || apr_cstr_casecmpn(value, "Bearer", 6) != 0 || (value[6] != ' ' && value[6] != '\t')) {
+    if (value == NULL || apr_cstr_casecmpn(value, "Bearer", 6) != 0 ||
+        (value[6] != ' ' && value[6] != '\t')) {
         return NULL;
     }
     value += 6;

@@ -12,7 +12,6 @@
 #include "mod_emailgw.h"
 #include "origin.h"
 
-
 static int send_json(request_rec *r, int status, json_t *body)
 {
     const char *text = eg_json_text(eg_json_own(body, r->pool), r->pool);
@@ -146,7 +145,8 @@ int egm_response_fail(request_rec *r, int status, const char *format, ...)
 
 /* Never with credentials: cookies and the like are none of ours, and a key is sent by the page itself. */
 #define REQUEST_HEADERS "Authorization, Content-Type, Idempotency-Key"
-#define ANSWER_HEADERS "Idempotent-Replayed, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+#define ANSWER_HEADERS                                                                                       \
+    "Idempotent-Replayed, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 #define PREFLIGHT_SECONDS "3600" /* for which a browser may keep the answer */
 
 int egm_response_share(request_rec *r, const eg_limits *limits)
@@ -168,7 +168,8 @@ int egm_response_share(request_rec *r, const eg_limits *limits)
 
 int egm_response_is_preflight(request_rec *r)
 {
-    return r->method_number == M_OPTIONS && apr_table_get(r->headers_in, "Access-Control-Request-Method") != NULL;
+    return r->method_number == M_OPTIONS &&
+           apr_table_get(r->headers_in, "Access-Control-Request-Method") != NULL;
 }
 
 int egm_response_preflight(request_rec *r, const char *methods)
@@ -197,7 +198,8 @@ static const char *words_for(int status)
  */
 static apr_status_t watch(ap_filter_t *f, apr_bucket_brigade *brigade)
 {
-    for (apr_bucket *b = APR_BRIGADE_FIRST(brigade); b != APR_BRIGADE_SENTINEL(brigade); b = APR_BUCKET_NEXT(b)) {
+    for (apr_bucket *b = APR_BRIGADE_FIRST(brigade); b != APR_BRIGADE_SENTINEL(brigade);
+         b = APR_BUCKET_NEXT(b)) {
         if (AP_BUCKET_IS_ERROR(b)) {
             int status = ((ap_bucket_error *)b->data)->status;
             request_rec *r = f->r;
@@ -236,13 +238,14 @@ int egm_response_broken(request_rec *r, apr_status_t rv)
 {
     if (rv == EG_DB_UNREACHABLE || rv == EG_DB_UNKNOWN || rv == EG_DB_MISSING) {
         apr_table_setn(r->headers_out, "Retry-After", EGM_RETRY_AFTER);
-        return egm_response_fail(r, HTTP_SERVICE_UNAVAILABLE,
-                                 rv == EG_DB_UNKNOWN
-                                     ? "The service is temporarily unavailable. Whether this request was carried out is "
-                                       "not known: repeat it with the same Idempotency-Key"
-                                 : rv == EG_DB_MISSING
-                                     ? "The service is not set up completely: its database schema is missing"
-                                     : "The service is temporarily unavailable. Nothing was carried out: try again");
+        return egm_response_fail(
+            r, HTTP_SERVICE_UNAVAILABLE,
+            rv == EG_DB_UNKNOWN
+                ? "The service is temporarily unavailable. Whether this request was carried out is "
+                  "not known: repeat it with the same Idempotency-Key"
+            : rv == EG_DB_MISSING
+                ? "The service is not set up completely: its database schema is missing"
+                : "The service is temporarily unavailable. Nothing was carried out: try again");
     }
     return egm_response_fail(r, HTTP_INTERNAL_SERVER_ERROR,
                              "Internal error. The server's error log has the details");

@@ -31,7 +31,8 @@ int egm_response_preflight(request_rec *r, const char *methods);
 void egm_response_quota(request_rec *r, const eg_call *call);
 
 /** Answer what never reached a handler. @param status  400, 405, 413, 500 ... */
-int egm_response_fail(request_rec *r, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int egm_response_fail(request_rec *r, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /**
  * Have errors that httpd's filters find while the body is read answered in

@@ -12,8 +12,8 @@
 #include "mod_emailgw.h"
 
 /* mod_dbd's, set before any child or thread begins. */
-static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
-static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
+static APR_OPTIONAL_FN_TYPE(ap_dbd_open) * dbd_open;
+static APR_OPTIONAL_FN_TYPE(ap_dbd_close) * dbd_close;
 
 /** Of this child: the groups of all databases that it has met. */
 static struct {
@@ -95,8 +95,9 @@ static eg_pgconn *take(eg_db *db)
         return NULL; /* mod_dbd has logged why */
     }
     conn = apr_dbd_native_handle(l->dbd->driver, l->dbd->handle);
-    if (!eg_pgconn_alive(conn)
-        && (apr_dbd_check_conn(l->dbd->driver, l->r->pool, l->dbd->handle) != APR_SUCCESS || !eg_pgconn_alive(conn))) {
+    if (!eg_pgconn_alive(conn) &&
+        (apr_dbd_check_conn(l->dbd->driver, l->r->pool, l->dbd->handle) != APR_SUCCESS ||
+         !eg_pgconn_alive(conn))) {
         give(db, conn, 1);
         return NULL;
     }

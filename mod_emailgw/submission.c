@@ -23,7 +23,8 @@ json_t *eg_submission_ports(const eg_call *call)
     json_t *ports = json_array();
 
     for (int i = 0; i < call->limits->submission_ports->nelts; i++) {
-        json_array_append_new(ports, json_string(APR_ARRAY_IDX(call->limits->submission_ports, i, const char *)));
+        json_array_append_new(ports,
+                              json_string(APR_ARRAY_IDX(call->limits->submission_ports, i, const char *)));
     }
     return ports;
 }

@@ -45,7 +45,8 @@ struct egs_ctl {
 
 extern const egs_ctl_command egs_ctl_init, egs_ctl_migrate, egs_ctl_status;
 extern const egs_ctl_command egs_ctl_user_add, egs_ctl_user_set, egs_ctl_user_list, egs_ctl_user_limits;
-extern const egs_ctl_command egs_ctl_domain_add, egs_ctl_domain_enable, egs_ctl_domain_list, egs_ctl_domain_dns;
+extern const egs_ctl_command egs_ctl_domain_add, egs_ctl_domain_enable, egs_ctl_domain_list,
+    egs_ctl_domain_dns;
 extern const egs_ctl_command egs_ctl_key_add, egs_ctl_key_list, egs_ctl_key_delete;
 extern const egs_ctl_command egs_ctl_suppress_add, egs_ctl_suppress_remove, egs_ctl_suppress_list;
 extern const egs_ctl_command egs_ctl_queue_list, egs_ctl_queue_cancel;

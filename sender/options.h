@@ -56,13 +56,13 @@ typedef struct {
     apr_interval_time_t poll;          /* sleep when nothing is due, 10 ms to 10 s */
     const char *log_file;              /* "-" is standard error */
     eg_log_level log_level;
-    const char *pid_file;  /* NULL: none is written */
-    int message_retention; /* days that contents are kept, 1 to 3650 */
-    int event_retention;   /* days that events are kept, 1 to 3650 */
+    const char *pid_file;                      /* NULL: none is written */
+    int message_retention;                     /* days that contents are kept, 1 to 3650 */
+    int event_retention;                       /* days that events are kept, 1 to 3650 */
     int webhook_connections;                   /* posts at once, 1 to 1000 */
     apr_interval_time_t webhook_timeout;       /* of one post, 100 ms to 5 min */
     apr_interval_time_t webhook_lease;         /* 5 s to 1 h */
-    egs_durations webhook_retry;                /* waits before the second and later tries */
+    egs_durations webhook_retry;               /* waits before the second and later tries */
     apr_interval_time_t webhook_disable_after; /* of failing, 1 s to 30 d */
     const char *webhook_ca_file;               /* PEM, beside the system's; NULL: those alone */
     const apr_array_header_t *webhook_allow;   /* of eg_netaddr: not public, and yet posted to; may be NULL */
@@ -73,7 +73,7 @@ typedef struct {
     apr_interval_time_t domain_check_interval; /* 100 ms to 30 d; the next two from the first failure on */
     apr_interval_time_t domain_warn_after;     /* 0 to 365 d */
     apr_interval_time_t domain_suspend_after;  /* 0 to 365 d */
-    const char *include;   /* as given, or NULL */
+    const char *include;                       /* as given, or NULL */
 } egs_options;
 
 /** Every option as it is when no file names it. */

@@ -54,16 +54,15 @@ static const char *results_text(const batch *b, apr_pool_t *pool)
     json_t *list = eg_json_own(json_array(), pool);
 
     for (int i = 0; i < b->count; i++) {
-        json_array_append_new(
-            list,
-            json_pack("{s:I, s:I, s:s, s:I, s:s, s:o, s:o}", "account_id",
-                      (json_int_t)eg_rows_int(b->claimed, i, "account_id"), "domain_id",
-                      (json_int_t)eg_rows_int(b->claimed, i, "domain_id"), "lease",
-                      eg_rows_text(b->claimed, i, "lease"), "records_version",
-                      (json_int_t)eg_rows_int(b->claimed, i, "records_version"), "outcome",
-                      eg_domainrow_outcome(b->checks[i].outcome), "verified",
-                      list_purposes(&b->checks[i], EG_RECORD_HOLDS), "failed",
-                      list_purposes(&b->checks[i], EG_RECORD_FAILS)));
+        json_array_append_new(list,
+                              json_pack("{s:I, s:I, s:s, s:I, s:s, s:o, s:o}", "account_id",
+                                        (json_int_t)eg_rows_int(b->claimed, i, "account_id"), "domain_id",
+                                        (json_int_t)eg_rows_int(b->claimed, i, "domain_id"), "lease",
+                                        eg_rows_text(b->claimed, i, "lease"), "records_version",
+                                        (json_int_t)eg_rows_int(b->claimed, i, "records_version"), "outcome",
+                                        eg_domainrow_outcome(b->checks[i].outcome), "verified",
+                                        list_purposes(&b->checks[i], EG_RECORD_HOLDS), "failed",
+                                        list_purposes(&b->checks[i], EG_RECORD_FAILS)));
     }
     return eg_json_text(list, pool);
 }
@@ -80,8 +79,8 @@ static const char *what_fails(const batch *b, apr_int64_t domain_id, apr_pool_t 
             const eg_domainrecord *record = &check->records[j];
 
             if (record->required && record->state == EG_RECORD_FAILS) {
-                text = apr_pstrcat(pool, text, *text != '\0' ? "; " : "", eg_record_purpose_name(record->purpose),
-                                   ": ", record->reason, NULL);
+                text = apr_pstrcat(pool, text, *text != '\0' ? "; " : "",
+                                   eg_record_purpose_name(record->purpose), ": ", record->reason, NULL);
             }
         }
     }
@@ -91,39 +90,42 @@ static const char *what_fails(const batch *b, apr_int64_t domain_id, apr_pool_t 
 /* The operator hears of each domain whose status has changed. */
 static void tell(const eg_rows *changed, int row, const batch *b, const eg_log *log, apr_pool_t *pool)
 {
-    const char *name = eg_rows_text(changed, row, "name"), *status = eg_rows_text(changed, row, "domain_status");
+    const char *name = eg_rows_text(changed, row, "name"),
+               *status = eg_rows_text(changed, row, "domain_status");
     const char *account = eg_rows_text(changed, row, "account_id");
     const char *why = what_fails(b, eg_rows_int(changed, row, "domain_id"), pool);
 
     if (!eg_rows_bool(changed, row, "held")) {
         eg_log_at(log, EG_LOG_INFO, APR_SUCCESS,
-                  EGLOGNO(0383) "domain %s of account %s stays suspended: another account has verified it", name,
-                  account);
+                  EGLOGNO(0383) "domain %s of account %s stays suspended: another account has verified it",
+                  name, account);
     }
     else if (strcmp(status, "Warning") == 0) {
-        eg_log_at(log, EG_LOG_WARN, APR_SUCCESS,
-                  EGLOGNO(0380) "domain %s of account %s will be suspended if its DNS records go on failing: %s",
-                  name, account, why);
+        eg_log_at(
+            log, EG_LOG_WARN, APR_SUCCESS,
+            EGLOGNO(0380) "domain %s of account %s will be suspended if its DNS records go on failing: %s",
+            name, account, why);
     }
     else if (strcmp(status, "Suspended") == 0) {
-        eg_log_at(log, EG_LOG_WARN, APR_SUCCESS,
-                  EGLOGNO(0381) "domain %s of account %s is suspended, its DNS records have failed too long: %s",
-                  name, account, why);
+        eg_log_at(
+            log, EG_LOG_WARN, APR_SUCCESS,
+            EGLOGNO(0381) "domain %s of account %s is suspended, its DNS records have failed too long: %s",
+            name, account, why);
     }
     else {
         eg_log_at(log, EG_LOG_INFO, APR_SUCCESS,
-                  EGLOGNO(0382) "domain %s of account %s is enabled again: its DNS records hold", name, account);
+                  EGLOGNO(0382) "domain %s of account %s is enabled again: its DNS records hold", name,
+                  account);
     }
 }
 
 static apr_status_t record(const batch *b, eg_db *db, const egs_options *options, const eg_log *log)
 {
     eg_rows *changed;
-    apr_status_t rv = eg_db_call(&changed, db, EG_DB_REPEATABLE, "record_domain_checks",
-                                 EG_DB_ARGS(eg_db_text(results_text(b, db->pool)),
-                                            eg_db_int(options->domain_check_interval),
-                                            eg_db_int(options->domain_warn_after),
-                                            eg_db_int(options->domain_suspend_after)));
+    apr_status_t rv = eg_db_call(
+        &changed, db, EG_DB_REPEATABLE, "record_domain_checks",
+        EG_DB_ARGS(eg_db_text(results_text(b, db->pool)), eg_db_int(options->domain_check_interval),
+                   eg_db_int(options->domain_warn_after), eg_db_int(options->domain_suspend_after)));
 
     for (int row = 0; rv == APR_SUCCESS && row < eg_rows_count(changed); row++) {
         tell(changed, row, b, log, db->pool);

@@ -86,7 +86,8 @@ static const char *text_of(const json_t *value, apr_pool_t *pool)
 
 /* The arguments of record_attempts: its arrays, one element a job. */
 typedef struct {
-    const char **account_ids, **message_ids, **recipient_nos, **attempts, **results, **retry_seconds, **details;
+    const char **account_ids, **message_ids, **recipient_nos, **attempts, **results, **retry_seconds,
+        **details;
 } columns;
 
 static columns make_columns(int count, apr_pool_t *pool)
@@ -94,8 +95,9 @@ static columns make_columns(int count, apr_pool_t *pool)
     apr_size_t size = (apr_size_t)count;
     const char **all = apr_palloc(pool, 7 * size * sizeof *all);
 
-    return (columns){ all,           all + size,     all + 2 * size, all + 3 * size,
-                      all + 4 * size, all + 5 * size, all + 6 * size };
+    return (columns){
+        all, all + size, all + 2 * size, all + 3 * size, all + 4 * size, all + 5 * size, all + 6 * size
+    };
 }
 
 static void fill(const columns *to, int i, const egs_job *job, apr_pool_t *pool)

@@ -21,7 +21,8 @@ static const eg_fault faults[] = {
     { 1, "Missing or invalid 'Description' parameter" },
     { 2, "Missing or invalid 'DomainID' parameter" },
     { 3, "Unable to retrieve sender domain with provided 'DomainID'" },
-    { EG_E_PERMISSIONS, "Invalid parameter 'Permissions': it must be one or more of send, webhooks and events" },
+    { EG_E_PERMISSIONS,
+      "Invalid parameter 'Permissions': it must be one or more of send, webhooks and events" },
     { 0, NULL },
 };
 
@@ -100,9 +101,10 @@ static apr_status_t store(eg_rows **rows, eg_call *call, const eg_apikey *key, c
 
 static void reply(eg_call *call, const eg_apikey *key, const eg_rows *rows)
 {
-    eg_call_reply(call, json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "NewAPIKeyID", eg_rows_text(rows, 0, "api_key_id"),
-                                  "APIKey", "Key", key->text, "Permissions", eg_rows_text(rows, 0, "permissions"),
-                                  "DomainID", eg_call_id(call, eg_param_int(call, "DomainID")), "Description",
+    eg_call_reply(call, json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "NewAPIKeyID",
+                                  eg_rows_text(rows, 0, "api_key_id"), "APIKey", "Key", key->text,
+                                  "Permissions", eg_rows_text(rows, 0, "permissions"), "DomainID",
+                                  eg_call_id(call, eg_param_int(call, "DomainID")), "Description",
                                   eg_param_text(call, "Description")));
 }
 

@@ -47,7 +47,8 @@ static apr_status_t make(eg_newdomain *made, eg_call *call, const char *name)
     }
     if (rv != APR_SUCCESS) {
         eg_log_at(call->log, EG_LOG_ERR, rv,
-                  EGLOGNO(0131) "AddDomain: no keys can be made: is EmailGatewaySenderKeyFile the sender's public key?");
+                  EGLOGNO(0131) "AddDomain: no keys can be made: is EmailGatewaySenderKeyFile the sender's "
+                                "public key?");
     }
     return rv;
 }
@@ -57,14 +58,15 @@ static apr_status_t store(eg_call *call, const eg_newdomain *made)
     eg_domaincheck check = { .facts = made->facts };
     json_t *domain;
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(
-        &rows, call->db, EG_DB_ONCE, "add_domain",
-        EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(made->facts.name), eg_db_text(made->facts.subdomain),
-                   eg_db_text(made->facts.tracking_url), eg_db_text(made->facts.mail_host),
-                   eg_db_text(made->facts.tracking_host), eg_db_text(made->facts.ownership_token),
-                   eg_db_text(made->facts.dkim_selector), eg_db_text(made->facts.dkim_record),
-                   eg_db_bytes(made->dkim_sealed.data, made->dkim_sealed.size),
-                   eg_db_bytes(made->webhook_key_sealed.data, made->webhook_key_sealed.size)));
+    apr_status_t rv =
+        eg_db_call(&rows, call->db, EG_DB_ONCE, "add_domain",
+                   EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(made->facts.name),
+                              eg_db_text(made->facts.subdomain), eg_db_text(made->facts.tracking_url),
+                              eg_db_text(made->facts.mail_host), eg_db_text(made->facts.tracking_host),
+                              eg_db_text(made->facts.ownership_token), eg_db_text(made->facts.dkim_selector),
+                              eg_db_text(made->facts.dkim_record),
+                              eg_db_bytes(made->dkim_sealed.data, made->dkim_sealed.size),
+                              eg_db_bytes(made->webhook_key_sealed.data, made->webhook_key_sealed.size)));
 
     if (rv != APR_SUCCESS || !judge(call, rows)) {
         return rv;
@@ -72,8 +74,8 @@ static apr_status_t store(eg_call *call, const eg_newdomain *made)
     check.count = eg_domainrecords_make(check.records, &check.facts, call->pool);
     domain = json_pack("{s:I}", "DomainID", (json_int_t)eg_rows_int(rows, 0, "domain_id"));
     eg_domain_show_records(domain, eg_rows_text(rows, 0, "domain_status"), &check);
-    eg_call_reply(call, json_pack("{s:I, s:o}", "NewSenderDomainID", (json_int_t)eg_rows_int(rows, 0, "domain_id"),
-                                  "Domain", domain));
+    eg_call_reply(call, json_pack("{s:I, s:o}", "NewSenderDomainID",
+                                  (json_int_t)eg_rows_int(rows, 0, "domain_id"), "Domain", domain));
     return APR_SUCCESS;
 }
 

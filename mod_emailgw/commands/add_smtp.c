@@ -31,12 +31,13 @@ static void reply(eg_call *call, const eg_rows *rows, const char *password)
 {
     const char *id = eg_rows_text(rows, 0, "smtp_id");
 
-    eg_call_reply(call, json_pack("{s:s, s:{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "NewSMTPID", id,
-                                  "SMTP", "SMTPID", id, "SMTPHost", call->limits->submission_host, "SMTPPorts",
-                                  eg_submission_ports(call), "Username", eg_rows_text(rows, 0, "username"), "Password",
-                                  password, "FromEmail", text_or_empty(call, "FromEmail"), "FromName",
-                                  text_or_empty(call, "FromName"), "ReplyToEmail", text_or_empty(call, "ReplyToEmail"),
-                                  "ReplyToName", text_or_empty(call, "ReplyToName"), "OtherSMTPInfo", HOW_TO));
+    eg_call_reply(
+        call, json_pack("{s:s, s:{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s}}", "NewSMTPID", id,
+                        "SMTP", "SMTPID", id, "SMTPHost", call->limits->submission_host, "SMTPPorts",
+                        eg_submission_ports(call), "Username", eg_rows_text(rows, 0, "username"), "Password",
+                        password, "FromEmail", text_or_empty(call, "FromEmail"), "FromName",
+                        text_or_empty(call, "FromName"), "ReplyToEmail", text_or_empty(call, "ReplyToEmail"),
+                        "ReplyToName", text_or_empty(call, "ReplyToName"), "OtherSMTPInfo", HOW_TO));
 }
 
 static apr_status_t run(eg_call *call)

@@ -32,11 +32,12 @@ static apr_status_t run(eg_call *call)
     }
     /* With other errors it only says whether there is the domain. Not repeatable: a second webhook would tell
        everything twice. */
-    rv = eg_db_call(&rows, call->db, EG_DB_ONCE, "add_webhook",
-                    EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
-                               eg_db_text(eg_errors_any(&call->errors) ? NULL : hook.url),
-                               eg_db_texts((const char *const *)hook.events->elts, (apr_size_t)hook.events->nelts),
-                               eg_db_int(EG_WEBHOOKS_MAX)));
+    rv = eg_db_call(
+        &rows, call->db, EG_DB_ONCE, "add_webhook",
+        EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
+                   eg_db_text(eg_errors_any(&call->errors) ? NULL : hook.url),
+                   eg_db_texts((const char *const *)hook.events->elts, (apr_size_t)hook.events->nelts),
+                   eg_db_int(EG_WEBHOOKS_MAX)));
     if (rv != APR_SUCCESS) {
         return rv;
     }

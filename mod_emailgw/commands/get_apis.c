@@ -20,7 +20,8 @@ static apr_status_t open_key(eg_bytes *key, eg_call *call, const eg_rows *rows, 
 
     if (rv != APR_SUCCESS) {
         eg_log_at(call->log, EG_LOG_ERR, rv,
-                  EGLOGNO(0150) "account=%" APR_INT64_T_FMT ": sender key %s cannot be opened: it was sealed with "
+                  EGLOGNO(0150) "account=%" APR_INT64_T_FMT
+                                ": sender key %s cannot be opened: it was sealed with "
                                 "another secret file",
                   call->account_id, eg_rows_text(rows, row, "api_key_id"));
     }
@@ -32,12 +33,12 @@ static json_t *key_json(const eg_call *call, eg_bytes key, const eg_rows *rows, 
     return json_pack("{s:s, s:s, s:s, s:s%, s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:o, s:o}", "KeyID",
                      eg_rows_text(rows, row, "api_key_id"), "DomainID",
                      eg_call_id(call, eg_param_int(call, "DomainID")), "UserID",
-                     eg_call_id(call, call->account_id), "Key", (const char *)key.data, key.size, "Permissions",
-                     eg_rows_text(rows, row, "permissions"), "Description", eg_rows_text(rows, row, "description"),
-                     "ListID", eg_rows_text(rows, row, "list_id"), "SubscriberID",
-                     eg_rows_text(rows, row, "subscriber_id"), "JourneyID", eg_rows_text(rows, row, "journey_id"),
-                     "ActionID", eg_rows_text(rows, row, "action_id"), "CreationDate",
-                     eg_call_time(eg_rows_int(rows, row, "created_us")), "LastUsedDate",
+                     eg_call_id(call, call->account_id), "Key", (const char *)key.data, key.size,
+                     "Permissions", eg_rows_text(rows, row, "permissions"), "Description",
+                     eg_rows_text(rows, row, "description"), "ListID", eg_rows_text(rows, row, "list_id"),
+                     "SubscriberID", eg_rows_text(rows, row, "subscriber_id"), "JourneyID",
+                     eg_rows_text(rows, row, "journey_id"), "ActionID", eg_rows_text(rows, row, "action_id"),
+                     "CreationDate", eg_call_time(eg_rows_int(rows, row, "created_us")), "LastUsedDate",
                      eg_call_time(eg_rows_int(rows, row, "last_used_us")));
 }
 

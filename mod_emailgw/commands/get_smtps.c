@@ -19,13 +19,13 @@ static const eg_fault faults[] = {
 static json_t *smtp_json(const eg_call *call, const eg_rows *rows, int row)
 {
     return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o}", "SMTPID",
-                     eg_rows_text(rows, row, "smtp_id"), "SMTPHost", call->limits->submission_host, "SMTPPorts",
-                     eg_submission_ports(call), "Username", eg_rows_text(rows, row, "username"), "Password", MASK,
-                     "FromEmail", eg_rows_text(rows, row, "from_email"), "FromName",
-                     eg_rows_text(rows, row, "from_name"), "ReplyToEmail", eg_rows_text(rows, row, "reply_to_email"),
-                     "ReplyToName", eg_rows_text(rows, row, "reply_to_name"), "IsActive",
-                     eg_rows_bool(rows, row, "active"), "CreationDate",
-                     eg_call_time(eg_rows_int(rows, row, "created_us")), "LastUsedDate",
+                     eg_rows_text(rows, row, "smtp_id"), "SMTPHost", call->limits->submission_host,
+                     "SMTPPorts", eg_submission_ports(call), "Username", eg_rows_text(rows, row, "username"),
+                     "Password", MASK, "FromEmail", eg_rows_text(rows, row, "from_email"), "FromName",
+                     eg_rows_text(rows, row, "from_name"), "ReplyToEmail",
+                     eg_rows_text(rows, row, "reply_to_email"), "ReplyToName",
+                     eg_rows_text(rows, row, "reply_to_name"), "IsActive", eg_rows_bool(rows, row, "active"),
+                     "CreationDate", eg_call_time(eg_rows_int(rows, row, "created_us")), "LastUsedDate",
                      eg_call_time(eg_rows_int(rows, row, "last_used_us")));
 }
 

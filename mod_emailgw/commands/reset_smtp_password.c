@@ -38,9 +38,10 @@ static apr_status_t run(eg_call *call)
         eg_call_refuse(call, 2);
         return APR_SUCCESS;
     }
-    eg_call_reply(call, json_pack("{s:{s:s, s:s, s:i, s:s, s:s}}", "SMTP", "SMTPID", eg_rows_text(rows, 0, "smtp_id"),
-                                  "Server", call->limits->submission_host, "Port", preferred_port(call), "Username",
-                                  eg_rows_text(rows, 0, "username"), "Password", password.text));
+    eg_call_reply(call, json_pack("{s:{s:s, s:s, s:i, s:s, s:s}}", "SMTP", "SMTPID",
+                                  eg_rows_text(rows, 0, "smtp_id"), "Server", call->limits->submission_host,
+                                  "Port", preferred_port(call), "Username", eg_rows_text(rows, 0, "username"),
+                                  "Password", password.text));
     return APR_SUCCESS;
 }
 

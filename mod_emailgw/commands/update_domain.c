@@ -63,12 +63,13 @@ static apr_status_t change(eg_call *call, const char *subdomain, const char *tra
     const eg_domain_settings *settings = &call->limits->domains;
     json_t *domain;
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(
-        &rows, call->db, EG_DB_REPEATABLE, "update_domain",
-        EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"), eg_param_arg(call, "LinkTracking"),
-                   eg_param_arg(call, "OpenTracking"), eg_param_arg(call, "UnsubscribeLink"),
-                   eg_param_arg(call, "HostingProvider"), eg_db_text(subdomain), eg_db_text(tracking_url),
-                   eg_db_text(settings->mail_host), eg_db_text(settings->tracking_host)));
+    apr_status_t rv =
+        eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "update_domain",
+                   EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
+                              eg_param_arg(call, "LinkTracking"), eg_param_arg(call, "OpenTracking"),
+                              eg_param_arg(call, "UnsubscribeLink"), eg_param_arg(call, "HostingProvider"),
+                              eg_db_text(subdomain), eg_db_text(tracking_url),
+                              eg_db_text(settings->mail_host), eg_db_text(settings->tracking_host)));
 
     if (rv != APR_SUCCESS) {
         return rv;

@@ -56,7 +56,8 @@ static int is_right(const char *password, const char *hash)
 /* The password was right. @return other than APR_SUCCESS: our fault */
 static apr_status_t begin_session(eg_call *call, apr_int64_t account_id, const char *hash)
 {
-    const char *id = eg_apikey_new(EG_KEY_SESSION, account_id, call->pool), *username = eg_param_text(call, "Username");
+    const char *id = eg_apikey_new(EG_KEY_SESSION, account_id, call->pool),
+               *username = eg_param_text(call, "Username");
     unsigned char id_hash[EG_HASH_SIZE];
     eg_rows *rows;
     apr_status_t rv;
@@ -75,8 +76,8 @@ static apr_status_t begin_session(eg_call *call, apr_int64_t account_id, const c
         eg_call_refuse(call, 3);
         return APR_SUCCESS;
     }
-    eg_call_reply(call, json_pack("{s:s, s:s, s:s}", "SessionID", id, "UserID",
-                                  eg_call_id(call, account_id), "Username", username));
+    eg_call_reply(call, json_pack("{s:s, s:s, s:s}", "SessionID", id, "UserID", eg_call_id(call, account_id),
+                                  "Username", username));
     return eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "login_end",
                       EG_DB_ARGS(eg_db_int(0), eg_db_text(username), eg_db_text(call->client)));
 }
@@ -123,8 +124,9 @@ static apr_status_t run(eg_call *call)
         return APR_SUCCESS;
     }
     /* Not repeatable: each call counts a try. */
-    rv = eg_db_call(&rows, call->db, EG_DB_ONCE, "login_begin",
-                    EG_DB_ARGS(eg_db_int(0), eg_db_text(eg_param_text(call, "Username")), eg_db_text(call->client)));
+    rv = eg_db_call(
+        &rows, call->db, EG_DB_ONCE, "login_begin",
+        EG_DB_ARGS(eg_db_int(0), eg_db_text(eg_param_text(call, "Username")), eg_db_text(call->client)));
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -61,7 +61,8 @@ static eg_dbarg address_json(const apr_array_header_t *list, apr_pool_t *pool)
     for (int i = 0; i < list->nelts; i++) {
         const eg_mail_address *address = &APR_ARRAY_IDX(list, i, eg_mail_address);
 
-        json_array_append_new(array, json_pack("{s:s, s:s}", "email", address->box.address, "name", address->name));
+        json_array_append_new(array,
+                              json_pack("{s:s, s:s}", "email", address->box.address, "name", address->name));
     }
     return eg_db_text(eg_json_text(array, pool));
 }
@@ -83,8 +84,9 @@ static eg_dbarg attachment_json(const eg_mail *mail, apr_pool_t *pool)
     for (int i = 0; i < mail->attachments->nelts; i++) {
         const eg_mail_attachment *a = &APR_ARRAY_IDX(mail->attachments, i, eg_mail_attachment);
 
-        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s?}", "filename", a->filename, "type", a->type,
-                                               "disposition", a->disposition, "contentid", a->content_id));
+        json_array_append_new(array,
+                              json_pack("{s:s, s:s, s:s, s:s?}", "filename", a->filename, "type", a->type,
+                                        "disposition", a->disposition, "contentid", a->content_id));
     }
     return eg_db_text(mail->attachments->nelts > 0 ? eg_json_text(array, pool) : NULL);
 }
@@ -96,7 +98,8 @@ static eg_dbarg attachment_contents(const eg_mail *mail, apr_pool_t *pool)
     for (int i = 0; i < mail->attachments->nelts; i++) {
         contents[i] = APR_ARRAY_IDX(mail->attachments, i, eg_mail_attachment).content;
     }
-    return eg_db_bytes_array(mail->attachments->nelts > 0 ? contents : NULL, (apr_size_t)mail->attachments->nelts);
+    return eg_db_bytes_array(mail->attachments->nelts > 0 ? contents : NULL,
+                             (apr_size_t)mail->attachments->nelts);
 }
 
 static eg_dbarg send_at_text(const eg_mail *mail, apr_pool_t *pool)
@@ -127,8 +130,8 @@ static int check_idempotency_key(eg_call *call, idempotency *hashes)
     }
     length = strlen(key);
     if (length == 0 || length > EG_IDEMPOTENCY_KEY_MAX) {
-        eg_errors_add(&call->errors, EG_E_IDEMPOTENCY_KEY, "Invalid Idempotency-Key: it must have 1 to %d characters",
-                      EG_IDEMPOTENCY_KEY_MAX);
+        eg_errors_add(&call->errors, EG_E_IDEMPOTENCY_KEY,
+                      "Invalid Idempotency-Key: it must have 1 to %d characters", EG_IDEMPOTENCY_KEY_MAX);
         return 0;
     }
     body = json_dumps(call->args, JSON_COMPACT | JSON_SORT_KEYS);
@@ -175,19 +178,20 @@ static apr_status_t accept_mail(eg_rows **rows, eg_call *call, const eg_mail *ma
     for (int tries = 0; tries < 2; tries++) {
         rv = eg_group_call(
             rows, call->db, &at.place, "accept",
-            EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(message_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
-                       hash_arg(call, hashes->key), hash_arg(call, hashes->body),
-                       eg_db_text(mail->from.box.address), eg_db_text(mail->from.name),
-                       eg_db_text(mail->from.box.domain), eg_db_text(mail->subject), texts(mail->tags),
-                       eg_db_text(mail->track_links), eg_db_text(mail->track_opens), send_at_text(mail, pool),
-                       optional_id(mail->list_id), optional_id(mail->subscriber_id), optional_id(mail->journey_id),
+            EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(message_id),
+                       eg_db_bytes(call->key_hash, EG_HASH_SIZE), hash_arg(call, hashes->key),
+                       hash_arg(call, hashes->body), eg_db_text(mail->from.box.address),
+                       eg_db_text(mail->from.name), eg_db_text(mail->from.box.domain),
+                       eg_db_text(mail->subject), texts(mail->tags), eg_db_text(mail->track_links),
+                       eg_db_text(mail->track_opens), send_at_text(mail, pool), optional_id(mail->list_id),
+                       optional_id(mail->subscriber_id), optional_id(mail->journey_id),
                        optional_id(mail->action_id), texts(env.kinds), texts(env.emails), texts(env.domains),
                        address_json(mail->to, pool), address_json(mail->cc, pool),
                        address_json(mail->reply_to, pool), eg_db_text(eg_json_text(mail->headers, pool)),
                        eg_db_text(mail->html), eg_db_text(mail->plain), attachment_json(mail, pool),
                        attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size)));
-        if (rv != EG_DB_NO_PARTITION
-            || eg_db_call(rows, call->db, EG_DB_REPEATABLE, "make_partitions", NULL, 0) != APR_SUCCESS) {
+        if (rv != EG_DB_NO_PARTITION ||
+            eg_db_call(rows, call->db, EG_DB_REPEATABLE, "make_partitions", NULL, 0) != APR_SUCCESS) {
             break;
         }
     }
@@ -200,7 +204,8 @@ static int brings_unsubscribe(const eg_mail *mail)
     json_t *header;
     size_t i;
 
-    json_array_foreach(mail->headers, i, header) {
+    json_array_foreach(mail->headers, i, header)
+    {
         if (apr_cstr_casecmpn(json_string_value(json_array_get(header, 0)), "List-Unsubscribe", 16) == 0) {
             return 1;
         }
@@ -219,9 +224,10 @@ static void check_against_domain(eg_call *call, const eg_mail *mail, const eg_ro
                       mail->from.box.address, domain);
     }
     if (eg_rows_bool(rows, 0, "unsubscribe_link") && brings_unsubscribe(mail)) {
-        eg_errors_add(&call->errors, EG_E_HEADER,
-                      "List-Unsubscribe headers cannot be set in Headers while the domain's UnsubscribeLink is on: "
-                      "the gateway writes them");
+        eg_errors_add(
+            &call->errors, EG_E_HEADER,
+            "List-Unsubscribe headers cannot be set in Headers while the domain's UnsubscribeLink is on: "
+            "the gateway writes them");
     }
 }
 

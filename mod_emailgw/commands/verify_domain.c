@@ -22,8 +22,8 @@ static json_t *result_json(const eg_domainrecord *record)
 {
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:b}", "Host", record->host, "Type",
                      eg_dns_type_name(record->type), "Value", record->value, "Verified",
-                     record->state == EG_RECORD_HOLDS, "Found", record->found, "Reason", record->reason, "Purpose",
-                     eg_record_purpose_name(record->purpose), "Required", record->required);
+                     record->state == EG_RECORD_HOLDS, "Found", record->found, "Reason", record->reason,
+                     "Purpose", eg_record_purpose_name(record->purpose), "Required", record->required);
 }
 
 /* What keeps a domain from being enabled beside its records. */
@@ -60,8 +60,8 @@ static apr_status_t store(eg_rows **rows, eg_call *call, const eg_domaincheck *c
     apr_size_t failed_count = eg_domainrow_purposes(failed, check, EG_RECORD_FAILS);
 
     return eg_db_call(rows, call->db, EG_DB_REPEATABLE, "verify_domain",
-                      EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"), eg_db_int(version),
-                                 eg_db_text(eg_domainrow_outcome(check->outcome)),
+                      EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
+                                 eg_db_int(version), eg_db_text(eg_domainrow_outcome(check->outcome)),
                                  eg_db_texts(verified, verified_count), eg_db_texts(failed, failed_count)));
 }
 

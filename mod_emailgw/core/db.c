@@ -30,11 +30,11 @@ static apr_status_t judge(const char *sqlstate, int *again)
         { "57P", EG_DB_UNREACHABLE, 1 },   /* admin_shutdown, crash_shutdown, cannot_connect_now */
         { "58", EG_DB_UNREACHABLE, 0 },    /* system_error: I/O */
         { "23514", EG_DB_NO_PARTITION, 0 },
-        { "42883", EG_DB_MISSING, 1 },     /* undefined_function: perhaps just being rebuilt */
-        { "3F000", EG_DB_MISSING, 1 },     /* invalid_schema_name */
-        { "42P01", EG_DB_MISSING, 0 },     /* undefined_table */
-        { "42501", EG_DB_MISSING, 0 },     /* insufficient_privilege */
-        { "XX000", EG_DB_REFUSED, 1 },     /* internal_error: a function replaced in mid-call */
+        { "42883", EG_DB_MISSING, 1 }, /* undefined_function: perhaps just being rebuilt */
+        { "3F000", EG_DB_MISSING, 1 }, /* invalid_schema_name */
+        { "42P01", EG_DB_MISSING, 0 }, /* undefined_table */
+        { "42501", EG_DB_MISSING, 0 }, /* insufficient_privilege */
+        { "XX000", EG_DB_REFUSED, 1 }, /* internal_error: a function replaced in mid-call */
     };
 
     *again = 0;
@@ -103,7 +103,8 @@ static void log_failure(const eg_db *db, const char *function, const eg_dbfailur
         eg_log_at(db->log, EG_LOG_ERR, APR_SUCCESS, EGLOGNO(0101) "%s: %s", function, failed->message);
     }
     else {
-        eg_log_at(db->log, EG_LOG_WARN, APR_SUCCESS, EGLOGNO(0102) "%s: database: %s", function, failed->message);
+        eg_log_at(db->log, EG_LOG_WARN, APR_SUCCESS, EGLOGNO(0102) "%s: database: %s", function,
+                  failed->message);
     }
 }
 
@@ -136,8 +137,8 @@ apr_status_t eg_statement_run(eg_rows **rows, eg_db *db, eg_db_repeat repeat, co
     return unknown ? EG_DB_UNKNOWN : failed.rv;
 }
 
-apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const char *function, const eg_dbarg *args,
-                        apr_size_t count)
+apr_status_t eg_db_call(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const char *function,
+                        const eg_dbarg *args, apr_size_t count)
 {
     eg_statement s;
 
@@ -207,14 +208,14 @@ void eg_rows_free(eg_rows *rows)
 int eg_pgconn_alive(eg_pgconn *conn)
 {
     /* The first read takes what the server sent (its good-bye), the second sees the end. */
-    return PQstatus(conn) == CONNECTION_OK && PQconsumeInput(conn) && PQconsumeInput(conn)
-           && PQstatus(conn) == CONNECTION_OK;
+    return PQstatus(conn) == CONNECTION_OK && PQconsumeInput(conn) && PQconsumeInput(conn) &&
+           PQstatus(conn) == CONNECTION_OK;
 }
 
 const char *eg_pgconn_name(eg_pgconn *conn, apr_pool_t *pool)
 {
-    return apr_psprintf(pool, "%s@%s(%s):%s/%s?%s", PQuser(conn), PQhost(conn), PQhostaddr(conn), PQport(conn),
-                        PQdb(conn), PQoptions(conn));
+    return apr_psprintf(pool, "%s@%s(%s):%s/%s?%s", PQuser(conn), PQhost(conn), PQhostaddr(conn),
+                        PQport(conn), PQdb(conn), PQoptions(conn));
 }
 
 /** A connection of one thread's own. */

@@ -33,9 +33,9 @@ struct eg_db {
 
 /* What a call can answer beside APR_SUCCESS; each is logged once, but for a host that gave no connection. */
 #define EG_DB_UNREACHABLE (APR_OS_START_USERERR + 1) /* no connection, read-only or lost: try later */
-#define EG_DB_UNKNOWN (APR_OS_START_USERERR + 2)     /* lost after sending, if only once: it may be committed */
-#define EG_DB_MISSING (APR_OS_START_USERERR + 3)     /* schema or function missing: emailgwctl migrate */
-#define EG_DB_REFUSED (APR_OS_START_USERERR + 4)     /* any other SQL error: a bug or a bad value */
+#define EG_DB_UNKNOWN (APR_OS_START_USERERR + 2) /* lost after sending, if only once: it may be committed */
+#define EG_DB_MISSING (APR_OS_START_USERERR + 3) /* schema or function missing: emailgwctl migrate */
+#define EG_DB_REFUSED (APR_OS_START_USERERR + 4) /* any other SQL error: a bug or a bad value */
 #define EG_DB_NO_PARTITION (APR_OS_START_USERERR + 5) /* no partition holds this row */
 
 /** One argument: text and arrays travel as text, bytes as binary. NULL data is SQL NULL. */
@@ -58,7 +58,7 @@ eg_dbarg eg_db_bytes(const void *data, apr_size_t size);
 eg_dbarg eg_db_texts(const char *const *texts, apr_size_t count); /* text[] and whatever casts from it */
 eg_dbarg eg_db_bytes_array(const eg_bytes *items, apr_size_t count);
 
-#define EG_DB_ARGS(...)                                                                                  \
+#define EG_DB_ARGS(...)                                                                                      \
     (const eg_dbarg[]){ __VA_ARGS__ }, sizeof((const eg_dbarg[]){ __VA_ARGS__ }) / sizeof(eg_dbarg)
 
 typedef struct eg_rows eg_rows;

@@ -22,20 +22,20 @@ typedef enum {
 typedef struct group_call {
     eg_statement statement;
     const eg_group_place *place;
-    int listed;         /* it waits for anybody to take it; under the group's mutex */
-    call_state state;   /* its thread's, or that of the leader who has taken it, until he posts */
-    sem_t wake;         /* posted once for each change of state that is not its own thread's */
-    int slot;           /* of LEADING */
-    PGresult *result;   /* of DONE: as it came, or ... */
-    eg_rows *rows;      /* ... in the hands of its own thread's pool, or neither: see rv */
-    apr_status_t rv;    /* of DONE */
-    int unknown;        /* of ALONE: the batch may have been committed */
+    int listed;       /* it waits for anybody to take it; under the group's mutex */
+    call_state state; /* its thread's, or that of the leader who has taken it, until he posts */
+    sem_t wake;       /* posted once for each change of state that is not its own thread's */
+    int slot;         /* of LEADING */
+    PGresult *result; /* of DONE: as it came, or ... */
+    eg_rows *rows;    /* ... in the hands of its own thread's pool, or neither: see rv */
+    apr_status_t rv;  /* of DONE */
+    int unknown;      /* of ALONE: the batch may have been committed */
     struct group_call *next;
 } group_call;
 
 struct eg_group {
     apr_thread_mutex_t *mutex;
-    group_call *first, **end; /* those who wait, in the order in which they came */
+    group_call *first, **end;               /* those who wait, in the order in which they came */
     apr_time_t began[EG_GROUP_LEADERS_MAX]; /* of those at work: their batches; 0: nobody's */
 };
 

@@ -15,11 +15,11 @@
 
 #include "db.h"
 
-#define EG_GROUP_COUNT_MAX 64                  /* calls of a batch */
-#define EG_GROUP_SIZE_MAX (4 * 1024 * 1024)    /* bytes of all of them */
-#define EG_GROUP_ALONE_SIZE (512 * 1024)       /* bytes from which on a call goes by itself */
+#define EG_GROUP_COUNT_MAX 64                     /* calls of a batch */
+#define EG_GROUP_SIZE_MAX (4 * 1024 * 1024)       /* bytes of all of them */
+#define EG_GROUP_ALONE_SIZE (512 * 1024)          /* bytes from which on a call goes by itself */
 #define EG_GROUP_PATIENCE apr_time_from_msec(100) /* a batch that takes longer holds up nobody else */
-#define EG_GROUP_LEADERS_MAX 4                 /* ... with as many at work, each on a connection of its own */
+#define EG_GROUP_LEADERS_MAX 4 /* ... with as many at work, each on a connection of its own */
 
 /** Callers of one database. Safe for any number of threads; no caller may outlive the pool. */
 apr_status_t eg_group_make(eg_group **group, apr_pool_t *pool);

@@ -38,7 +38,7 @@ void eg_domainrow_recall(eg_domainrecord *records, int count, const eg_rows *row
     for (int i = 0; i < count; i++) {
         const char *purpose = eg_record_purpose_name(records[i].purpose);
 
-        records[i].state = has(verified, purpose)  ? EG_RECORD_HOLDS
+        records[i].state = has(verified, purpose) ? EG_RECORD_HOLDS
                            : has(failed, purpose) ? EG_RECORD_FAILS
                                                   : EG_RECORD_UNKNOWN;
     }

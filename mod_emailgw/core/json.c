@@ -200,8 +200,8 @@ apr_status_t eg_json_parse(json_t **value, const char **problem, const char *tex
         return APR_EINVAL;
     }
     if (found.deep < length) {
-        *problem = apr_psprintf(pool, "The JSON text is nested more than %d levels deep (%s)", EG_JSON_DEPTH_MAX,
-                                place(text, found.deep, pool));
+        *problem = apr_psprintf(pool, "The JSON text is nested more than %d levels deep (%s)",
+                                EG_JSON_DEPTH_MAX, place(text, found.deep, pool));
         return APR_EINVAL;
     }
     if (found.many < length) {

@@ -11,7 +11,8 @@
 
 #define TOKEN_SIZE 24       /* random bytes of the ownership record */
 #define WEBHOOK_KEY_SIZE 32 /* bytes */
-#define BEFORE_NAME_MAX 20  /* octets of the longest fixed thing before a domain's name: "eg202611._domainkey." */
+#define BEFORE_NAME_MAX                                                                                      \
+    20 /* octets of the longest fixed thing before a domain's name: "eg202611._domainkey." */
 #define TRACK_PREFIX "track-"
 #define LABEL_MAX 63 /* octets (RFC 1035 section 2.3.4) */
 

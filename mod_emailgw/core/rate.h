@@ -21,7 +21,7 @@
 
 /** So many times in so long. */
 typedef struct {
-    int limit;                   /* 0: no limit, nothing is counted */
+    int limit; /* 0: no limit, nothing is counted */
     apr_interval_time_t window;
 } eg_rate;
 

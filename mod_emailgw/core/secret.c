@@ -188,8 +188,8 @@ const char *eg_apikey_new(const char *prefix, apr_int64_t account_id, apr_pool_t
                           : apr_psprintf(pool, "%s_%" APR_INT64_T_FMT "_%s", prefix, account_id, unique);
 }
 
-apr_status_t eg_apikey_make(eg_apikey *key, const eg_secret *secret, const char *prefix, eg_seal_purpose purpose,
-                            apr_int64_t account_id, apr_pool_t *pool)
+apr_status_t eg_apikey_make(eg_apikey *key, const eg_secret *secret, const char *prefix,
+                            eg_seal_purpose purpose, apr_int64_t account_id, apr_pool_t *pool)
 {
     const char *text = eg_apikey_new(prefix, account_id, pool);
 

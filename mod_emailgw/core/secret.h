@@ -93,8 +93,8 @@ typedef struct {
 } eg_apikey;
 
 /** eg_apikey_new with its hash, and sealed. @return other than APR_SUCCESS: OpenSSL made none */
-apr_status_t eg_apikey_make(eg_apikey *key, const eg_secret *secret, const char *prefix, eg_seal_purpose purpose,
-                            apr_int64_t account_id, apr_pool_t *pool);
+apr_status_t eg_apikey_make(eg_apikey *key, const eg_secret *secret, const char *prefix,
+                            eg_seal_purpose purpose, apr_int64_t account_id, apr_pool_t *pool);
 
 /**
  * The account that a key carries, by its form alone.

@@ -19,7 +19,8 @@ static int check_subdomain(const char **label, egs_ctl *ctl, const char *name)
     }
     if (eg_subdomain_parse(label, given, name, ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(
-            ctl, "--subdomain: \"%s\" given, one label of letters, digits and inner hyphens is needed", given);
+            ctl, "--subdomain: \"%s\" given, one label of letters, digits and inner hyphens is needed",
+            given);
     }
     return 0;
 }
@@ -80,9 +81,9 @@ static int judge_new(egs_ctl *ctl, const eg_rows *rows)
 {
     const char *detail = eg_rows_text(rows, 0, "detail");
 
-    return detail == NULL ? egs_ctl_judge(ctl, rows)
-                          : egs_ctl_refuse(ctl, "%s: %s: %s", ctl->operand,
-                                           eg_rows_text(rows, 0, "status"), detail);
+    return detail == NULL
+               ? egs_ctl_judge(ctl, rows)
+               : egs_ctl_refuse(ctl, "%s: %s: %s", ctl->operand, eg_rows_text(rows, 0, "status"), detail);
 }
 
 /* The name as given to --json readers is the stored one: A-labels. */
@@ -93,14 +94,15 @@ static int store_new(egs_ctl *ctl, const eg_newdomain *made, apr_int64_t account
     eg_rows *rows;
     int failed;
 
-    failed = egs_ctl_call(
-        &rows, ctl, EG_DB_ONCE, "ctl_domain_add",
-        EG_DB_ARGS(eg_db_int(account_id), eg_db_text(facts->name), eg_db_text(enable),
-                   eg_db_text(facts->subdomain), eg_db_text(facts->tracking_url),
-                   eg_db_text(facts->ownership_token), eg_db_text(facts->dkim_selector),
-                   eg_db_text(facts->dkim_record), eg_db_bytes(made->dkim_sealed.data, made->dkim_sealed.size),
-                   eg_db_bytes(made->webhook_key_sealed.data, made->webhook_key_sealed.size),
-                   eg_db_text(facts->mail_host), eg_db_text(facts->tracking_host)));
+    failed =
+        egs_ctl_call(&rows, ctl, EG_DB_ONCE, "ctl_domain_add",
+                     EG_DB_ARGS(eg_db_int(account_id), eg_db_text(facts->name), eg_db_text(enable),
+                                eg_db_text(facts->subdomain), eg_db_text(facts->tracking_url),
+                                eg_db_text(facts->ownership_token), eg_db_text(facts->dkim_selector),
+                                eg_db_text(facts->dkim_record),
+                                eg_db_bytes(made->dkim_sealed.data, made->dkim_sealed.size),
+                                eg_db_bytes(made->webhook_key_sealed.data, made->webhook_key_sealed.size),
+                                eg_db_text(facts->mail_host), eg_db_text(facts->tracking_host)));
     if (!failed) {
         failed = judge_new(ctl, rows);
     }
@@ -212,8 +214,8 @@ static json_t *list_states(const eg_domaincheck *check, int looked_up)
 
     for (int i = 0; i < check->count; i++) {
         const eg_domainrecord *one = &check->records[i];
-        json_t *item = json_pack("{s:s, s:b, s:s}", "purpose", eg_record_purpose_name(one->purpose), "required",
-                                 one->required, "state", state_name(one->state));
+        json_t *item = json_pack("{s:s, s:b, s:s}", "purpose", eg_record_purpose_name(one->purpose),
+                                 "required", one->required, "state", state_name(one->state));
 
         if (looked_up) {
             json_object_set_new(item, "reason", json_string(one->reason));
@@ -252,7 +254,8 @@ static void show_dns(egs_ctl *ctl, const eg_domaincheck *check, const eg_rows *r
         json_object_set_new(shown, "required_records", json_string(state_name(check->outcome)));
     }
     for (int i = 0; looked_up && ctl->json && i < check->count; i++) {
-        json_object_set_new(json_array_get(records, (size_t)i), "found", json_string(check->records[i].found));
+        json_object_set_new(json_array_get(records, (size_t)i), "found",
+                            json_string(check->records[i].found));
     }
     json_object_set_new(shown, "records", records);
     if (looked_up && !ctl->json && json_array_size(found) > 0) {
@@ -283,7 +286,8 @@ static int dns(egs_ctl *ctl)
         failed = egs_ctl_account(&account_id, ctl);
     }
     if (!failed) {
-        failed = egs_ctl_act(&rows, ctl, "ctl_domain_dns", EG_DB_ARGS(eg_db_int(account_id), eg_db_text(name)));
+        failed =
+            egs_ctl_act(&rows, ctl, "ctl_domain_dns", EG_DB_ARGS(eg_db_int(account_id), eg_db_text(name)));
     }
     if (failed) {
         return failed;

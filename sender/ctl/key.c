@@ -9,8 +9,9 @@
 #define DESCRIPTION_MAX 255 /* bytes */
 
 static const egs_ctl_column columns[] = {
-    { "api_key_id", EGS_COLUMN_NUMBER }, { "domain", EGS_COLUMN_TEXT },     { "description", EGS_COLUMN_TEXT },
-    { "permissions", EGS_COLUMN_TEXT },  { "created_at", EGS_COLUMN_TIME }, { "last_used_at", EGS_COLUMN_TIME },
+    { "api_key_id", EGS_COLUMN_NUMBER }, { "domain", EGS_COLUMN_TEXT },
+    { "description", EGS_COLUMN_TEXT },  { "permissions", EGS_COLUMN_TEXT },
+    { "created_at", EGS_COLUMN_TIME },   { "last_used_at", EGS_COLUMN_TIME },
     { NULL, EGS_COLUMN_TEXT },
 };
 
@@ -38,7 +39,8 @@ static int store_new(egs_ctl *ctl, apr_int64_t account_id, const char *domain, c
     if (eg_secret_load(&secret, &problem, ctl->options->secret_file, ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "%s; emailgwctl init makes the file", problem);
     }
-    if (eg_apikey_make(&key, secret, EG_KEY_SENDER, EG_SEAL_SENDER_KEY, account_id, ctl->pool) != APR_SUCCESS) {
+    if (eg_apikey_make(&key, secret, EG_KEY_SENDER, EG_SEAL_SENDER_KEY, account_id, ctl->pool) !=
+        APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "OpenSSL made no key");
     }
     failed = egs_ctl_act(&rows, ctl, "ctl_key_add",
@@ -96,8 +98,7 @@ static int remove_key(egs_ctl *ctl)
     }
     failed = egs_ctl_account(&account_id, ctl);
     if (!failed) {
-        failed =
-            egs_ctl_act(&rows, ctl, "ctl_key_delete", EG_DB_ARGS(eg_db_int(account_id), eg_db_int(id)));
+        failed = egs_ctl_act(&rows, ctl, "ctl_key_delete", EG_DB_ARGS(eg_db_int(account_id), eg_db_int(id)));
     }
     if (!failed) {
         egs_ctl_show(ctl, json_pack("{s:I, s:s}", "api_key_id", (json_int_t)id, "result", "deleted"));

@@ -68,9 +68,9 @@ static int cancel(egs_ctl *ctl)
                              EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain)));
     }
     if (!failed) {
-        egs_ctl_show(ctl, json_pack("{s:I, s:s, s:I}", "domain_id",
-                                    (json_int_t)eg_rows_int(rows, 0, "domain_id"), "domain", domain, "mails",
-                                    (json_int_t)eg_rows_int(rows, 0, "mails")));
+        egs_ctl_show(ctl,
+                     json_pack("{s:I, s:s, s:I}", "domain_id", (json_int_t)eg_rows_int(rows, 0, "domain_id"),
+                               "domain", domain, "mails", (json_int_t)eg_rows_int(rows, 0, "mails")));
     }
     return failed;
 }

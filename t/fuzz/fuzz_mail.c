@@ -40,7 +40,8 @@ static void check(const eg_mail *mail)
     must_be_lines(mail->bcc);
     must_be_lines(mail->reply_to);
     must(mail->template_given || eg_mail_is_line(mail->subject));
-    json_array_foreach(mail->headers, i, header) {
+    json_array_foreach(mail->headers, i, header)
+    {
         text = json_string_value(json_array_get(header, 0));
         must(eg_mail_is_line(text) && strpbrk(text, ": ") == NULL);
         must(eg_mail_is_line(json_string_value(json_array_get(header, 1))));
@@ -67,8 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     call.pool = pool;
     call.from_form = size % 2;
     eg_errors_init(&call.errors, pool);
-    if (eg_json_parse(&call.args, &problem, (const char *)data, size, pool) == APR_SUCCESS
-        && json_is_object(call.args)) {
+    if (eg_json_parse(&call.args, &problem, (const char *)data, size, pool) == APR_SUCCESS &&
+        json_is_object(call.args)) {
         eg_mail mail;
 
         eg_mail_parse(&mail, &call);

@@ -72,7 +72,8 @@ static void check(const eg_call *call)
     must_be_number(call, "Flag", 0, 1);
     must(!eg_param_given(call, "Day") || strlen(eg_param_text(call, "Day")) == 10);
     /* An address that was taken is taken again, as it is. */
-    must(address == NULL || (eg_mailbox_parse(&box, address, call->pool) == APR_SUCCESS && strcmp(box.address, address) == 0));
+    must(address == NULL ||
+         (eg_mailbox_parse(&box, address, call->pool) == APR_SUCCESS && strcmp(box.address, address) == 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -86,7 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apr_pool_create(&pool, NULL);
     call.pool = pool;
     eg_errors_init(&call.errors, pool);
-    if (eg_json_parse(&call.args, &problem, (const char *)data, size, pool) == APR_SUCCESS && json_is_object(call.args)) {
+    if (eg_json_parse(&call.args, &problem, (const char *)data, size, pool) == APR_SUCCESS &&
+        json_is_object(call.args)) {
         eg_params_read(&call);
         check(&call);
         must(eg_errors_any(&call.errors) || (eg_param_given(&call, "Must") && eg_param_given(&call, "Any")));

@@ -20,8 +20,8 @@
 
 static const eg_limits limits = { .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10 };
 
-static void parse_within(eg_mail *mail, eg_call *call, const char *json, int from_form, const eg_limits *within,
-                         apr_pool_t *pool)
+static void parse_within(eg_mail *mail, eg_call *call, const char *json, int from_form,
+                         const eg_limits *within, apr_pool_t *pool)
 {
     const char *problem;
 
@@ -49,7 +49,8 @@ static const char *codes_of(eg_call *call)
     const char *codes = "";
     size_t i;
 
-    json_array_foreach(json_object_get(errors, "Errors"), i, error) {
+    json_array_foreach(json_object_get(errors, "Errors"), i, error)
+    {
         codes = apr_psprintf(call->pool, "%s%s%d", codes, i > 0 ? " " : "",
                              (int)json_integer_value(json_object_get(error, "Code")));
         assert_true(json_string_length(json_object_get(error, "Message")) > 5);
@@ -66,10 +67,13 @@ static const struct {
     { "empty Subject", "{\"Subject\": \"\"," CONTENT FROM TO "\"X\": 0}", "8" },
     { "Subject is null", "{\"Subject\": null," CONTENT FROM TO "\"X\": 0}", "8" },
     { "Subject is a list", "{\"Subject\": [\"a\"]," CONTENT FROM TO "\"X\": 0}", "8" },
-    { "Subject with a line", "{\"Subject\": \"x\\r\\nBcc: evil@example.net\"," CONTENT FROM TO "\"X\": 0}", "8" },
+    { "Subject with a line", "{\"Subject\": \"x\\r\\nBcc: evil@example.net\"," CONTENT FROM TO "\"X\": 0}",
+      "8" },
     { "Subject with CR", "{\"Subject\": \"x\\ry\"," CONTENT FROM TO "\"X\": 0}", "8" },
-    { "names in any case", "{\"SUBJECT\": \"s\", \"contenttype\": \"HTML\", \"HTMLContent\": \"<p>\", "
-      "\"from\": {\"Email\": \"a@example.com\", \"NAME\": \"A\"}, \"to\": {\"EMAIL\": \"b@example.org\", \"Name\": \"\"}}",
+    { "names in any case",
+      "{\"SUBJECT\": \"s\", \"contenttype\": \"HTML\", \"HTMLContent\": \"<p>\", "
+      "\"from\": {\"Email\": \"a@example.com\", \"NAME\": \"A\"}, \"to\": {\"EMAIL\": \"b@example.org\", "
+      "\"Name\": \"\"}}",
       "" },
     { "no ContentType: nothing about contents", "{" SUBJECT FROM TO "\"X\": 0}", "9" },
     { "unknown ContentType", "{" SUBJECT FROM TO "\"ContentType\": \"text/html\"}", "9" },
@@ -81,21 +85,30 @@ static const struct {
     { "no From", "{" SUBJECT CONTENT TO "\"X\": 0}", "3" },
     { "From is text", "{" SUBJECT CONTENT TO "\"From\": \"a@example.com\"}", "3" },
     { "From without name", "{" SUBJECT CONTENT TO "\"From\": {\"email\": \"a@example.com\"}}", "3" },
-    { "From's name injects", "{" SUBJECT CONTENT TO "\"From\": {\"email\": \"a@example.com\", \"name\": \"a\\nb\"}}", "3" },
-    { "From is no address", "{" SUBJECT CONTENT TO "\"From\": {\"email\": \"not an address\", \"name\": \"A\"}}", "23" },
+    { "From's name injects",
+      "{" SUBJECT CONTENT TO "\"From\": {\"email\": \"a@example.com\", \"name\": \"a\\nb\"}}", "3" },
+    { "From is no address",
+      "{" SUBJECT CONTENT TO "\"From\": {\"email\": \"not an address\", \"name\": \"A\"}}", "23" },
     { "From in two spellings",
-      "{" SUBJECT CONTENT TO "\"From\": {\"email\": \"a@example.com\", \"Email\": \"b@example.com\", \"name\": \"A\"}}", "3" },
+      "{" SUBJECT CONTENT TO
+      "\"From\": {\"email\": \"a@example.com\", \"Email\": \"b@example.com\", \"name\": \"A\"}}",
+      "3" },
 
-    { "To is one object", "{" SUBJECT CONTENT FROM "\"To\": {\"email\": \"b@example.org\", \"name\": \"B\"}}", "" },
+    { "To is one object", "{" SUBJECT CONTENT FROM "\"To\": {\"email\": \"b@example.org\", \"name\": \"B\"}}",
+      "" },
     { "To is empty", "{" SUBJECT CONTENT FROM "\"To\": []}", "20" },
     { "To is text", "{" SUBJECT CONTENT FROM "\"To\": \"b@example.org\"}", "18" },
     { "To without name", "{" SUBJECT CONTENT FROM "\"To\": [{\"email\": \"b@example.org\"}]}", "18" },
     { "To without email", "{" SUBJECT CONTENT FROM "\"To\": [{\"name\": \"B\"}]}", "18" },
-    { "To is no address", "{" SUBJECT CONTENT FROM "\"To\": [{\"email\": \"b@@example.org\", \"name\": \"B\"}]}", "19" },
-    { "To is a command", "{" SUBJECT CONTENT FROM
-      "\"To\": [{\"email\": \"b@example.org>\\r\\nRCPT TO:<evil@example.net\", \"name\": \"B\"}]}", "19" },
-    { "each fault of To once", "{" SUBJECT CONTENT FROM
-      "\"To\": [{\"name\": \"B\"}, {\"name\": \"C\"}, {\"email\": \"x\", \"name\": \"\"}, {\"email\": \"x\", \"name\": \"\"}]}",
+    { "To is no address",
+      "{" SUBJECT CONTENT FROM "\"To\": [{\"email\": \"b@@example.org\", \"name\": \"B\"}]}", "19" },
+    { "To is a command",
+      "{" SUBJECT CONTENT FROM
+      "\"To\": [{\"email\": \"b@example.org>\\r\\nRCPT TO:<evil@example.net\", \"name\": \"B\"}]}",
+      "19" },
+    { "each fault of To once",
+      "{" SUBJECT CONTENT FROM "\"To\": [{\"name\": \"B\"}, {\"name\": \"C\"}, {\"email\": \"x\", \"name\": "
+                               "\"\"}, {\"email\": \"x\", \"name\": \"\"}]}",
       "18 19" },
     { "To with TargetListID", MAIL("\"TargetListID\": 1,"), "20" },
     { "TargetListID in place of To", "{" SUBJECT CONTENT FROM "\"TargetListID\": 1}", "" },
@@ -109,15 +122,16 @@ static const struct {
     { "ReplyTo without name", MAIL("\"ReplyTo\": [{\"email\": \"c@example.org\"}],"), "29" },
     { "ReplyTo is no address", MAIL("\"ReplyTo\": [{\"email\": \"c\", \"name\": \"\"}],"), "30" },
     { "several at once",
-      "{" FROM "\"To\": [{\"email\": \"x\", \"name\": \"\"}], \"BCC\": {}, \"SendAt\": \"soon\", \"Headers\": [1]}",
+      "{" FROM
+      "\"To\": [{\"email\": \"x\", \"name\": \"\"}], \"BCC\": {}, \"SendAt\": \"soon\", \"Headers\": [1]}",
       "8 9 19 24 102 103" },
 
     { "header", MAIL("\"Headers\": {\"X-Order\": \"12\"},"), "" },
     { "header of ours", MAIL("\"Headers\": {\"bcc\": \"evil@example.net\"},"), "102" },
     { "Content-Anything", MAIL("\"Headers\": {\"Content-Foo\": \"x\"},"), "102" },
     { "DKIM-Signature", MAIL("\"Headers\": {\"DKIM-Signature\": \"v=1\"},"), "102" },
-    { "List-Unsubscribe is for accept() to judge", MAIL("\"Headers\": {\"List-Unsubscribe\": \"<https://x.example/>\"},"),
-      "" },
+    { "List-Unsubscribe is for accept() to judge",
+      MAIL("\"Headers\": {\"List-Unsubscribe\": \"<https://x.example/>\"},"), "" },
     { "header name with colon", MAIL("\"Headers\": {\"X: y\": \"x\"},"), "102" },
     { "header name with space", MAIL("\"Headers\": {\"a b\": \"x\"},"), "102" },
     { "header name not ASCII", MAIL("\"Headers\": {\"\\u00e9\": \"x\"},"), "102" },
@@ -126,19 +140,25 @@ static const struct {
     { "header value is a number", MAIL("\"Headers\": {\"X-A\": 1},"), "102" },
     { "header in two spellings", MAIL("\"Headers\": {\"X-A\": \"1\", \"x-a\": \"2\"},"), "102" },
 
-    { "attachment", MAIL("\"Attachments\": [{\"filename\": \"a.txt\", \"content\": \"aGk=\", \"type\": \"text/plain\"}],"), "" },
+    { "attachment",
+      MAIL("\"Attachments\": [{\"filename\": \"a.txt\", \"content\": \"aGk=\", \"type\": \"text/plain\"}],"),
+      "" },
     { "attachments is an object", MAIL("\"Attachments\": {\"content\": \"aGk=\"},"), "101" },
     { "attachment without content", MAIL("\"Attachments\": [{\"filename\": \"a.txt\"}],"), "101" },
     { "attachment not base64", MAIL("\"Attachments\": [{\"content\": \"a$\"}],"), "101" },
-    { "attachment type injects", MAIL("\"Attachments\": [{\"content\": \"\", \"type\": \"text/html\\r\\nX: y\"}],"), "101" },
+    { "attachment type injects",
+      MAIL("\"Attachments\": [{\"content\": \"\", \"type\": \"text/html\\r\\nX: y\"}],"), "101" },
     { "attachment type with boundary",
       MAIL("\"Attachments\": [{\"content\": \"\", \"type\": \"multipart/mixed; boundary=x\"}],"), "101" },
     { "attachment type with charset",
       MAIL("\"Attachments\": [{\"content\": \"\", \"type\": \"text/csv; charset=utf-8\"}],"), "" },
     { "content id injects", MAIL("\"Attachments\": [{\"content\": \"\", \"contentid\": \"a> b\"}],"), "101" },
     { "content id twice",
-      MAIL("\"Attachments\": [{\"content\": \"\", \"contentid\": \"a\"}, {\"content\": \"\", \"contentid\": \"a\"}],"), "101" },
-    { "unknown disposition", MAIL("\"Attachments\": [{\"content\": \"\", \"disposition\": \"form-data\"}],"), "101" },
+      MAIL("\"Attachments\": [{\"content\": \"\", \"contentid\": \"a\"}, {\"content\": \"\", \"contentid\": "
+           "\"a\"}],"),
+      "101" },
+    { "unknown disposition", MAIL("\"Attachments\": [{\"content\": \"\", \"disposition\": \"form-data\"}],"),
+      "101" },
 
     { "tags", MAIL("\"Tags\": [\"a\", \"b\", \"a\"],"), "" },
     { "one tag as text", MAIL("\"Tags\": \"a\","), "" },
@@ -183,7 +203,8 @@ static void counts_addresses(void **state)
             eg_call call;
 
             for (int n = 0; n < lists[i].max + over; n++) {
-                json = apr_psprintf(*state, "%s%s{\"email\": \"u%d@example.org\", \"name\": \"\"}", json, n ? "," : "", n);
+                json = apr_psprintf(*state, "%s%s{\"email\": \"u%d@example.org\", \"name\": \"\"}", json,
+                                    n ? "," : "", n);
             }
             json = apr_psprintf(*state, "{" SUBJECT CONTENT FROM "%s \"%s\": [%s]}", to, lists[i].name, json);
             parse(&mail, &call, json, 0, *state);
@@ -198,11 +219,12 @@ static void keeps_what_was_given(void **state)
     eg_mail mail;
     eg_call call;
 
-    parse(&mail, &call,
-          MAIL("\"Tags\": [\"a\", \"b\", \"a\"], \"TrackLinks\": \"off\", \"SendAt\": \"2027-01-15T08:00:10Z\","
-               "\"CC\": [{\"email\": \"C@EXAMPLE.org\", \"name\": \"\\u00e9\"}], \"JourneyID\": \"7\","
-               "\"Headers\": {\"X-B\": \"2\", \"X-A\": \"=?utf-8?q?x?=\"},"),
-          0, *state);
+    parse(
+        &mail, &call,
+        MAIL("\"Tags\": [\"a\", \"b\", \"a\"], \"TrackLinks\": \"off\", \"SendAt\": \"2027-01-15T08:00:10Z\","
+             "\"CC\": [{\"email\": \"C@EXAMPLE.org\", \"name\": \"\\u00e9\"}], \"JourneyID\": \"7\","
+             "\"Headers\": {\"X-B\": \"2\", \"X-A\": \"=?utf-8?q?x?=\"},"),
+        0, *state);
     assert_string_equal(codes_of(&call), "");
     assert_int_equal(mail.tags->nelts, 2);
     assert_string_equal(mail.track_links, "f");
@@ -218,8 +240,9 @@ static void keeps_what_was_given(void **state)
 
 static void tracks_only_where_it_may(void **state)
 {
-    static const eg_limits untracked = { .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10,
-                                         .tracking_off = 1 };
+    static const eg_limits untracked = {
+        .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10, .tracking_off = 1
+    };
     static const struct {
         const char *json, *links, *codes;
     } mails[] = {
@@ -260,9 +283,10 @@ static void cleans_file_names(void **state)
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *json = apr_psprintf(
-            *state, MAIL("\"Attachments\": [{\"filename\": \"%s\", \"content\": \"aGk=\", \"contentid\": \"<a@b>\"}],"),
-            names[i].given);
+        const char *json = apr_psprintf(*state,
+                                        MAIL("\"Attachments\": [{\"filename\": \"%s\", \"content\": "
+                                             "\"aGk=\", \"contentid\": \"<a@b>\"}],"),
+                                        names[i].given);
         const eg_mail_attachment *attachment;
         eg_mail mail;
         eg_call call;
@@ -280,7 +304,8 @@ static void cleans_file_names(void **state)
 
 static void reads_json_text_of_forms_only(void **state)
 {
-    static const char *json = "{" SUBJECT CONTENT FROM "\"To\": \"[{\\\"email\\\": \\\"b@example.org\\\", \\\"name\\\": \\\"\\\"}]\"}";
+    static const char *json = "{" SUBJECT CONTENT FROM
+                              "\"To\": \"[{\\\"email\\\": \\\"b@example.org\\\", \\\"name\\\": \\\"\\\"}]\"}";
     eg_mail mail;
     eg_call call;
 
@@ -293,8 +318,8 @@ static void reads_json_text_of_forms_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(checks_every_parameter), EG_TEST(counts_addresses),  EG_TEST(keeps_what_was_given), EG_TEST(tracks_only_where_it_may),
-        EG_TEST(cleans_file_names),      EG_TEST(reads_json_text_of_forms_only),
+        EG_TEST(checks_every_parameter),   EG_TEST(counts_addresses),  EG_TEST(keeps_what_was_given),
+        EG_TEST(tracks_only_where_it_may), EG_TEST(cleans_file_names), EG_TEST(reads_json_text_of_forms_only),
     };
 
     return EG_TEST_RUN(tests);

@@ -135,9 +135,11 @@ static const struct {
     { "webhook_retry = 5s;6s", "up to 32 waits" },
     { "webhook_retry = 9ms", "up to 32 waits" },
     { "webhook_retry = 31d", "up to 32 waits" },
-    { "webhook_retry = 1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
+    { "webhook_retry = "
+      "1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
       NULL },
-    { "webhook_retry = 1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
+    { "webhook_retry = "
+      "1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
       "up to 32 waits" },
     { "webhook_retry = 000000000000000000000000000000000000000005s", "up to 32 waits" },
     { "webhook_allow = 127.0.0.1:80,[::1]:8080", NULL },

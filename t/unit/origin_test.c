@@ -52,7 +52,9 @@ static const struct {
     { "http://a.example:443", 1 },
     { "https://[::1", -1 },
     { "https://[]", -1 },
-    { "https://b\xc3\xbc" "cher.example", -1 },
+    { "https://b\xc3\xbc"
+      "cher.example",
+      -1 },
     { "https://a.example\r\nSet-Cookie: x", -1 },
 };
 
@@ -127,7 +129,8 @@ static const struct {
 static void shares(void **state)
 {
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        apr_array_header_t *common = eg_origin_common(list_of(pairs[i].a, *state), list_of(pairs[i].b, *state), *state);
+        apr_array_header_t *common =
+            eg_origin_common(list_of(pairs[i].a, *state), list_of(pairs[i].b, *state), *state);
 
         print_message("# %s and %s\n", pairs[i].a, pairs[i].b);
         assert_string_equal(apr_array_pstrcat(*state, common, ','), pairs[i].common);

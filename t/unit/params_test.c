@@ -11,15 +11,19 @@
 /* One parameter of each kind, optional and required; its codes tell which rule spoke. */
 enum { MISSING = 1, INVALID = 2 };
 
-static const eg_param text[] = { { "P", EG_TEXT, EG_OPTIONAL, .error = INVALID, .max = 8 }, { .name = NULL } };
-static const eg_param text_required[] = { { "P", EG_TEXT, EG_REQUIRED, .error = MISSING, .invalid = INVALID, .max = 8 },
-                                          { .name = NULL } };
+static const eg_param text[] = { { "P", EG_TEXT, EG_OPTIONAL, .error = INVALID, .max = 8 },
+                                 { .name = NULL } };
+static const eg_param text_required[] = {
+    { "P", EG_TEXT, EG_REQUIRED, .error = MISSING, .invalid = INVALID, .max = 8 }, { .name = NULL }
+};
 static const eg_param id[] = { { "P", EG_ID, EG_OPTIONAL, .invalid = INVALID }, { .name = NULL } };
 static const eg_param id_required[] = { { "P", EG_ID, EG_REQUIRED, .error = MISSING, .invalid = INVALID },
                                         { .name = NULL } };
 static const eg_param id_of_nothing[] = { { "P", EG_ID, EG_REQUIRED, .error = MISSING }, { .name = NULL } };
-static const eg_param count[] = { { "P", EG_COUNT, EG_REQUIRED, .error = MISSING, .invalid = INVALID }, { .name = NULL } };
-static const eg_param count_optional[] = { { "P", EG_COUNT, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
+static const eg_param count[] = { { "P", EG_COUNT, EG_REQUIRED, .error = MISSING, .invalid = INVALID },
+                                  { .name = NULL } };
+static const eg_param count_optional[] = { { "P", EG_COUNT, EG_OPTIONAL, .error = INVALID },
+                                           { .name = NULL } };
 static const eg_param flag[] = { { "P", EG_BOOL, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param day[] = { { "P", EG_DAY, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param mailbox[] = { { "P", EG_MAILBOX, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
@@ -40,7 +44,8 @@ static const struct {
     { "text that is set to nothing", text, "\"\"", "\"\"", 0 },
     { "text not given", text, NULL, ABSENT, 0 },
     { "text as null", text, "null", ABSENT, 0 },
-    { "text of the most bytes", text, "\"\\u00e9\\u00e9\\u00e9\\u00e9\"", "\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\"", 0 },
+    { "text of the most bytes", text, "\"\\u00e9\\u00e9\\u00e9\\u00e9\"",
+      "\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\"", 0 },
     { "text of one more", text, "\"\\u00e9\\u00e9\\u00e9\\u00e9a\"", ABSENT, INVALID },
     { "text with a line feed", text, "\"a\\nb\"", ABSENT, INVALID },
     { "text with a tab", text, "\"a\\tb\"", ABSENT, INVALID },
@@ -157,8 +162,8 @@ static void keeps_or_refuses(void **state)
         eg_call call;
 
         print_message("# %s\n", cases[i].what);
-        read_json(&call, &command, cases[i].json != NULL ? apr_psprintf(*state, "{\"p\": %s}", cases[i].json) : "{}",
-                  *state);
+        read_json(&call, &command,
+                  cases[i].json != NULL ? apr_psprintf(*state, "{\"p\": %s}", cases[i].json) : "{}", *state);
         kept = json_object_get(call.params, "P");
         assert_int_equal(eg_errors_any(&call.errors), cases[i].code != 0);
         if (cases[i].code != 0) {
@@ -172,8 +177,10 @@ static void keeps_or_refuses(void **state)
 }
 
 static const eg_param several[] = {
-    { "A", EG_TEXT, EG_REQUIRED, .error = 5, .max = 9 }, { "B", EG_ID, EG_REQUIRED, .error = 4, .invalid = 7 },
-    { "C", EG_ID, EG_REQUIRED, .error = 4, .invalid = 7 },  { "D", EG_DAY, EG_OPTIONAL, .error = 1 },
+    { "A", EG_TEXT, EG_REQUIRED, .error = 5, .max = 9 },
+    { "B", EG_ID, EG_REQUIRED, .error = 4, .invalid = 7 },
+    { "C", EG_ID, EG_REQUIRED, .error = 4, .invalid = 7 },
+    { "D", EG_DAY, EG_OPTIONAL, .error = 1 },
     { .name = NULL },
 };
 
@@ -214,7 +221,8 @@ static void gives_values(void **state)
     eg_dbarg arg;
     eg_call call;
 
-    read_json(&call, &command, "{\"a\": \"text\", \"b\": \"12\", \"C\": 13, \"E\": \"nobody asked\"}", *state);
+    read_json(&call, &command, "{\"a\": \"text\", \"b\": \"12\", \"C\": 13, \"E\": \"nobody asked\"}",
+              *state);
     assert_null(codes_of(&call, 0));
     assert_string_equal(eg_param_text(&call, "A"), "text");
     assert_int_equal(eg_param_int(&call, "B"), 12);
@@ -245,7 +253,8 @@ static void bounds_what_is_told(void **state)
     list = json_object_get(eg_json_own(eg_errors_json(&errors), *state), "Errors");
     assert_int_equal(json_array_size(list), 21);
     assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "Code")), 1);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 20), "Message")), "word 19 is none");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 20), "Message")),
+                        "word 19 is none");
 }
 
 int main(void)

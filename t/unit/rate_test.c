@@ -17,7 +17,8 @@ static const eg_rate hundred = { 100, 60 * SECOND };
 /* Shared with the processes that a test forks; unmapped when the test program ends. */
 static eg_rates *make_rates(int buckets)
 {
-    void *memory = mmap(NULL, eg_rates_size(buckets), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory =
+        mmap(NULL, eg_rates_size(buckets), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     eg_rates *rates = NULL;
 
     assert_ptr_not_equal(memory, MAP_FAILED);
@@ -112,8 +113,9 @@ static void counts_keys_and_windows_apart(void **state)
     assert_int_equal(take(rates, 2, &minute, 1, 9), 5);
     assert_int_equal(take(rates, 1, &second, 1, 9), 2); /* of another virtual host */
     assert_int_equal(take(rates, 1, &second, 1 + SECOND, 9), 2);
-    assert_int_equal(take(rates, 1, &minute, 1 + SECOND, 9), 0); /* the short window has not ended the long one */
-    assert_int_equal(take(rates, 1, &more, 1 + SECOND, 9), 3);   /* a higher limit goes on from 5 */
+    assert_int_equal(take(rates, 1, &minute, 1 + SECOND, 9),
+                     0); /* the short window has not ended the long one */
+    assert_int_equal(take(rates, 1, &more, 1 + SECOND, 9), 3); /* a higher limit goes on from 5 */
     assert_int_equal(eg_rates_look(rates, &(eg_rate_key){ { 1 } }, &minute, 1 + SECOND).remaining, 0);
 }
 

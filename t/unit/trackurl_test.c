@@ -20,7 +20,8 @@ static const struct {
     { "IPv6", "http://[::1]:8080", "http://[::1]:8080", "::1" },
     { "255 bytes", "https://example.net/" A50 A50 A50 A50 "12345678901234567890123456789012345",
       "https://example.net/" A50 A50 A50 A50 "12345678901234567890123456789012345", "example.net" },
-    { "256 bytes", "https://example.net/" A50 A50 A50 A50 "123456789012345678901234567890123456", NULL, NULL },
+    { "256 bytes", "https://example.net/" A50 A50 A50 A50 "123456789012345678901234567890123456", NULL,
+      NULL },
     { "empty", "", NULL, NULL },
     { "slash", "/", NULL, NULL },
     { "no scheme", "links.example.net", NULL, NULL },
@@ -42,8 +43,9 @@ static const struct {
     { "an angle bracket", "https://links.example.net/<", NULL, NULL },
     { "a blank", "https://links.example.net/ x", NULL, NULL },
     { "a line feed", "https://links.example.net/\n", NULL, NULL },
-    { "UTF-8", "https://b\xC3\xBC"
-               "cher.example",
+    { "UTF-8",
+      "https://b\xC3\xBC"
+      "cher.example",
       NULL, NULL },
 };
 
