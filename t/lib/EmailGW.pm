@@ -136,7 +136,7 @@ END {
     my $status = $?;
     my $passing = Test::More->builder->is_passing;
     note_failure(map { "failed: $_->{name}" } grep { !$_->{ok} } Test::More->builder->details) if $$ == $main;
-    for my $gw (@standing) {
+    for my $gw (my @all = @standing) { # down() takes them out of it
         eval { $gw->show_logs if !$passing || $status != 0 };
         eval { $gw->down; 1 } or diag($@);
     }
