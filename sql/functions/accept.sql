@@ -31,7 +31,6 @@ AS $$
 DECLARE
     c_endpoint CONSTANT text := 'email';
     v_key record;
-    v_limits record;
     v_limited boolean;
     v_quota record;
     v_old record;
@@ -42,14 +41,19 @@ BEGIN
 
     <<decide>>
     BEGIN
-        SELECT * INTO v_key FROM emailgw_api.sender_key(p_account_id, p_key_hash, 'send');
+        SELECT * INTO v_key
+          FROM emailgw_api.sender_key(p_account_id, p_key_hash, 'send') AS k,
+               emailgw_api.account_limits(p_account_id) AS l;
         status := CASE WHEN NOT FOUND THEN 13
                        WHEN v_key.status <> 0 THEN v_key.status
                        WHEN NOT emailgw_api.is_within(p_from_domain, v_key.domain_name) THEN 3
-                       WHEN v_key.unsubscribe_link AND EXISTS (
-                            SELECT FROM jsonb_array_elements(p_headers) AS h
-                             WHERE lower(h ->> 0) LIKE 'list-unsubscribe%') THEN 102
                        ELSE 0 END;
+        IF status = 0 AND v_key.unsubscribe_link THEN
+            IF EXISTS (SELECT FROM jsonb_array_elements(p_headers) AS h
+                        WHERE lower(h ->> 0) LIKE 'list-unsubscribe%') THEN
+                status := 102;
+            END IF;
+        END IF;
         EXIT decide WHEN status <> 0;
 
         IF p_idempotency_key IS NOT NULL THEN
@@ -74,12 +78,11 @@ BEGIN
             EXIT decide;
         END IF;
 
-        SELECT * INTO v_limits FROM emailgw_api.account_limits(p_account_id);
-        v_limited := coalesce(v_limits.sends_per_hour, v_limits.sends_per_day, v_limits.sends_per_month) IS NOT NULL;
+        v_limited := coalesce(v_key.sends_per_hour, v_key.sends_per_day, v_key.sends_per_month) IS NOT NULL;
         IF v_limited THEN
             SELECT * INTO v_quota
-              FROM emailgw_api.check_quota(p_account_id, cardinality(p_emails), v_limits.sends_per_hour,
-                                           v_limits.sends_per_day, v_limits.sends_per_month);
+              FROM emailgw_api.check_quota(p_account_id, cardinality(p_emails), v_key.sends_per_hour,
+                                           v_key.sends_per_day, v_key.sends_per_month);
             IF v_quota.period IS NOT NULL THEN
                 status := 17;
                 detail := format('%s emails per %s, until %s UTC', v_quota.allowed, v_quota.period,
