@@ -11,6 +11,8 @@
 
 #include "dbcall.h"
 
+#define SEND_SIZE 65536 /* bytes that can be sent without waiting for the database to read them */
+
 typedef enum {
     WAITING,
     LEADING, /* has to take a batch, which it is part of */
@@ -39,11 +41,13 @@ struct eg_group {
     apr_time_t began[EG_GROUP_LEADERS_MAX]; /* of those at work: their batches; 0: nobody's */
 };
 
-/** What one leader sends. */
+/** What one leader sends at once. */
 typedef struct {
     group_call *calls[EG_GROUP_COUNT_MAX];
     int count;
     apr_size_t size;
+    PGconn *conn; /* it is on its way there; NULL: it is not */
+    int sent;     /* as a whole */
 } batch;
 
 apr_status_t eg_group_make(eg_group **group, apr_pool_t *pool)
@@ -96,16 +100,15 @@ static void add_to_batch(batch *b, group_call *call)
     b->size += call->place->size;
 }
 
-/* The leader, and those who have waited longest. */
-static void take_batch(batch *b, eg_group *group, group_call *leader)
+/* Those who have waited longest. */
+static void fill_batch(batch *b, eg_group *group)
 {
-    *b = (batch){ .count = 0 };
-    add_to_batch(b, leader);
     for (group_call **at = &group->first; *at != NULL;) {
         group_call *call = *at;
 
-        if (b->count < EG_GROUP_COUNT_MAX && b->size + call->place->size <= EG_GROUP_SIZE_MAX &&
-            strcmp(call->statement.text, leader->statement.text) == 0) {
+        if (b->count == 0 ||
+            (b->count < EG_GROUP_COUNT_MAX && b->size + call->place->size <= EG_GROUP_SIZE_MAX &&
+             strcmp(call->statement.text, b->calls[0]->statement.text) == 0)) {
             unlink_at(group, at);
             add_to_batch(b, call);
         }
@@ -113,6 +116,27 @@ static void take_batch(batch *b, eg_group *group, group_call *leader)
             at = &call->next;
         }
     }
+}
+
+/* The leader's first one, with itself. */
+static void take_first(batch *b, eg_group *group, group_call *leader)
+{
+    *b = (batch){ .count = 0 };
+    add_to_batch(b, leader);
+    apr_thread_mutex_lock(group->mutex);
+    fill_batch(b, group);
+    apr_thread_mutex_unlock(group->mutex);
+}
+
+/* One more for a leader that is at it. @return 0 when nobody waits */
+static int take_another(batch *b, eg_group *group, int slot)
+{
+    *b = (batch){ .count = 0 };
+    apr_thread_mutex_lock(group->mutex);
+    fill_batch(b, group);
+    group->began[slot] = clock_now(CLOCK_MONOTONIC);
+    apr_thread_mutex_unlock(group->mutex);
+    return b->count > 0;
 }
 
 /* A slot for one more leader, where all at work have been so for too long; else -1. */
@@ -283,27 +307,35 @@ static void finish(batch *b, apr_status_t rv)
     }
 }
 
-static void commit_batch(batch *b, eg_db *db)
+static void begin(batch *b, eg_db *db)
 {
-    eg_dbfailure failed = { EG_DB_UNKNOWN, 0, NULL };
-    PGconn *conn = db->take(db);
-    int committed = 0;
-
-    if (conn == NULL) {
-        finish(b, EG_DB_UNREACHABLE);
+    b->conn = db->take(db);
+    if (b->conn == NULL) {
         return;
     }
     qsort(b->calls, (size_t)b->count, sizeof *b->calls, compare_places);
-    if (send_batch(conn, b)) {
-        committed = read_results(&failed, conn, b, db->pool);
+    b->sent = send_batch(b->conn, b);
+}
+
+static void end(batch *b, eg_db *db)
+{
+    eg_dbfailure failed = { EG_DB_UNKNOWN, 0, NULL };
+    int committed = 0;
+
+    if (b->conn == NULL) {
+        finish(b, EG_DB_UNREACHABLE);
+        return;
+    }
+    if (b->sent) {
+        committed = read_results(&failed, b->conn, b, db->pool);
     }
     else {
-        eg_dbfailure_set(&failed, conn, NULL, db->pool);
+        eg_dbfailure_set(&failed, b->conn, NULL, db->pool);
     }
-    if (!PQexitPipelineMode(conn) && PQstatus(conn) == CONNECTION_OK) {
-        PQreset(conn); /* something was left in it; a lost one is for those who take it next */
+    if (!PQexitPipelineMode(b->conn) && PQstatus(b->conn) == CONNECTION_OK) {
+        PQreset(b->conn); /* something was left in it; a lost one is for those who take it next */
     }
-    db->give(db, conn, eg_pgconn_settle(conn));
+    db->give(db, b->conn, eg_pgconn_settle(b->conn));
     if (committed) {
         finish(b, APR_SUCCESS);
     }
@@ -321,26 +353,53 @@ static apr_status_t make_alone(eg_rows **rows, group_call *call, eg_db *db)
     return call->unknown && rv != APR_SUCCESS ? EG_DB_UNKNOWN : rv;
 }
 
+static void tell(const batch *b, const group_call *leader)
+{
+    for (int i = 0; i < b->count; i++) {
+        if (b->calls[i] != leader) {
+            sem_post(&b->calls[i]->wake); /* it may be gone at once */
+        }
+    }
+}
+
+/* Its own batch, and some more, so that the database need not wait for another thread to wake up. */
+static void lead_batches(eg_group *group, eg_db *db, batch *own, const group_call *leader)
+{
+    batch other, *now = own, *next = &other;
+
+    begin(now, db);
+    for (int round = 1, more = 1; more; round++) {
+        batch *done = now;
+
+        end(now, db);
+        more = round < EG_GROUP_ROUNDS && take_another(next, group, leader->slot);
+        if (!more) {
+            hand_over(group, leader->slot);
+        }
+        else if (next->size <= SEND_SIZE) {
+            begin(next, db);
+        }
+        tell(done, leader);
+        if (more && next->size > SEND_SIZE) {
+            begin(next, db);
+        }
+        now = next;
+        next = done;
+    }
+}
+
 static void lead(eg_group *group, eg_db *db, group_call *leader)
 {
     batch b;
 
-    apr_thread_mutex_lock(group->mutex);
-    take_batch(&b, group, leader);
-    apr_thread_mutex_unlock(group->mutex);
-    if (b.count == 1) {
-        leader->rv = make_alone(&leader->rows, leader, db);
-        leader->state = DONE;
+    take_first(&b, group, leader);
+    if (b.count > 1) {
+        lead_batches(group, db, &b, leader);
+        return;
     }
-    else {
-        commit_batch(&b, db);
-    }
+    leader->rv = make_alone(&leader->rows, leader, db);
+    leader->state = DONE;
     hand_over(group, leader->slot);
-    for (int i = 0; i < b.count; i++) {
-        if (b.calls[i] != leader) {
-            sem_post(&b.calls[i]->wake); /* it may be gone at once */
-        }
-    }
 }
 
 static apr_status_t answer(eg_rows **rows, group_call *call, eg_db *db)

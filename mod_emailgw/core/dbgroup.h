@@ -3,9 +3,9 @@
  *
  * There is no thread for it and no timer. A call that finds nobody at work takes
  * all that waits, itself included, sends it in libpq's pipeline with one Sync, and
- * answers only after that; whatever comes meanwhile is the next batch, led by the
- * first of those who wait. So one transaction follows the other, and nobody waits
- * for more callers to come.
+ * answers only after that; whatever comes meanwhile is the next batch, which it leads,
+ * too, or after some of them the first of those who wait. So one transaction follows
+ * the other, and nobody waits for more callers to come.
  *
  * A call that fails takes the others of its batch back with it: each is then made
  * by itself, by its own thread.
@@ -19,6 +19,7 @@
 #define EG_GROUP_SIZE_MAX (4 * 1024 * 1024)       /* bytes of all of them */
 #define EG_GROUP_ALONE_SIZE (512 * 1024)          /* bytes from which on a call goes by itself */
 #define EG_GROUP_PATIENCE apr_time_from_msec(100) /* a batch that takes longer holds up nobody else */
+#define EG_GROUP_ROUNDS 3                      /* batches that one leads before it answers its own client */
 #define EG_GROUP_LEADERS_MAX 4 /* ... with as many at work, each on a connection of its own */
 
 /** Callers of one database. Safe for any number of threads; no caller may outlive the pool. */
