@@ -79,8 +79,10 @@ subtest 'killed between COMMIT and answer' => sub {
     }
     my ($backend) = map { $_->[0] } @{ $gw->wait_for(sub { my @at = $gw->sql("SELECT pid FROM pg_stat_activity
         WHERE application_name = 'mod_emailgw' AND wait_event = 'PgSleep'"); @at && \@at }, 10, 'the call') };
-    my ($parent, @children) = Instance::Process::family(Instance::Process::id($gw->env('HTTPD_PID')));
-    Instance::Process::signal('STOP', $parent, @children);
+    my $parent = Instance::Process::id($gw->env('HTTPD_PID'));
+    Instance::Process::signal('STOP', $parent); # so that no child comes or goes while they are looked for
+    my (undef, @children) = Instance::Process::family($parent);
+    Instance::Process::signal('STOP', @children);
     my $rows = sub { $gw->sql("SELECT count(*) FROM emailgw.message WHERE subject = 'killed'") };
     ok($gw->wait_for(sub { $rows->() }, 10, 'the row'), 'it is committed');
     Instance::Process::signal('KILL', @children);
