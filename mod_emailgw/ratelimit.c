@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 
+#include "clock.h"
 #include "netaddr.h"
 
 #define TOO_MANY "Too many requests. Wait for {seconds} seconds for another {attempts} attempts."
@@ -72,7 +73,7 @@ int eg_ratelimit_client(eg_call *call, int code)
         return 1;
     }
     key = key_of_client(call);
-    state = eg_rates_look(call->rates->failures, &key, rate, eg_rates_now());
+    state = eg_rates_look(call->rates->failures, &key, rate, eg_clock());
     if (state.allowed) {
         return 1;
     }
@@ -97,7 +98,7 @@ void eg_ratelimit_failed(eg_call *call)
     if (counts(call, rate)) {
         eg_rate_key key = key_of_client(call);
 
-        eg_rates_take(call->rates->failures, &key, rate, eg_rates_now());
+        eg_rates_take(call->rates->failures, &key, rate, eg_clock());
     }
 }
 
@@ -110,7 +111,7 @@ int eg_ratelimit_key(eg_call *call)
         return 1;
     }
     key = key_of_hash(call->key_hash);
-    call->quota = eg_rates_take(call->rates->keys, &key, rate, eg_rates_now());
+    call->quota = eg_rates_take(call->rates->keys, &key, rate, eg_clock());
     if (!call->quota.allowed) {
         call->retry_after = eg_rate_seconds(call->quota.reset);
         eg_errors_only(&call->errors, EG_E_RATE, "%s", words_of(call, &call->quota));

@@ -9,6 +9,7 @@
 #include <apr_thread_mutex.h>
 #include <libpq-fe.h>
 
+#include "clock.h"
 #include "dbcall.h"
 
 #define SEND_SIZE 65536 /* bytes that can be sent without waiting for the database to read them */
@@ -58,14 +59,6 @@ apr_status_t eg_group_make(eg_group **group, apr_pool_t *pool)
 }
 
 /* ---- who waits, who leads --------------------------------------------------------------------------- */
-
-static apr_time_t clock_now(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return apr_time_from_sec((apr_time_t)now.tv_sec) + now.tv_nsec / 1000;
-}
 
 static void append(eg_group *group, group_call *call)
 {
@@ -134,7 +127,7 @@ static int take_another(batch *b, eg_group *group, int slot)
     *b = (batch){ .count = 0 };
     apr_thread_mutex_lock(group->mutex);
     fill_batch(b, group);
-    group->began[slot] = clock_now(CLOCK_MONOTONIC);
+    group->began[slot] = eg_clock();
     apr_thread_mutex_unlock(group->mutex);
     return b->count > 0;
 }
@@ -142,7 +135,7 @@ static int take_another(batch *b, eg_group *group, int slot)
 /* A slot for one more leader, where all at work have been so for too long; else -1. */
 static int slot_to_lead(const eg_group *group)
 {
-    apr_time_t now = clock_now(CLOCK_MONOTONIC);
+    apr_time_t now = eg_clock();
     int slot = -1;
 
     for (int i = 0; i < EG_GROUP_LEADERS_MAX; i++) {
@@ -160,7 +153,7 @@ static void make_leader(eg_group *group, group_call *call, int slot)
 {
     unlink_call(group, call);
     call->listed = 0;
-    group->began[slot] = clock_now(CLOCK_MONOTONIC);
+    group->began[slot] = eg_clock();
     call->slot = slot;
     call->state = LEADING;
 }
@@ -185,7 +178,7 @@ static void wait_for_turn(eg_group *group, group_call *call)
     int posted = 0;
 
     while (!posted) {
-        apr_time_t end = clock_now(CLOCK_REALTIME) + EG_GROUP_PATIENCE;
+        apr_time_t end = apr_time_now() + EG_GROUP_PATIENCE;
         struct timespec until = { (time_t)apr_time_sec(end), (long)apr_time_usec(end) * 1000 };
 
         posted = sem_timedwait(&call->wake, &until) == 0;

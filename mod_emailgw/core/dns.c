@@ -5,10 +5,10 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 
 #include <apr_strings.h>
 
+#include "clock.h"
 #include "dnsanswer.h"
 #include "netaddr.h"
 
@@ -20,7 +20,7 @@
 typedef struct {
     ares_channel channel;
     const eg_dns_resolver *resolver;
-    apr_time_t deadline; /* by clock_now */
+    apr_time_t deadline; /* by eg_clock */
     int pending;
     apr_pool_t *pool;
 } inquiry;
@@ -29,15 +29,6 @@ typedef struct {
     inquiry *of;
     eg_dns_question *question;
 } asked;
-
-/* Microseconds that no change of the host's time moves. */
-static apr_time_t clock_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
-}
 
 static apr_status_t stop_library(void *unused)
 {
@@ -161,7 +152,7 @@ static void answer(void *baton, int status, int timeouts, unsigned char *message
 /* Milliseconds until c-ares or the deadline wants to do something, rounded up. */
 static int next_wait(const inquiry *all)
 {
-    apr_interval_time_t left = all->deadline - clock_now();
+    apr_interval_time_t left = all->deadline - eg_clock();
     struct timeval most, sooner, *next;
 
     if (left <= 0) {
@@ -203,7 +194,7 @@ static void turn(inquiry *all)
 void eg_dns_ask(eg_dns_question *questions, int count, const eg_dns_resolver *resolver, apr_pool_t *pool)
 {
     inquiry all = {
-        .resolver = resolver, .deadline = clock_now() + resolver->timeout, .pending = count, .pool = pool
+        .resolver = resolver, .deadline = eg_clock() + resolver->timeout, .pending = count, .pool = pool
     };
     asked *each = apr_palloc(pool, (apr_size_t)count * sizeof *each);
     int status = open_channel(&all);
@@ -222,7 +213,7 @@ void eg_dns_ask(eg_dns_question *questions, int count, const eg_dns_resolver *re
     if (status != ARES_SUCCESS) {
         return;
     }
-    while (all.pending > 0 && clock_now() < all.deadline) {
+    while (all.pending > 0 && eg_clock() < all.deadline) {
         turn(&all);
     }
     ares_cancel(all.channel);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include "secret.h"
 
@@ -76,14 +75,6 @@ apr_status_t eg_rates_init(eg_rates **rates, void *memory, int buckets)
         *rates = made;
     }
     return rv;
-}
-
-apr_time_t eg_rates_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
 }
 
 /* Bits into all others (the finalizer of MurmurHash3, one to one): keys in a row, as addresses are, come apart. */

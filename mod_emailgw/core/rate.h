@@ -55,13 +55,10 @@ apr_size_t eg_rates_size(int buckets);
  */
 apr_status_t eg_rates_init(eg_rates **rates, void *memory, int buckets);
 
-/** The time that windows are measured by: it runs evenly, also when the clock is set. */
-apr_time_t eg_rates_now(void);
-
 /**
  * Count one event, unless the limit is reached. The same key under rates of
  * different windows is counted apart: else a short window would end a long one.
- * @param now  of eg_rates_now
+ * @param now  of eg_clock
  */
 eg_rate_state eg_rates_take(eg_rates *rates, const eg_rate_key *key, const eg_rate *rate, apr_time_t now);
 
