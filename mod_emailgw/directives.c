@@ -11,6 +11,7 @@
 #include "hostname.h"
 #include "netaddr.h"
 #include "origin.h"
+#include "textlist.h"
 #include "trackurl.h"
 
 #define BODY_MAX_MIN 65536
@@ -188,16 +189,6 @@ static const char *set_tracking_url(cmd_parms *cmd, void *dir, const char *value
 
 #define PORTS_MAX 8
 
-static int has_text(const apr_array_header_t *list, const char *text)
-{
-    for (int i = 0; i < list->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(list, i, const char *), text) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* "587,465" -> its parts. NULL when it is anything else. */
 static apr_array_header_t *parse_ports(const char *value, apr_pool_t *pool)
 {
@@ -210,7 +201,7 @@ static apr_array_header_t *parse_ports(const char *value, apr_pool_t *pool)
 
         end = value + length;
         if (length < 1 || length > 5 || strspn(port, "0123456789") != length || *port == '0' ||
-            atoi(port) > 65535 || ports->nelts == PORTS_MAX || has_text(ports, port)) {
+            atoi(port) > 65535 || ports->nelts == PORTS_MAX || eg_textlist_has(ports, port)) {
             return NULL;
         }
         APR_ARRAY_PUSH(ports, const char *) = port;

@@ -7,6 +7,7 @@
 
 #include "datetime.h"
 #include "json.h"
+#include "textlist.h"
 #include "utf8.h"
 
 /* A parameter that may be left out; HTML forms send what was not filled in as an empty string. */
@@ -115,10 +116,8 @@ static void add_tag(eg_mail *mail, eg_call *call, const json_t *value)
                       "Invalid Tags: each must be a string of 1 to %d bytes without CR or LF", EG_TAG_MAX);
         return;
     }
-    for (int i = 0; i < mail->tags->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(mail->tags, i, const char *), tag) == 0) {
-            return;
-        }
+    if (eg_textlist_has(mail->tags, tag)) {
+        return;
     }
     if (mail->tags->nelts == EG_TAG_COUNT_MAX) {
         eg_errors_add(&call->errors, EG_E_TAG, "Invalid Tags: there are more than %d", EG_TAG_COUNT_MAX);

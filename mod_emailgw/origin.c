@@ -5,6 +5,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "textlist.h"
+
 #define ANY "*"
 #define PORT_DIGITS 5
 
@@ -51,16 +53,6 @@ static int is_origin(const char *origin)
     return length > 0 && (*at == '\0' || (*at == ':' && is_port(at + 1, origin)));
 }
 
-static int has(const apr_array_header_t *list, const char *text)
-{
-    for (int i = 0; i < list->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(list, i, const char *), text) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 apr_status_t eg_origin_parse_list(apr_array_header_t **list, const char *text, apr_pool_t *pool)
 {
     apr_array_header_t *made = apr_array_make(pool, 4, sizeof(const char *));
@@ -89,7 +81,7 @@ apr_status_t eg_origin_parse_list(apr_array_header_t **list, const char *text, a
 
 int eg_origin_in(const apr_array_header_t *list, const char *origin)
 {
-    return is_origin(origin) && (has(list, ANY) || has(list, origin));
+    return is_origin(origin) && (eg_textlist_has(list, ANY) || eg_textlist_has(list, origin));
 }
 
 apr_array_header_t *eg_origin_common(const apr_array_header_t *a, const apr_array_header_t *b,
@@ -97,13 +89,13 @@ apr_array_header_t *eg_origin_common(const apr_array_header_t *a, const apr_arra
 {
     apr_array_header_t *common = apr_array_make(pool, 4, sizeof(const char *));
 
-    if (has(a, ANY) || has(b, ANY)) {
-        return apr_array_copy(pool, has(a, ANY) ? b : a);
+    if (eg_textlist_has(a, ANY) || eg_textlist_has(b, ANY)) {
+        return apr_array_copy(pool, eg_textlist_has(a, ANY) ? b : a);
     }
     for (int i = 0; i < a->nelts; i++) {
         const char *origin = APR_ARRAY_IDX(a, i, const char *);
 
-        if (has(b, origin)) {
+        if (eg_textlist_has(b, origin)) {
             APR_ARRAY_PUSH(common, const char *) = origin;
         }
     }
