@@ -9,6 +9,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include "clock.h"
 #include "form.h"
 #include "json.h"
 #include "mod_emailgw.h"
@@ -27,6 +28,7 @@ typedef struct {
     apr_size_t length, size;
     apr_time_t since;        /* when the present window of time began */
     apr_size_t since_length; /* what was there then */
+    apr_int64_t *held;       /* see may_grow */
 } buffer;
 
 static apr_status_t free_buffer(void *body)
@@ -46,32 +48,24 @@ static apr_status_t forget_large(void *data)
 }
 
 /** Counts for one request until its pool goes, from what has come, not from what was announced. */
-static int may_grow(apr_int64_t **held, const buffer *body, apr_int64_t max, apr_pool_t *pool)
+static int may_grow(buffer *body, apr_int64_t max, apr_pool_t *pool)
 {
     apr_int64_t more;
 
     if (body->length <= BODY_SMALL) {
         return 1;
     }
-    if (*held == NULL) {
-        *held = apr_pcalloc(pool, sizeof **held);
-        apr_pool_cleanup_register(pool, *held, forget_large, apr_pool_cleanup_null);
+    if (body->held == NULL) {
+        body->held = apr_pcalloc(pool, sizeof *body->held);
+        apr_pool_cleanup_register(pool, body->held, forget_large, apr_pool_cleanup_null);
     }
-    more = (apr_int64_t)body->length - **held;
+    more = (apr_int64_t)body->length - *body->held;
     if (__atomic_add_fetch(&large_bodies, more, __ATOMIC_RELAXED) > max) {
         __atomic_sub_fetch(&large_bodies, more, __ATOMIC_RELAXED);
         return 0;
     }
-    **held += more;
+    *body->held += more;
     return 1;
-}
-
-static int too_many_large(request_rec *r)
-{
-    r->connection->keepalive = AP_CONN_CLOSE;
-    apr_table_setn(r->err_headers_out, "Retry-After", EGM_RETRY_AFTER);
-    return egm_response_fail(r, HTTP_SERVICE_UNAVAILABLE,
-                             "There are too many large requests at this moment: try again in a few seconds");
 }
 
 /* ---- the body -------------------------------------------------------------------------------------------- */
@@ -100,29 +94,40 @@ static int reserve(buffer *body, apr_size_t more)
 /* Who keeps memory of others for as long as a trickle of bytes lasts? mod_reqtimeout gives credit for what came fast. */
 static int stalls(buffer *body)
 {
-    apr_time_t now = apr_time_now();
+    apr_time_t now = eg_clock();
+    int is_over = now - body->since >= STALL_TIME;
+    int goes_on = body->length - body->since_length >= STALL_SIZE;
 
-    if (body->length <= BODY_SMALL || body->since == 0) {
+    if (body->length <= BODY_SMALL || (is_over && goes_on)) {
         body->since = now;
         body->since_length = body->length;
         return 0;
     }
-    if (now - body->since < STALL_TIME) {
-        return 0;
-    }
-    if (body->length - body->since_length < STALL_SIZE) {
-        return 1;
-    }
-    body->since = now;
-    body->since_length = body->length;
-    return 0;
+    return is_over;
 }
 
-static int too_large(request_rec *r, apr_int64_t max)
+/* What read_some came to. The rest of the body is not read. @return as a handler's status */
+static int refuse_body(request_rec *r, apr_status_t rv, apr_int64_t max)
 {
-    r->connection->keepalive = AP_CONN_CLOSE; /* the rest of the body is not read */
-    return egm_response_fail(r, HTTP_REQUEST_ENTITY_TOO_LARGE,
-                             "The request is too large: at most %" APR_INT64_T_FMT " bytes are allowed", max);
+    r->connection->keepalive = AP_CONN_CLOSE;
+    if (rv == AP_FILTER_ERROR) {
+        return egm_response_failed_in_filter(r);
+    }
+    if (rv == APR_ENOSPC) {
+        return egm_response_fail(r, HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                 "The request is too large: at most %" APR_INT64_T_FMT " bytes are allowed",
+                                 max);
+    }
+    if (rv == APR_EBUSY) {
+        apr_table_setn(r->err_headers_out, "Retry-After", EGM_RETRY_AFTER);
+        return egm_response_fail(
+            r, HTTP_SERVICE_UNAVAILABLE,
+            "There are too many large requests at this moment: try again in a few seconds");
+    }
+    if (APR_STATUS_IS_TIMEUP(rv)) {
+        return egm_response_fail(r, HTTP_REQUEST_TIME_OUT, "The request's body did not come in time");
+    }
+    return egm_response_fail(r, HTTP_BAD_REQUEST, "The request's body could not be read");
 }
 
 /* Append one brigade. @return APR_ENOSPC when it would go over max */
@@ -157,66 +162,56 @@ static apr_status_t append(buffer *body, apr_bucket_brigade *brigade, apr_int64_
     return APR_SUCCESS;
 }
 
+/* What comes next of it. @return APR_ENOSPC: it is too large, APR_EBUSY: so are too many, APR_TIMEUP: it stalls */
+static apr_status_t read_some(buffer *body, int *end, request_rec *r, apr_bucket_brigade *brigade,
+                              apr_int64_t max, const eg_limits *limits)
+{
+    apr_status_t rv = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, READ_SIZE);
+
+    if (rv == APR_SUCCESS) {
+        rv = append(body, brigade, max, end);
+    }
+    apr_brigade_cleanup(brigade);
+    if (rv == APR_SUCCESS && !may_grow(body, limits->body_memory, r->pool)) {
+        return APR_EBUSY;
+    }
+    return rv == APR_SUCCESS && !*end && stalls(body) ? APR_TIMEUP : rv;
+}
+
+/* Room for as many bytes as are announced, or for some. */
+static apr_status_t start_buffer(buffer *body, apr_off_t length, apr_pool_t *pool)
+{
+    *body = (buffer){ .size = length > 0 ? (apr_size_t)length + 1 : BODY_START, .since = eg_clock() };
+    body->data = malloc(body->size);
+    apr_pool_cleanup_register(pool, body, free_buffer, apr_pool_cleanup_null);
+    return body->data != NULL ? APR_SUCCESS : APR_ENOMEM;
+}
+
 /* The whole body. What httpd's filter refuses (its own cap, bad chunks) it answers itself: see response.c. */
 static int read_body(buffer *body, int *status, request_rec *r, const eg_limits *limits, apr_pool_t *pool)
 {
-    apr_int64_t max = limits->body_max, *held = NULL;
+    apr_int64_t max = limits->body_max;
     const char *length_text = apr_table_get(r->headers_in, "Content-Length");
     int chunked = apr_table_get(r->headers_in, "Transfer-Encoding") != NULL, end = 0;
     apr_off_t core_max = ap_get_limit_req_body(r), length = 0;
-    apr_bucket_brigade *brigade;
+    apr_bucket_brigade *brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_status_t rv;
 
     if (core_max > 0 && core_max < max) {
         max = core_max;
     }
-    if (!chunked && length_text != NULL) {
-        if (!ap_parse_strict_length(&length, length_text)) {
-            *status = egm_response_fail(r, HTTP_BAD_REQUEST, "Invalid Content-Length");
-            return 0;
-        }
-        if (length > max) {
-            *status = too_large(r, max);
-            return 0;
-        }
+    if (!chunked && length_text != NULL && !ap_parse_strict_length(&length, length_text)) {
+        *status = egm_response_fail(r, HTTP_BAD_REQUEST, "Invalid Content-Length");
+        return 0;
     }
-    *body = (buffer){ .size = length > 0 ? (apr_size_t)length + 1 : BODY_START };
-    body->data = malloc(body->size);
-    apr_pool_cleanup_register(pool, body, free_buffer, apr_pool_cleanup_null);
-    brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    while (!end) {
-        apr_status_t rv =
-            ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_BLOCK_READ, READ_SIZE);
-
-        if (rv == APR_SUCCESS) {
-            rv = body->data != NULL ? append(body, brigade, max, &end) : APR_ENOMEM;
-        }
-        apr_brigade_cleanup(brigade);
-        if (rv == APR_SUCCESS && !may_grow(&held, body, limits->body_memory, r->pool)) {
-            *status = too_many_large(r);
-            return 0;
-        }
-        if (rv == APR_ENOSPC) {
-            *status = too_large(r, max);
-            return 0;
-        }
-        if (rv == APR_SUCCESS && !end && stalls(body)) {
-            rv = APR_TIMEUP;
-        }
-        if (rv == AP_FILTER_ERROR) {
-            r->connection->keepalive = AP_CONN_CLOSE;
-            *status = egm_response_failed_in_filter(r);
-            return 0;
-        }
-        if (rv != APR_SUCCESS) {
-            r->connection->keepalive = AP_CONN_CLOSE;
-            *status =
-                APR_STATUS_IS_TIMEUP(rv)
-                    ? egm_response_fail(r, HTTP_REQUEST_TIME_OUT, "The request's body did not come in time")
-                    : egm_response_fail(r, HTTP_BAD_REQUEST, "The request's body could not be read");
-            return 0;
-        }
+    rv = length > max ? APR_ENOSPC : start_buffer(body, length, pool);
+    while (rv == APR_SUCCESS && !end) {
+        rv = read_some(body, &end, r, brigade, max, limits);
     }
-    return 1;
+    if (rv != APR_SUCCESS) {
+        *status = refuse_body(r, rv, max);
+    }
+    return rv == APR_SUCCESS;
 }
 
 /* The first byte that is no white space, or NUL. */
