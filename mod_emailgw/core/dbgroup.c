@@ -70,6 +70,7 @@ static void append(eg_group *group, group_call *call)
 
 static void unlink_at(eg_group *group, group_call **at)
 {
+    (*at)->listed = 0;
     if (group->end == &(*at)->next) {
         group->end = at;
     }
@@ -88,7 +89,6 @@ static void unlink_call(eg_group *group, const group_call *call)
 
 static void add_to_batch(batch *b, group_call *call)
 {
-    call->listed = 0;
     b->calls[b->count++] = call;
     b->size += call->place->size;
 }
@@ -151,8 +151,6 @@ static int slot_to_lead(const eg_group *group)
 
 static void make_leader(eg_group *group, group_call *call, int slot)
 {
-    unlink_call(group, call);
-    call->listed = 0;
     group->began[slot] = eg_clock();
     call->slot = slot;
     call->state = LEADING;
@@ -166,6 +164,7 @@ static int try_to_lead(eg_group *group, group_call *call)
     apr_thread_mutex_lock(group->mutex);
     slot = call->listed ? slot_to_lead(group) : -1;
     if (slot >= 0) {
+        unlink_call(group, call);
         make_leader(group, call, slot);
     }
     apr_thread_mutex_unlock(group->mutex);
@@ -194,10 +193,12 @@ static int come(eg_group *group, group_call *call)
     int slot;
 
     apr_thread_mutex_lock(group->mutex);
-    append(group, call);
     slot = slot_to_lead(group);
     if (slot >= 0) {
         make_leader(group, call, slot);
+    }
+    else {
+        append(group, call);
     }
     apr_thread_mutex_unlock(group->mutex);
     return slot >= 0;
@@ -212,6 +213,7 @@ static void hand_over(eg_group *group, int slot)
     if (group->first != NULL && slot >= 0) {
         group_call *next = group->first;
 
+        unlink_at(group, &group->first);
         make_leader(group, next, slot);
         sem_post(&next->wake);
     }
