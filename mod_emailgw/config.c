@@ -127,9 +127,6 @@ static void set_narrowed(eg_limits *limits, const egm_settings *settings)
     limits->bcc_max = (int)settings->bcc_max;
     limits->reply_to_max = (int)settings->reply_to_max;
     limits->body_max = settings->body_max;
-    limits->body_memory = settings->body_memory;
-    limits->rate = settings->rate;
-    limits->auth_failures = settings->auth_failures;
     limits->tracking_off = settings->tracking == EGM_OFF;
     limits->origins = settings->origins;
 }
@@ -202,6 +199,9 @@ static void make_limits(eg_limits *limits, const egm_settings *settings)
 {
     *limits = (eg_limits){
         .account_id = settings->account_id > 0 ? settings->account_id : 0,
+        .body_memory = settings->body_memory,
+        .rate = settings->rate,
+        .auth_failures = settings->auth_failures,
         .webhook_allow = settings->webhook_allow,
         .session_idle = settings->session_idle,
         .session_max = settings->session_max,
