@@ -31,6 +31,9 @@ sub new {
     my ($class, $gw, %with) = @_;
     my $it = bless { gw => $gw, accounts => $with{accounts} }, $class;
     $gw->sql(<<"END");
+DELETE FROM emailgw.api_key WHERE account_id > $first_account; -- those of the figure before
+DELETE FROM emailgw.domain WHERE account_id > $first_account;
+DELETE FROM emailgw.account WHERE account_id > $first_account;
 INSERT INTO emailgw.account (account_id, username, email, password_hash)
 SELECT $first_account + n, 'bench' || n, 'bench\@example.com', 'x' FROM generate_series(1, $with{accounts}) AS n;
 INSERT INTO emailgw.domain (account_id, domain_id, name, status, ownership_token, dkim_selector, dkim_record, dkim_sealed, webhook_key_sealed)
