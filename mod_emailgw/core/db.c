@@ -8,6 +8,8 @@
 
 #include "dbcall.h"
 
+#define TRIES 4 /* of a call that can do better at once: functions may be rebuilt more than once in a row */
+
 struct eg_rows {
     PGresult *result;
     apr_pool_t *pool; /* clears the result unless eg_rows_free did */
@@ -113,7 +115,7 @@ apr_status_t eg_statement_run(eg_rows **rows, eg_db *db, eg_db_repeat repeat, co
     eg_dbfailure failed = { EG_DB_UNREACHABLE, 1, NULL };
     int unknown = 0; /* did any try end so? Then no later refusal can say that nothing was done */
 
-    for (int tries = 0; tries < 2 && failed.again; tries++) {
+    for (int tries = 0; tries < TRIES && failed.again; tries++) {
         PGconn *conn = db->take(db);
         PGresult *result;
 

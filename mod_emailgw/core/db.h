@@ -69,9 +69,9 @@ typedef enum {
 } eg_db_repeat;
 
 /**
- * Call emailgw_api.<function>. A REPEATABLE call is tried once more on a fresh
- * connection after a lost one, a deadlock or a serialization failure; a ONCE
- * call only where nothing can have been committed.
+ * Call emailgw_api.<function>. A REPEATABLE call is tried again, a few
+ * times, on a fresh connection after a lost one, a deadlock, a serialization failure
+ * or while functions are rebuilt; a ONCE call only where nothing can have been committed.
  * @param rows  set on success; freed with db->pool
  * @param function  a literal: it becomes part of the statement
  * @return one of EG_DB_* on failure, already logged

@@ -29,9 +29,9 @@ my $sanitized = $ENV{EG_SAN};
 
 # The most memory that a child has had so far, in kB.
 sub peak {
-    my ($parent, @children) = Instance::Process::family(Instance::Process::id($gw->env('HTTPD_PID')));
+    my $parent = Instance::Process::id($gw->env('HTTPD_PID'));
     my $most = 0;
-    for my $child (@children) {
+    for my $child (grep { $_ ne $parent } Instance::Process::family($parent)) {
         open my $file, '<', '/proc/' . Instance::Process::pid($child) . '/status' or next;
         my ($peak) = map { /^VmHWM:\s+(\d+)/ ? $1 : () } <$file>;
         $most = $peak if ($peak // 0) > $most;

@@ -36,6 +36,12 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my @standing; # instances to take down at the end
 my $accounts = 0;
 my $main = $$;
+my @diagnostics; # what this file has said so far
+my $diag = \&Test::Builder::diag;
+{
+    no warnings 'redefine';
+    *Test::Builder::diag = sub { push @diagnostics, join '', @_[ 1 .. $#_ ]; goto &$diag };
+}
 
 # Whoever uses EmailGW gets Test::More and strictness.
 sub import {
@@ -135,7 +141,8 @@ sub file {
 END {
     my $status = $?;
     my $passing = Test::More->builder->is_passing;
-    note_failure(map { "failed: $_->{name}" } grep { !$_->{ok} } Test::More->builder->details) if $$ == $main;
+    my @failed = map { "failed: $_->{name}" } grep { !$_->{ok} } Test::More->builder->details;
+    note_failure(@failed, map { split /\n/ } @diagnostics) if $$ == $main && @failed;
     for my $gw (my @all = @standing) { # down() takes them out of it
         eval { $gw->show_logs if !$passing || $status != 0 };
         eval { $gw->down; 1 } or diag($@);
@@ -395,13 +402,12 @@ sub log_clean {
     }
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     ok(!@bad, 'nothing unexpected in the logs') or diag(map { "$_\n" } @bad);
-    note_failure(@bad);
 }
 
 # What `make check` says once more at its end.
 sub note_failure {
     my (@lines) = @_;
-    splice @lines, 5 if @lines > 5;
+    splice @lines, 12 if @lines > 12;
     my $path = $ENV{EG_FAILURES} // return;
     open my $file, '>>', $path or return;
     print {$file} map { "$0: " . substr($_, 0, 300) . "\n" } @lines;

@@ -27,7 +27,7 @@ sub dsn {
 }
 
 # Few spare threads are enough: httpd warns where it cannot have as many as it wants.
-my $threads = "StartServers 2\nServerLimit 4\nThreadsPerChild 25\nMaxRequestWorkers 100\nMinSpareThreads 10\nMaxSpareThreads 100\n";
+my $threads = "StartServers 2\nServerLimit 8\nThreadsPerChild 25\nMaxRequestWorkers 100\nMinSpareThreads 10\nMaxSpareThreads 100\n";
 my %mpm = (
     event => $threads,
     worker => $threads,

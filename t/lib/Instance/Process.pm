@@ -107,7 +107,7 @@ sub alive {
     return $facts->{started} == $started;
 }
 
-# Ids of all processes below one, and of those whose environment has this entry.
+# Ids of a process and of all below it, and of those whose environment has this entry, in no order.
 sub family {
     my ($id, $marker) = @_;
     my (%parent, @marked);
