@@ -147,7 +147,8 @@ typedef struct {
     eg_group_place place;
 } accept_place;
 
-static void find_place(accept_place *at, const eg_call *call, const eg_mail *mail, const idempotency *hashes)
+static void find_place(accept_place *at, const eg_call *call, const eg_mail *mail, const char *message_id,
+                       const idempotency *hashes)
 {
     for (int i = 0; i < 8; i++) {
         at->order[i] = (unsigned char)(call->account_id >> (56 - 8 * i));
@@ -155,29 +156,31 @@ static void find_place(accept_place *at, const eg_call *call, const eg_mail *mai
     if (call->idempotency_key != NULL) {
         memcpy(at->order + 8, hashes->key, EG_HASH_SIZE);
     }
-    at->place = (eg_group_place){ .order = at->order,
+    at->place = (eg_group_place){ .id = message_id,
+                                  .order = at->order,
                                   .order_size = call->idempotency_key != NULL ? sizeof at->order : 8,
                                   .size = mail->size };
 }
 
 /*
- * One accept() call. It is idempotent in the message id, so it may be repeated
+ * One mail for accept(). It is idempotent in the message id, so it may be repeated
  * after a commit whose outcome is unknown. Where no partition holds the id (the
  * sender has been away for weeks) they are made, and it is called once more.
  */
 static apr_status_t accept_mail(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *message_id,
                                 const idempotency *hashes)
 {
+    static const eg_group_function function = { .name = "accept", .row = "mail" };
     apr_pool_t *pool = call->pool;
     apr_status_t rv = APR_SUCCESS;
     accept_place at;
     envelope env;
 
     make_envelope(&env, mail, pool);
-    find_place(&at, call, mail, hashes);
+    find_place(&at, call, mail, message_id, hashes);
     for (int tries = 0; tries < 2; tries++) {
         rv = eg_group_call(
-            rows, call->db, &at.place, "accept",
+            rows, call->db, &at.place, &function,
             EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(message_id),
                        eg_db_bytes(call->key_hash, EG_HASH_SIZE), hash_arg(call, hashes->key),
                        hash_arg(call, hashes->body), eg_db_text(mail->from.box.address),

@@ -33,6 +33,7 @@ static apr_status_t judge(const char *sqlstate, int *again)
         { "58", EG_DB_UNREACHABLE, 0 },    /* system_error: I/O */
         { "23514", EG_DB_NO_PARTITION, 0 },
         { "42883", EG_DB_MISSING, 1 }, /* undefined_function: perhaps just being rebuilt */
+        { "42704", EG_DB_MISSING, 1 }, /* undefined_object: a type */
         { "3F000", EG_DB_MISSING, 1 }, /* invalid_schema_name */
         { "42P01", EG_DB_MISSING, 0 }, /* undefined_table */
         { "42501", EG_DB_MISSING, 0 }, /* insufficient_privilege */
@@ -88,7 +89,8 @@ eg_rows *eg_rows_own(PGresult *result, apr_pool_t *pool)
 /* One try on one connection. @return the rows, NULL on failure */
 static PGresult *try_call(eg_dbfailure *failed, PGconn *conn, const eg_statement *s, apr_pool_t *pool)
 {
-    PGresult *result = PQexecParams(conn, s->text, s->count, NULL, s->values, s->lengths, s->formats, 0);
+    const eg_dbvalues *v = &s->values;
+    PGresult *result = PQexecParams(conn, s->text, v->count, NULL, v->values, v->lengths, v->formats, 0);
 
     if (PQresultStatus(result) == PGRES_TUPLES_OK) {
         return result;

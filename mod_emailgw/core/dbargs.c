@@ -3,7 +3,6 @@
  */
 #include "dbcall.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,45 +106,106 @@ static const char *bytes_array(const eg_bytes *items, apr_size_t count, int *siz
     return array;
 }
 
-static void bind_value(eg_statement *s, const eg_dbarg *arg, int i, apr_pool_t *pool)
+static void bind_value(eg_dbvalues *v, const eg_dbarg *arg, int i, apr_pool_t *pool)
 {
-    s->lengths[i] = 0;
-    s->formats[i] = 0;
+    v->lengths[i] = 0;
+    v->formats[i] = 0;
     switch (arg->type) {
     case EG_DB_TEXT:
-        s->values[i] = arg->data;
+        v->values[i] = arg->data;
         break;
     case EG_DB_INT:
-        s->values[i] = apr_psprintf(pool, "%" APR_INT64_T_FMT, arg->number);
+        v->values[i] = apr_psprintf(pool, "%" APR_INT64_T_FMT, arg->number);
         break;
     case EG_DB_TEXTS:
-        s->values[i] = arg->data != NULL ? text_array(arg->data, arg->size, pool) : NULL;
+        v->values[i] = arg->data != NULL ? text_array(arg->data, arg->size, pool) : NULL;
         break;
     case EG_DB_BYTES:
-        s->values[i] = arg->data;
-        s->lengths[i] = (int)arg->size;
-        s->formats[i] = 1;
+        v->values[i] = arg->data;
+        v->lengths[i] = (int)arg->size;
+        v->formats[i] = 1;
         break;
     case EG_DB_BYTES_ARRAY:
-        s->values[i] = arg->data != NULL ? bytes_array(arg->data, arg->size, &s->lengths[i], pool) : NULL;
-        s->formats[i] = 1;
+        v->values[i] = arg->data != NULL ? bytes_array(arg->data, arg->size, &v->lengths[i], pool) : NULL;
+        v->formats[i] = 1;
         break;
     }
 }
 
+static void allocate(eg_dbvalues *v, int count, apr_pool_t *pool)
+{
+    v->count = count;
+    v->values = apr_palloc(pool, (apr_size_t)count * sizeof *v->values);
+    v->lengths = apr_palloc(pool, (apr_size_t)count * sizeof *v->lengths);
+    v->formats = apr_palloc(pool, (apr_size_t)count * sizeof *v->formats);
+}
+
+void eg_dbvalues_make(eg_dbvalues *values, const eg_dbarg *args, apr_size_t count, apr_pool_t *pool)
+{
+    allocate(values, (int)count, pool);
+    for (int i = 0; i < values->count; i++) {
+        bind_value(values, &args[i], i, pool);
+    }
+}
+
+/* "$1, $2" and so on. */
+static char *put_parameters(char *out, int first, int count)
+{
+    for (int i = 0; i < count; i++) {
+        out += sprintf(out, i > 0 ? ", $%d" : "$%d", first + i);
+    }
+    return out;
+}
+
+#define PARAMETER_SIZE 8 /* of one of them: there are at most 65,535 */
+
 void eg_statement_make(eg_statement *s, const char *function, const eg_dbarg *args, apr_size_t count,
                        apr_pool_t *pool)
 {
-    char *out = apr_palloc(pool, sizeof(STATEMENT) + strlen(function) + 8 * count + 3);
+    char *out = apr_palloc(pool, sizeof(STATEMENT) + strlen(function) + PARAMETER_SIZE * count + 3);
 
-    assert(count <= EG_DB_ARGS_MAX);
     s->text = out;
     s->function = function;
-    s->count = (int)count;
+    eg_dbvalues_make(&s->values, args, count, pool);
     out += sprintf(out, STATEMENT "%s(", function);
-    for (int i = 0; i < s->count; i++) {
-        out += sprintf(out, i > 0 ? ", $%d" : "$%d", i + 1);
-        bind_value(s, &args[i], i, pool);
-    }
+    out = put_parameters(out, 1, s->values.count);
     strcpy(out, ")");
+}
+
+static void join_values(eg_dbvalues *all, const eg_dbvalues *const *items, int count, apr_pool_t *pool)
+{
+    int each = items[0]->count;
+
+    allocate(all, count * each, pool);
+    for (int i = 0; i < count; i++) {
+        apr_size_t n = (apr_size_t)each;
+
+        memcpy(all->values + i * each, items[i]->values, n * sizeof *all->values);
+        memcpy(all->lengths + i * each, items[i]->lengths, n * sizeof *all->lengths);
+        memcpy(all->formats + i * each, items[i]->formats, n * sizeof *all->formats);
+    }
+}
+
+void eg_statement_make_many(eg_statement *s, const char *function, const char *row,
+                            const eg_dbvalues *const *items, int count, apr_pool_t *pool)
+{
+    int each = items[0]->count;
+    apr_size_t item_size = sizeof(", ::bigint, ROW()::emailgw_api.") + strlen(row) + PARAMETER_SIZE * (apr_size_t)(each + 1);
+    char *out = apr_palloc(pool, sizeof(STATEMENT "(ARRAY[], ARRAY[])") + strlen(function) +
+                                     item_size * (apr_size_t)count);
+
+    s->text = out;
+    s->function = function;
+    join_values(&s->values, items, count, pool);
+    out += sprintf(out, STATEMENT "%s(ARRAY[", function);
+    for (int i = 0; i < count; i++) {
+        out += sprintf(out, "%s$%d::bigint", i > 0 ? ", " : "", i * each + 1);
+    }
+    out += sprintf(out, "], ARRAY[");
+    for (int i = 0; i < count; i++) {
+        out += sprintf(out, "%sROW(", i > 0 ? ", " : "");
+        out = put_parameters(out, i * each + 2, each - 1);
+        out += sprintf(out, ")::emailgw_api.%s", row);
+    }
+    strcpy(out, "])");
 }

@@ -6,21 +6,35 @@
 
 #include "db.h"
 
-#define EG_DB_ARGS_MAX 64
+/** Arguments as PQexecParams takes them. */
+typedef struct {
+    int count;
+    const char **values;
+    int *lengths;
+    int *formats;
+} eg_dbvalues;
 
 /** A call as PQexecParams takes it. */
 typedef struct {
     const char *function;
-    const char *text; /* the same for all calls of a function with as many arguments */
-    int count;
-    const char *values[EG_DB_ARGS_MAX];
-    int lengths[EG_DB_ARGS_MAX];
-    int formats[EG_DB_ARGS_MAX];
+    const char *text;
+    eg_dbvalues values;
 } eg_statement;
 
 /** Allocated from the pool; what the arguments point to must live as long. */
+void eg_dbvalues_make(eg_dbvalues *values, const eg_dbarg *args, apr_size_t count, apr_pool_t *pool);
+
+/** emailgw_api.<function>(first, second, ...). */
 void eg_statement_make(eg_statement *s, const char *function, const eg_dbarg *args, apr_size_t count,
                        apr_pool_t *pool);
+
+/**
+ * emailgw_api.<function>(routing keys, rows): an array of the first value of each item, and
+ * one of the others, which are the columns of the type emailgw_api.<row>.
+ * @param items  at least one, all with as many values
+ */
+void eg_statement_make_many(eg_statement *s, const char *function, const char *row,
+                            const eg_dbvalues *const *items, int count, apr_pool_t *pool);
 
 /** As eg_db_call does. */
 apr_status_t eg_statement_run(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const eg_statement *s);

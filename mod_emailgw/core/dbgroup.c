@@ -23,13 +23,14 @@ typedef enum {
 
 /** A call, on its thread's stack until it is answered. */
 typedef struct group_call {
-    eg_statement statement;
+    const eg_group_function *function;
+    eg_dbvalues values;
     const eg_group_place *place;
     int listed;       /* it waits for anybody to take it; under the group's mutex */
     call_state state; /* its thread's, or that of the leader who has taken it, until he posts */
     sem_t wake;       /* posted once for each change of state that is not its own thread's */
     int slot;         /* of LEADING */
-    PGresult *result; /* of DONE: as it came, or ... */
+    PGresult *result; /* of DONE: its row of the batch's, or ... */
     eg_rows *rows;    /* ... in the hands of its own thread's pool, or neither: see rv */
     apr_status_t rv;  /* of DONE */
     int unknown;      /* of ALONE: the batch may have been committed */
@@ -101,7 +102,7 @@ static void fill_batch(batch *b, eg_group *group)
 
         if (b->count == 0 ||
             (b->count < EG_GROUP_COUNT_MAX && b->size + call->place->size <= EG_GROUP_SIZE_MAX &&
-             strcmp(call->statement.text, b->calls[0]->statement.text) == 0)) {
+             call->function == b->calls[0]->function)) {
             unlink_at(group, at);
             add_to_batch(b, call);
         }
@@ -231,53 +232,88 @@ static int compare_places(const void *a, const void *b)
     return order != 0 ? order : (x->order_size > y->order_size) - (x->order_size < y->order_size);
 }
 
-static int send_batch(PGconn *conn, const batch *b)
+static void make_statement(eg_statement *s, group_call *const *calls, int count, apr_pool_t *pool)
 {
-    int sent = PQenterPipelineMode(conn) && PQsendPrepare(conn, "", b->calls[0]->statement.text, 0, NULL);
+    const eg_dbvalues *items[EG_GROUP_COUNT_MAX];
 
-    for (int i = 0; sent && i < b->count; i++) {
-        const eg_statement *s = &b->calls[i]->statement;
-
-        sent = PQsendQueryPrepared(conn, "", s->count, s->values, s->lengths, s->formats, 0);
+    for (int i = 0; i < count; i++) {
+        items[i] = &calls[i]->values;
     }
-    return sent && PQpipelineSync(conn);
+    eg_statement_make_many(s, calls[0]->function->name, calls[0]->function->row, items, count, pool);
 }
 
-/*
- * Results until the one of the Sync, which follows the commit.
- * @return 1 when all is committed; 0 with why not in failed
- */
-static int read_results(eg_dbfailure *failed, PGconn *conn, batch *b, apr_pool_t *pool)
+static int send_batch(const batch *b, apr_pool_t *pool)
 {
-    int at = 0, ends = 0; /* a NULL ends each statement's; two in a row come of a dead connection */
+    const eg_dbvalues *v;
+    eg_statement s;
 
-    failed->message = NULL;
-    while (ends < 2) {
-        PGresult *result = PQgetResult(conn);
+    make_statement(&s, b->calls, b->count, pool);
+    v = &s.values;
+    return PQsendQueryParams(b->conn, s.text, v->count, NULL, v->values, v->lengths, v->formats, 0);
+}
 
-        ends = result == NULL ? ends + 1 : 0;
-        switch (PQresultStatus(result)) {
-        case PGRES_TUPLES_OK:
-            b->calls[at++]->result = result;
-            break;
-        case PGRES_PIPELINE_SYNC:
-            PQclear(result);
-            return failed->message == NULL && at == b->count;
-        case PGRES_FATAL_ERROR:
-            if (result != NULL && failed->message == NULL) {
-                eg_dbfailure_set(failed, conn, result, pool);
-            }
-            PQclear(result);
-            break;
-        default:
-            PQclear(result);
+/* A result of one row of a result. @return NULL without memory */
+static PGresult *copy_row(const PGresult *all, int row)
+{
+    PGresult *one = PQcopyResult(all, PG_COPYRES_ATTRS);
+
+    for (int i = 0; one != NULL && i < PQnfields(all); i++) {
+        int is_null = PQgetisnull(all, row, i);
+
+        if (!PQsetvalue(one, 0, i, is_null ? NULL : PQgetvalue(all, row, i),
+                        is_null ? -1 : PQgetlength(all, row, i))) {
+            PQclear(one);
+            one = NULL;
         }
     }
-    if (failed->message == NULL || failed->rv == EG_DB_UNKNOWN) { /* else it said why, and did not commit */
-        failed->message = "the connection was lost";
-        failed->rv = EG_DB_UNKNOWN;
+    return one;
+}
+
+/* Who asked with this id: mostly the one whose turn it is. @return NULL: nobody, or answered already */
+static group_call *find_call(const batch *b, const char *id, int turn)
+{
+    for (int i = 0; i < b->count; i++) {
+        group_call *call = b->calls[(turn + i) % b->count];
+
+        if (call->result == NULL && strcmp(call->place->id, id) == 0) {
+            return call;
+        }
     }
-    return 0;
+    return NULL;
+}
+
+/* To each its row. @return 0 when somebody has none */
+static int share_out(batch *b, const PGresult *all)
+{
+    int column = PQfnumber(all, "for_id");
+    int whole = column >= 0 && PQntuples(all) == b->count;
+
+    for (int i = 0; whole && i < b->count; i++) {
+        group_call *call = find_call(b, PQgetvalue(all, i, column), i);
+
+        whole = call != NULL && (call->result = copy_row(all, i)) != NULL;
+    }
+    return whole;
+}
+
+/* What came of it. @return 1 when all is committed; 0 with why not in failed */
+static int read_results(eg_dbfailure *failed, batch *b, apr_pool_t *pool)
+{
+    int shared_out = 0;
+
+    /* The rows may come before the commit, which has been made when nothing more comes. */
+    for (PGresult *result; (result = PQgetResult(b->conn)) != NULL; PQclear(result)) {
+        if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+            shared_out = share_out(b, result);
+        }
+        else if (failed->message == NULL) {
+            eg_dbfailure_set(failed, b->conn, result, pool);
+        }
+    }
+    if (!shared_out && failed->message == NULL) {
+        failed->message = "it answered with another number of rows";
+    }
+    return shared_out && failed->message == NULL && PQtransactionStatus(b->conn) == PQTRANS_IDLE;
 }
 
 /* Nothing of it counts: each has to try by itself. */
@@ -285,7 +321,7 @@ static void dissolve(batch *b, const eg_dbfailure *failed, const eg_db *db)
 {
     eg_log_at(db->log, EG_LOG_INFO, APR_SUCCESS,
               EGLOGNO(0153) "%s: %d calls could not be committed together, each is made by itself: %s",
-              b->calls[0]->statement.function, b->count, failed->message);
+              b->calls[0]->function->name, b->count, failed->message);
     for (int i = 0; i < b->count; i++) {
         PQclear(b->calls[i]->result);
         b->calls[i]->result = NULL;
@@ -309,7 +345,7 @@ static void begin(batch *b, eg_db *db)
         return;
     }
     qsort(b->calls, (size_t)b->count, sizeof *b->calls, compare_places);
-    b->sent = send_batch(b->conn, b);
+    b->sent = send_batch(b, db->pool);
 }
 
 static void end(batch *b, eg_db *db)
@@ -322,13 +358,10 @@ static void end(batch *b, eg_db *db)
         return;
     }
     if (b->sent) {
-        committed = read_results(&failed, b->conn, b, db->pool);
+        committed = read_results(&failed, b, db->pool);
     }
     else {
         eg_dbfailure_set(&failed, b->conn, NULL, db->pool);
-    }
-    if (!PQexitPipelineMode(b->conn) && PQstatus(b->conn) == CONNECTION_OK) {
-        PQreset(b->conn); /* something was left in it; a lost one is for those who take it next */
     }
     db->give(db, b->conn, eg_pgconn_settle(b->conn));
     if (committed) {
@@ -343,8 +376,11 @@ static void end(batch *b, eg_db *db)
 
 static apr_status_t make_alone(eg_rows **rows, group_call *call, eg_db *db)
 {
-    apr_status_t rv = eg_statement_run(rows, db, EG_DB_REPEATABLE, &call->statement);
+    eg_statement s;
+    apr_status_t rv;
 
+    make_statement(&s, &call, 1, db->pool);
+    rv = eg_statement_run(rows, db, EG_DB_REPEATABLE, &s);
     return call->unknown && rv != APR_SUCCESS ? EG_DB_UNKNOWN : rv;
 }
 
@@ -408,12 +444,12 @@ static apr_status_t answer(eg_rows **rows, group_call *call, eg_db *db)
     return call->rv;
 }
 
-apr_status_t eg_group_call(eg_rows **rows, eg_db *db, const eg_group_place *place, const char *function,
-                           const eg_dbarg *args, apr_size_t count)
+apr_status_t eg_group_call(eg_rows **rows, eg_db *db, const eg_group_place *place,
+                           const eg_group_function *function, const eg_dbarg *args, apr_size_t count)
 {
-    group_call call = { .place = place, .state = WAITING };
+    group_call call = { .function = function, .place = place, .state = WAITING };
 
-    eg_statement_make(&call.statement, function, args, count, db->pool);
+    eg_dbvalues_make(&call.values, args, count, db->pool);
     if (db->group == NULL || place->size >= EG_GROUP_ALONE_SIZE || sem_init(&call.wake, 0, 0) != 0) {
         return make_alone(rows, &call, db);
     }

@@ -2,7 +2,7 @@
  * Group commit: calls of several threads in one transaction.
  *
  * There is no thread for it and no timer. A call that finds nobody at work takes
- * all that waits, itself included, sends it in libpq's pipeline with one Sync, and
+ * all that waits, itself included, sends it as one statement, which is one transaction, and
  * answers only after that; whatever comes meanwhile is the next batch, which it leads,
  * too, or after some of them the first of those who wait. So one transaction follows
  * the other, and nobody waits for more callers to come.
@@ -25,8 +25,15 @@
 /** Callers of one database. Safe for any number of threads; no caller may outlive the pool. */
 apr_status_t eg_group_make(eg_group **group, apr_pool_t *pool);
 
+/** A function that takes many calls at once. */
+typedef struct {
+    const char *name;
+    const char *row; /* type of what it takes beside the routing key */
+} eg_group_function;
+
 /** What decides where a call goes. */
 typedef struct {
+    const char *id; /* in the answer, for_id says whose row it is */
     /**
      * Rows that calls of different processes may both want are locked in the order of
      * these bytes (memcmp), so that two batches never wait for each other.
@@ -39,9 +46,12 @@ typedef struct {
 /**
  * Call emailgw_api.<function>, a call that may be repeated (EG_DB_REPEATABLE).
  * Without db->group it is made by itself.
+ * @param function  the same one, not a copy, for calls that may go together
+ * @param rows  set on success, to one row
+ * @param args  the routing key, then the row's columns
  * @return as eg_db_call
  */
-apr_status_t eg_group_call(eg_rows **rows, eg_db *db, const eg_group_place *place, const char *function,
-                           const eg_dbarg *args, apr_size_t count);
+apr_status_t eg_group_call(eg_rows **rows, eg_db *db, const eg_group_place *place,
+                           const eg_group_function *function, const eg_dbarg *args, apr_size_t count);
 
 #endif

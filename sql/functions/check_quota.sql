@@ -1,4 +1,5 @@
--- check_quota: may an account send p_count more now?
+-- check_quota: may an account send p_count more now? p_pending more, of this same
+-- transaction, are allowed already and not yet counted (add_usage).
 -- NULL when it may, else which limit stands against it and when that ends:
 -- "hour", 500, the start of the next hour.
 -- Exact also for concurrent requests: near a limit they take turns, by a lock on
@@ -6,7 +7,7 @@
 -- requests in flight can jump at once: those that do not wait, and the one that
 -- has the lock.
 CREATE FUNCTION emailgw_api.check_quota(p_account_id bigint, p_count integer, p_hour bigint, p_day bigint,
-                                        p_month bigint,
+                                        p_month bigint, p_pending integer,
                                         OUT period text, OUT allowed bigint, OUT ends_at timestamptz)
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -18,9 +19,9 @@ DECLARE
 BEGIN
     LOOP
         SELECT * INTO v_used FROM emailgw_api.used_quota(p_account_id, now());
-        period := CASE WHEN v_used.hour + p_count > p_hour THEN 'hour'
-                       WHEN v_used.day + p_count > p_day THEN 'day'
-                       WHEN v_used.month + p_count > p_month THEN 'month' END;
+        period := CASE WHEN v_used.hour + p_pending + p_count > p_hour THEN 'hour'
+                       WHEN v_used.day + p_pending + p_count > p_day THEN 'day'
+                       WHEN v_used.month + p_pending + p_count > p_month THEN 'month' END;
         IF period IS NOT NULL THEN
             allowed := CASE period WHEN 'hour' THEN p_hour WHEN 'day' THEN p_day ELSE p_month END;
             ends_at := date_trunc(period, now(), 'UTC') + ('1 ' || period)::interval;

@@ -5,14 +5,6 @@ use Time::HiRes qw(sleep time);
 
 my $gw = EmailGW->up(RATE => 'off', HTTPD_CONF => \"ServerLimit 1\nStartServers 1\nThreadsPerChild 50\nMaxRequestWorkers 50\n");
 my $account = $gw->new_account;
-my $accept = $gw->sql("SELECT pg_get_functiondef('emailgw_api.accept'::regproc)");
-
-# accept() with a statement of one's own in front.
-sub accept_with {
-    my ($statement) = @_;
-    $gw->sql($accept =~ s/^(BEGIN\n\s+message_id := p_message_id;)/$1\n$statement/mr);
-}
-
 # Posts all of them at once, from a process each; the answers by subject.
 sub post_at_once {
     my (@mails) = @_;
@@ -51,7 +43,7 @@ sub mails {
         map { { after => 0.02, mail => { Subject => "mail $_", %{ $change{$_} // {} } } } } 1 .. $count);
 }
 
-my $slow = "IF p_subject = 'slow' THEN PERFORM pg_sleep(0.09); END IF;";
+my $slow = "IF v_subject = 'slow' THEN PERFORM pg_sleep(0.09); END IF;";
 
 # How many transactions wrote the mails of these answers.
 sub transactions {
@@ -65,7 +57,7 @@ $gw->stop('sender');
 
 # On a machine that is busy with other things they may come too late for one another: a few rounds.
 subtest 'together' => sub {
-    accept_with($slow);
+    $gw->accept_with($slow);
     my $few;
     for my $round (1 .. 5) {
         my $before = $gw->sql("SELECT count(*) FROM emailgw.message WHERE subject LIKE 'mail %'");
@@ -81,8 +73,8 @@ subtest 'together' => sub {
 
 subtest 'one that fails' => sub {
     $gw->expects('EG0101');
-    accept_with("$slow IF p_subject = 'mail 7' THEN INSERT INTO emailgw.suppression (account_id, domain_id, address, reason)
-        VALUES (p_account_id, 0, 'half\@there.example', 'x'); RAISE 'poisoned'; END IF;");
+    $gw->accept_with("$slow IF v_subject = 'mail 7' THEN INSERT INTO emailgw.suppression (account_id, domain_id, address, reason)
+        VALUES (v_mail.account_id, 0, 'half\@there.example', 'x'); RAISE 'poisoned'; END IF;");
     my $batches = 0;
     for my $round (1 .. 5) {
         my $before = $gw->sql('SELECT count(*) FROM emailgw.message');
@@ -101,7 +93,7 @@ subtest 'one that fails' => sub {
 };
 
 subtest 'refusals' => sub {
-    accept_with($slow);
+    $gw->accept_with($slow);
     $gw->ctl(qw(suppress add gone@example.org --user), $account->{username});
     my %answer = post_at_once(mails(12, 3 => { To => [ { email => 'gone@example.org', name => '' } ] },
         5 => { From => { email => 'a@other.example', name => '' } }, 8 => { Headers => { 'X-Bad' => "a\nb" } }));
@@ -110,7 +102,7 @@ subtest 'refusals' => sub {
 };
 
 subtest 'the same Idempotency-Key at once' => sub {
-    accept_with($slow);
+    $gw->accept_with($slow);
     my $before = $gw->sql('SELECT count(*) FROM emailgw.message');
     my %answer = post_at_once({ mail => { Subject => 'slow' } },
         map { { after => 0.02, mail => { Subject => "same $_", headers => { 'Idempotency-Key' => 'k' } } } } 1 .. 6);
@@ -122,7 +114,7 @@ subtest 'the same Idempotency-Key at once' => sub {
 
 # 19 big ones at once hold up nobody, and go by themselves.
 subtest 'big ones' => sub {
-    accept_with($slow);
+    $gw->accept_with($slow);
     my $big = 'x' x 600_000;
     my %answer = post_at_once({ mail => { Subject => 'slow' } }, map { { after => 0.02, mail => { Subject => "big $_", PlainContent => $big } } } 1 .. 6);
     is(scalar(grep { $_->{status} == 200 } values %answer), 7, 'are taken');
@@ -131,7 +123,7 @@ subtest 'big ones' => sub {
 
 # A batch that takes long: another one begins beside it.
 subtest 'a batch that hangs' => sub {
-    accept_with("IF p_subject = 'slow' THEN PERFORM pg_sleep(2); END IF;");
+    $gw->accept_with("IF v_subject = 'slow' THEN PERFORM pg_sleep(2); END IF;");
     my $start = time;
     my $begun;
     my %answer = post_at_once({ mail => { Subject => 'slow' } },
@@ -144,7 +136,7 @@ subtest 'a batch that hangs' => sub {
 
 subtest 'the database dies in mid-batch' => sub {
     $gw->expects_database_away;
-    accept_with("$slow IF p_subject = 'mail 9' THEN PERFORM pg_sleep(0.5); END IF;");
+    $gw->accept_with("$slow IF v_subject = 'mail 9' THEN PERFORM pg_sleep(0.5); END IF;");
     my $before = $gw->sql('SELECT count(*) FROM emailgw.message');
     my $dissolved = sub { scalar grep { /EG0153/ } $gw->log_lines(qr/error\.log/) };
     my $batches = $dissolved->();
@@ -169,7 +161,7 @@ subtest 'the database dies in mid-batch' => sub {
     is($gw->sql('SELECT count(*) FROM emailgw.message') - $before, 21, '... and once');
 };
 
-$gw->sql($accept);
+$gw->accept_with('');
 $gw->start('sender');
 ok($gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, 30, 'an empty queue'), 'what was taken is sent');
 is(scalar $gw->outbox, $gw->sql('SELECT count(*) FROM emailgw.message'), '... each once');

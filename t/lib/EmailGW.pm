@@ -391,6 +391,16 @@ sub log_lines {
     return @lines;
 }
 
+# From now on accept() runs a PL/pgSQL statement for each mail before it decides on it;
+# v_subject is the mail's.
+sub accept_with {
+    my ($gw, $statement) = @_;
+    my $accept = $gw->{accept} //= $gw->sql("SELECT pg_get_functiondef('emailgw_api.accept'::regproc)");
+    $statement =~ s/v_subject/(SELECT m.subject FROM unnest(p_mails) AS m WHERE m.message_id = v_mail.message_id)/g;
+    $accept =~ s/^( +)(?=for_id := v_mail\.message_id;)/$1$statement\n$1/m or die "accept() has changed:\n$accept\n";
+    $gw->sql($accept);
+}
+
 # Fails on each line at warn or above that was not announced, on crashes, and on
 # what a sanitizer found.
 sub log_clean {

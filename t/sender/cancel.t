@@ -27,12 +27,12 @@ sub queue_mails {
     my $accepted = $gw->sql(<<"END");
 SELECT count(*) FILTER (WHERE a.status = 0)
   FROM generate_series(1, $count) AS n
- CROSS JOIN LATERAL emailgw_api.accept($account->{account_id}, emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
+ CROSS JOIN LATERAL emailgw_api.accept(ARRAY[$account->{account_id}::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
        sha256('$account->{key}'), NULL, NULL, 'shop\@$account->{domain}', 'Shop', '$account->{domain}', 'Your order',
        CASE WHEN n % 100 = 0 THEN '{a,b}'::text[] ELSE '{}' END, NULL, NULL,
        CASE WHEN $later AND n % 10 = 0 THEN now() + interval '1 day' END, NULL, NULL, NULL, NULL,
        '{to}', ARRAY['ann' || n || '\@' || n % 100 || '.example.org'], ARRAY[n % 100 || '.example.org'],
-       '[{"email": "ann\@example.org", "name": "Ann"}]', '[]', '[]', '[]', NULL, 'Thank you.', NULL, NULL, 10) AS a
+       '[{"email": "ann\@example.org", "name": "Ann"}]', '[]', '[]', '[]', NULL, 'Thank you.', NULL, NULL, 10)::emailgw_api.mail]) AS a
 END
     die "accepted $accepted of $count\n" if $accepted != $count;
 }

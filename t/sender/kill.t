@@ -20,11 +20,11 @@ sub queue_mails {
     my $accepted = $gw->sql(<<"END");
 SELECT count(*) FILTER (WHERE a.status = 0)
   FROM generate_series(1, $count) AS n
- CROSS JOIN LATERAL emailgw_api.accept($account_id, emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
+ CROSS JOIN LATERAL emailgw_api.accept(ARRAY[$account_id::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
        sha256('$key'), NULL, NULL, 'shop\@example.com', 'Shop', 'example.com', 'Mail ' || n, '{}', NULL, NULL, NULL,
        NULL, NULL, NULL, NULL, '{to}', ARRAY['r' || n || '\@example.org'], '{example.org}',
        jsonb_build_array(jsonb_build_object('email', 'r' || n || '\@example.org', 'name', '')), '[]', '[]', '[]',
-       NULL, repeat('A line of text.' || chr(10), 40), NULL, NULL, 700) AS a
+       NULL, repeat('A line of text.' || chr(10), 40), NULL, NULL, 700)::emailgw_api.mail]) AS a
 END
     die "accepted $accepted of $count\n" if $accepted != $count;
 }

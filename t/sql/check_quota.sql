@@ -1,7 +1,7 @@
 -- check_quota, used_quota, account_limits, add_usage, and accept under limits:
 -- recipients counted, own limits before the group's.
 \ir lib/setup.psql
-SELECT plan(38);
+SELECT plan(40);
 
 -- Sets the limits of one account (own) or of its group.
 CREATE FUNCTION pg_temp.limit_account(p_account_id bigint, p_own text[], p_hour bigint, p_day bigint,
@@ -23,7 +23,7 @@ $$;
 CREATE FUNCTION pg_temp.against(p_account_id bigint, p_count integer, p_hour bigint, p_day bigint,
     p_month bigint)
 RETURNS text LANGUAGE sql VOLATILE
-AS $$ SELECT period FROM emailgw_api.check_quota(p_account_id, p_count, p_hour, p_day, p_month) $$;
+AS $$ SELECT period FROM emailgw_api.check_quota(p_account_id, p_count, p_hour, p_day, p_month, 0) $$;
 
 -- Has this transaction taken the lock on an account?
 CREATE FUNCTION pg_temp.waits() RETURNS boolean LANGUAGE sql VOLATILE
@@ -87,17 +87,20 @@ SELECT is(pg_temp.against(:account, 1000000, NULL, NULL, NULL), NULL, 'no limit'
 SELECT is(pg_temp.against(:account, 1, 0, NULL, NULL), 'hour', 'a limit of none');
 SELECT is(pg_temp.against(:account, 1, 17, 7, 7), 'hour', 'the shortest period is named first');
 SELECT results_eq('SELECT allowed, ends_at FROM emailgw_api.check_quota(' || :account
-          || ', 1, 17, NULL, NULL)',
+          || ', 1, 17, NULL, NULL, 0)',
                   $$ SELECT 17::bigint, date_trunc('hour', now(), 'UTC') + interval '1 hour' $$,
                       'with the limit and the end of the hour');
 SELECT results_eq('SELECT allowed, ends_at FROM emailgw_api.check_quota(' || :account
-          || ', 1, NULL, 7, NULL)',
+          || ', 1, NULL, 7, NULL, 0)',
                   $$ SELECT 7::bigint, date_trunc('day', now(), 'UTC') + interval '1 day' $$,
                       '... of the day');
 SELECT results_eq('SELECT allowed, ends_at AT TIME ZONE ''UTC'' FROM emailgw_api.check_quota(' || :account
-          || ', 1, NULL, NULL, 7)',
+          || ', 1, NULL, NULL, 7, 0)',
                   $$ SELECT 7::bigint, date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month' $$,
                       '... of the month');
+
+SELECT is((emailgw_api.check_quota(:account, 1, 20, NULL, NULL, 2)).period, NULL, 'what is allowed already counts: up to it');
+SELECT is((emailgw_api.check_quota(:account, 1, 20, NULL, NULL, 3)).period, 'hour', '... past it');
 
 -- Who takes turns: only those near a limit, or with many recipients.
 ROLLBACK TO clean;

@@ -96,11 +96,11 @@ SELECT is(pg_temp.callable(:'stranger'), '{}', 'PUBLIC may call nothing');
 SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_module: '
           || substring(s FROM 'emailgw_api\.\w+'))
   FROM unnest(ARRAY[
-    $$ SELECT emailgw_api.accept(%s, (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0')
+    $$ SELECT emailgw_api.accept(ARRAY[%s::bigint], ARRAY[ROW((lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0')
         || '70008000000000000001')::uuid, '\x01', '\x02',
        '\x03', 'a@example.com', '', 'example.com', 'Hi', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            '{to}', '{ann@example.net}', '{example.net}',
-       '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1) $$,
+       '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1)::emailgw_api.mail]) $$,
     $$ SELECT emailgw_api.authenticate(%s, '\x01', 'send') $$,
     $$ SELECT emailgw_api.get_sender_events(%s, '\x01', 0, 5, NULL, NULL, NULL, NULL) $$,
     $$ SELECT emailgw_api.v1_add_webhook(%s, '\x01', 'https://example.com/', '{1}', 100) $$,
@@ -215,8 +215,8 @@ SELECT is((SELECT coalesce(array_agg(p.proname::text), '{}') FROM pg_proc AS p
           JOIN granted AS g ON g.function = p.proname
             WHERE p.pronamespace = 'emailgw_api'::regnamespace AND g.role = 'emailgw_module'
                 AND p.proname <> 'make_partitions'
-              AND (p.proargnames)[1] IS DISTINCT FROM 'p_account_id'), '{}',
-                  'the routing key is the first argument of what the module calls');
+              AND coalesce((p.proargnames)[1], '') NOT IN ('p_account_id', 'p_account_ids')), '{}',
+                  'the routing key is the first argument of what the module calls, or one for each element of the others');
 
 SELECT * FROM finish();
 ROLLBACK;
