@@ -1,6 +1,7 @@
 /*
  * Lease due messages in batches, and cut a batch into slices that fit into memory.
  */
+#include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -35,8 +36,10 @@ static void fill(egs_job *job, const eg_rows *rows, int row, apr_time_t start, a
     job->recipient_no = (int)eg_rows_int(rows, row, "recipient_no");
     job->attempt = (int)eg_rows_int(rows, row, "attempt");
     job->recipient = eg_rows_text(rows, row, "email");
+    job->lane = (int)eg_rows_int(rows, row, "lane");
     job->size = (int)eg_rows_int(rows, row, "size_bytes");
     job->age_start = start - eg_rows_int(rows, row, "age_us");
+    job->overdue = eg_rows_bool(rows, row, "overdue");
     job->lease_end = lease_end;
 }
 
@@ -60,18 +63,41 @@ static apr_int64_t last_served(const egs_job *jobs, int count, apr_int64_t curso
     return account_id;
 }
 
-apr_status_t egs_claim(egs_job **jobs, int *count, int limit, apr_int64_t *cursor, eg_db *db,
-                       const egs_options *options)
+static eg_dbarg lanes_arg(const apr_array_header_t *lanes, apr_pool_t *pool)
+{
+    int count = lanes ? lanes->nelts : 0;
+    const char **texts = apr_palloc(pool, ((apr_size_t)count + 1) * sizeof *texts);
+
+    for (int i = 0; i < count; i++) {
+        texts[i] = apr_itoa(pool, APR_ARRAY_IDX(lanes, i, int));
+    }
+    return eg_db_texts(texts, (apr_size_t)count);
+}
+
+/* One row without a mail: only whose turn it was. */
+static int is_empty(const eg_rows *rows)
+{
+    return eg_rows_count(rows) == 1 && !eg_rows_text(rows, 0, "message_id");
+}
+
+apr_status_t egs_claim(egs_job **jobs, int *count, int limit, const apr_array_header_t *held,
+                       apr_int64_t *cursor, eg_db *db, const egs_options *options)
 {
     apr_time_t start = egs_clock(); /* before the database's: the lease is over there no sooner than here */
     eg_rows *rows;
     /* Not repeatable: a claim whose answer is lost would be paid for with a second lease. */
     apr_status_t rv =
         eg_db_call(&rows, db, EG_DB_ONCE, "claim_messages",
-                   EG_DB_ARGS(eg_db_int(limit), eg_db_int(apr_time_sec(options->lease)), eg_db_int(*cursor)));
+                   EG_DB_ARGS(eg_db_int(limit), eg_db_int(apr_time_sec(options->lease)), eg_db_int(*cursor),
+                              lanes_arg(held, db->pool), eg_db_int(apr_time_sec(options->lifetime))));
 
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    *count = 0;
+    if (is_empty(rows)) {
+        *cursor = eg_rows_int(rows, 0, "account_id");
+        return APR_SUCCESS;
     }
     *count = eg_rows_count(rows);
     *jobs = apr_pcalloc(db->pool, ((apr_size_t)*count + 1) * sizeof **jobs);

@@ -80,6 +80,8 @@ typedef struct egs_job {
     int recipient_no;
     int attempt;           /* 1 for the first: the fence against late owners */
     const char *recipient; /* envelope address */
+    int lane;              /* of the recipient's domain: mails of one can be held back together */
+    int overdue;           /* claimed from a held lane, because its lifetime is over */
     int size;              /* bytes of the contents as stored */
     apr_time_t age_start;  /* of the first attempt, by egs_clock */
     apr_time_t lease_end;  /* by egs_clock; 0: it is another's now */
@@ -89,6 +91,7 @@ typedef struct egs_job {
     eg_bytes message;        /* RFC 5322, CRLF, 7-bit */
     /* deliver */
     apr_time_t begun; /* by egs_clock */
+    void *carried;    /* the transport's own, while it has the job */
     egs_outcome outcome;
     /* the worker's */
     apr_pool_t *pool;        /* of its slice: for what the stages make */
@@ -132,10 +135,11 @@ apr_time_t egs_clock(void);
 /**
  * Claim: lease up to limit due recipients. Those of one message stand together.
  * @param jobs  in db's pool
+ * @param held  of int: lanes to pass over; NULL: none
  * @param cursor  whom the last claim served: accounts take turns; 0 at first
  */
-apr_status_t egs_claim(egs_job **jobs, int *count, int limit, apr_int64_t *cursor, eg_db *db,
-                       const egs_options *options);
+apr_status_t egs_claim(egs_job **jobs, int *count, int limit, const apr_array_header_t *held,
+                       apr_int64_t *cursor, eg_db *db, const egs_options *options);
 
 /** A full lease from now for count jobs; lease_end is 0 for those that are another's or done. */
 apr_status_t egs_renew(egs_job **jobs, int count, eg_db *db, const egs_options *options);

@@ -25,7 +25,8 @@ typedef enum {
     ADDRESSES, /* literal addresses with ports, commas between; empty is NULL */
     HOST,      /* a full host name; empty is NULL */
     URL,       /* that tracked links can begin with; empty is NULL */
-    TLS,       /* none | opportunistic | required */
+    TLS,       /* none | opportunistic | always | required */
+    SWITCH,    /* no | yes */
     LEVEL
 } option_kind;
 
@@ -59,13 +60,26 @@ static const option options_known[] = {
     { "outbox", TEXT, AT(outbox), 0, 0, "/var/spool/emailgw/outbox", "the path of a directory",
       "where the transport outbox writes" },
     { "hostname", OPTIONAL, AT(hostname), 0, 0, "", "a host name", "how the sender calls itself in EHLO" },
-    { "relay_tls", TLS, AT(relay_tls), 0, 0, "opportunistic", "none, opportunistic or required",
+    { "relay_tls", TLS, AT(relay_tls), 0, 0, "opportunistic", "none, opportunistic, always or required",
       "TLS to the relay" },
     { "relay_ca_file", OPTIONAL, AT(relay_ca_file), 0, 0, "", PATH, "certificates that vouch for the relay" },
     { "relay_user", OPTIONAL, AT(relay_user), 0, 0, "", STRING, "user name at the relay" },
     { "relay_password_file", OPTIONAL, AT(relay_password_file), 0, 0, "", PATH, "password at the relay" },
     { "relay_connections", COUNT, AT(relay_connections), 1, 256, "32", "1 to 256",
       "connections of a thread to the relay" },
+    { "mx_port", COUNT, AT(mx_port), 1, 65535, "25", "1 to 65535", "port of mail hosts" },
+    { "mx_private", SWITCH, AT(mx_private), 0, 0, "no", "no or yes",
+      "mails go to mail hosts with addresses that are not public, too" },
+    { "mx_connections", COUNT, AT(mx_connections), 1, 256, "10", "1 to 256",
+      "connections to one destination" },
+    { "mx_mails", COUNT, AT(mx_mails), 1, 100000, "100", "1 to 100000", "mails over one connection" },
+    { "mx_rate", COUNT, AT(mx_rate), 0, 100000, "100", "0 to 100000; 0 for any number",
+      "mails a second to one destination" },
+    { "mx_tls", TLS, AT(mx_tls), 0, 0, "opportunistic", "none, opportunistic, always or required",
+      "TLS to mail hosts" },
+    { "mx_ca_file", OPTIONAL, AT(mx_ca_file), 0, 0, "", PATH, "certificates that vouch for mail hosts" },
+    { "mx_destinations", OPTIONAL, AT(mx_destinations), 0, 0, "",
+      "entries SUFFIX:CONNECTIONS:MAILS:RATE:TLS with commas between", "limits for certain mail hosts" },
     { "connect_timeout", DURATION, AT(connect_timeout), MILLISECONDS(10), SECONDS(3600), "30s", TIMEOUT,
       "longest wait for a connection" },
     { "command_timeout", DURATION, AT(command_timeout), MILLISECONDS(10), SECONDS(3600), "5min", TIMEOUT,
@@ -130,7 +144,8 @@ static const option options_known[] = {
     { "include", TEXT, AT(include), 0, 0, NULL, PATH, "another file, read after this one" },
 };
 
-static const char *const tls_names[] = { "none", "opportunistic", "required" };
+static const char *const tls_names[] = { "none", "opportunistic", "always", "required" };
+static const char *const switch_names[] = { "no", "yes" };
 static const char *const level_names[] = { "err", "warn", "info", "debug" };
 
 /* Digits from *text on; *text is left behind them. Refused: none, or over 15 digits. */
@@ -219,33 +234,31 @@ static int is_transport(const char *text)
 }
 
 /* The place of a word in a list. */
-static apr_status_t parse_word(int *place, const char *text, const char *const *words, int count)
+static apr_status_t parse_word(int *place, const char *text, const char *const *words, size_t count)
 {
-    for (int i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (strcmp(text, words[i]) == 0) {
-            *place = i;
+            *place = (int)i;
             return APR_SUCCESS;
         }
     }
     return APR_EINVAL;
 }
 
+/* An enum's or an int, to where the row points: as many as the word stands behind the first. */
 static apr_status_t set_word(egs_options *options, const option *row, const char *text)
 {
-    int place;
+    static const struct {
+        const char *const *names;
+        size_t count;
+    } words[] = {
+        [TLS] = { tls_names, sizeof tls_names / sizeof *tls_names },
+        [SWITCH] = { switch_names, sizeof switch_names / sizeof *switch_names },
+        [LEVEL] = { level_names, sizeof level_names / sizeof *level_names },
+    };
 
-    if (row->kind == LEVEL) {
-        if (parse_word(&place, text, level_names, sizeof level_names / sizeof *level_names) != APR_SUCCESS) {
-            return APR_EINVAL;
-        }
-        options->log_level = (eg_log_level)place;
-        return APR_SUCCESS;
-    }
-    if (parse_word(&place, text, tls_names, sizeof tls_names / sizeof *tls_names) != APR_SUCCESS) {
-        return APR_EINVAL;
-    }
-    options->relay_tls = (egs_tls)place;
-    return APR_SUCCESS;
+    return parse_word((int *)(void *)((char *)options + row->offset), text, words[row->kind].names,
+                      words[row->kind].count);
 }
 
 /* A number within the bounds of its row, to where the row points. */
@@ -321,6 +334,7 @@ static apr_status_t set(egs_options *options, const option *row, const char *tex
         return set_parsed(member, row->kind, text, pool);
     case LEVEL:
     case TLS:
+    case SWITCH:
         return set_word(options, row, text);
     case DURATIONS:
         return set_durations(options, row, text);

@@ -26,6 +26,7 @@ typedef struct {
 typedef enum {
     EGS_TLS_NONE,
     EGS_TLS_OPPORTUNISTIC, /* where offered, with any certificate */
+    EGS_TLS_ALWAYS,        /* never without, with any certificate */
     EGS_TLS_REQUIRED       /* with a certificate that holds */
 } egs_tls;
 
@@ -43,6 +44,14 @@ typedef struct {
     const char *relay_user;    /* NULL: no AUTH */
     const char *relay_password_file;
     int relay_connections;               /* of one thread, 1 to 256 */
+    int mx_port;                         /* 1 to 65535 */
+    int mx_private;                      /* is a mail host's address to be used that is not public? */
+    int mx_connections;                  /* to one destination, 1 to 256 */
+    int mx_mails;                        /* over one connection, 1 to 100000 */
+    int mx_rate;                         /* a second to one destination, 0 to 100000; 0: any number */
+    egs_tls mx_tls;                      /* to destinations that mx_destinations does not name */
+    const char *mx_ca_file;              /* PEM; NULL: the system's */
+    const char *mx_destinations;         /* as given, or NULL */
     apr_interval_time_t connect_timeout; /* the three: 10 ms to 1 h */
     apr_interval_time_t command_timeout;
     apr_interval_time_t final_timeout; /* for the reply after the final dot */

@@ -6,12 +6,11 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#include "hostname.h"
 #include "smtp.h"
+#include "smtp_peer.h"
 #include "transport.h"
 
 #define PASSWORD_MAX 1024 /* bytes */
-#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 struct egs_plan {
     egs_smtp_peer peer;
@@ -29,23 +28,10 @@ static apr_status_t read_address(egs_smtp_peer *peer, const char **problem, cons
 
     peer->host = apr_pstrmemdup(pool, host, (apr_size_t)(port - host));
     peer->port = (int)apr_atoi64(port + 1);
-    if (strspn(peer->host, NAME_BYTES ":[]") != strlen(peer->host) ||
+    if (strspn(peer->host, EGS_NAME_BYTES ":[]") != strlen(peer->host) ||
         (strchr(peer->host, ':') && (peer->host[0] != '[' || !strchr(peer->host, ']')))) {
         *problem = apr_psprintf(pool, "transport = %s: HOST is a name, an IPv4 address or [an IPv6 address]",
                                 options->transport);
-        return APR_EINVAL;
-    }
-    return APR_SUCCESS;
-}
-
-/* RFC 5321 section 4.1.1.1: the name under which this machine can be found. */
-static apr_status_t read_name(egs_smtp_peer *peer, const char **problem, const egs_options *options,
-                              apr_pool_t *pool)
-{
-    peer->helo = options->hostname ? options->hostname : eg_hostname_own(pool);
-    if (strspn(peer->helo, NAME_BYTES) != strlen(peer->helo)) {
-        *problem =
-            apr_psprintf(pool, "hostname = %s: letters, digits, dots and hyphens are allowed", peer->helo);
         return APR_EINVAL;
     }
     return APR_SUCCESS;
@@ -87,21 +73,14 @@ static apr_status_t read_login(egs_smtp_peer *peer, const char **problem, const 
 static apr_status_t read_ca_file(egs_smtp_peer *peer, const char **problem, const egs_options *options,
                                  apr_pool_t *pool)
 {
-    apr_file_t *file;
-    char why[200];
-    apr_status_t rv;
-
     peer->ca_file = options->relay_ca_file;
-    if (!peer->ca_file) {
-        return APR_SUCCESS;
-    }
-    rv = apr_file_open(&file, peer->ca_file, APR_FOPEN_READ, APR_OS_DEFAULT, pool);
-    if (rv != APR_SUCCESS) {
-        *problem =
-            apr_psprintf(pool, "relay_ca_file = %s: %s", peer->ca_file, apr_strerror(rv, why, sizeof why));
-        return APR_EINVAL;
-    }
-    return apr_file_close(file);
+    return egs_peer_check_ca_file(problem, "relay_ca_file", peer->ca_file, pool);
+}
+
+static apr_status_t read_name(egs_smtp_peer *peer, const char **problem, const egs_options *options,
+                              apr_pool_t *pool)
+{
+    return egs_peer_read_name(&peer->helo, problem, options, pool);
 }
 
 static apr_status_t prepare(const egs_plan **plan, const char **problem, const egs_options *options,
@@ -126,9 +105,7 @@ static apr_status_t prepare(const egs_plan **plan, const char **problem, const e
     }
     peer->tls = options->relay_tls;
     peer->connections = options->relay_connections;
-    peer->connect_timeout = options->connect_timeout;
-    peer->command_timeout = options->command_timeout;
-    peer->final_timeout = options->final_timeout;
+    egs_peer_set_timeouts(peer, options);
     peer->key = apr_psprintf(pool, "%s\n%d\n%s\n%d\n%s\n%s\n%s", peer->host, peer->port, peer->helo,
                              peer->tls, peer->ca_file ? peer->ca_file : "", peer->user ? peer->user : "",
                              peer->user ? peer->password : "");
@@ -171,5 +148,13 @@ static apr_status_t sync_nothing(egs_carrier *carrier, const egs_plan *plan)
     return APR_SUCCESS;
 }
 
-const egs_transport egs_transport_relay = { "relay", prepare, open_carrier, room,
-                                            begin,   work,    finished,     sync_nothing };
+const egs_transport egs_transport_relay = {
+    .name = "relay",
+    .prepare = prepare,
+    .open = open_carrier,
+    .room = room,
+    .begin = begin,
+    .work = work,
+    .finished = finished,
+    .sync = sync_nothing,
+};

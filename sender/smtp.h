@@ -14,7 +14,8 @@
 
 /** Where mails go, and how. Lives as long as the mails that go there. */
 typedef struct {
-    const char *host; /* a name, or an address (IPv6 in brackets) */
+    const char *host;    /* a name, or an address (IPv6 in brackets) */
+    const char *address; /* of host, IPv6 without brackets; NULL: libcurl looks it up */
     int port;
     const char *helo;
     egs_tls tls;
@@ -22,6 +23,7 @@ typedef struct {
     const char *user;     /* NULL: no AUTH */
     const char *password; /* with user */
     int connections;      /* at most, of one thread */
+    int mails;            /* over one connection; 0: any number */
     apr_interval_time_t connect_timeout, command_timeout, final_timeout;
     const char *key; /* a connection serves every peer of its key */
 } egs_smtp_peer;
@@ -31,6 +33,9 @@ typedef struct egs_smtp egs_smtp;
 
 /** Connections are closed with the pool. */
 apr_status_t egs_smtp_open(egs_smtp **smtp, const eg_log *log, apr_pool_t *pool);
+
+/** Have egs_smtp_work end its wait when there is something to read from fd, too. */
+apr_status_t egs_smtp_watch(egs_smtp *smtp, int fd);
 
 /** How many more mails could go to this peer now. */
 int egs_smtp_room(const egs_smtp *smtp, const egs_smtp_peer *peer);

@@ -116,6 +116,7 @@ static apr_status_t drop_conn(void *baton)
         curl_multi_remove_handle(c->multi, c->easy);
     }
     curl_easy_cleanup(c->easy);
+    curl_slist_free_all(c->connect_to);
     curl_multi_cleanup(c->multi);
     return APR_SUCCESS;
 }

@@ -29,13 +29,14 @@ typedef struct {
     apr_pool_t *pool; /* cleared when the connection ends */
     CURLM *multi;
     CURL *easy;
-    int attached; /* easy is in multi */
+    struct curl_slist *connect_to; /* easy's */
+    int attached;                  /* easy is in multi */
     curl_socket_t fd;
     int wants_out;        /* epoll tells when it can be written to */
     apr_time_t curl_time; /* libcurl wants to be called then; 0: no */
     apr_time_t deadline;
     int clear; /* its TLS handshake failed: without TLS this time */
-    int used;  /* has carried a mail */
+    int used;  /* mails that it has carried */
     int reset; /* the last one was refused half-way */
     unsigned extensions;
     const char *key, *tls_version, *tls_cipher;

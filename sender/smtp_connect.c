@@ -87,6 +87,15 @@ static size_t on_line(char *data, size_t one, size_t size, void *baton)
 
 /* ---- opening ------------------------------------------------------------------- */
 
+/* To this address of the host, whose name is still what a certificate has to be for. */
+static void set_address(egs_smtp_conn *c, const egs_smtp_peer *peer)
+{
+    const char *form = strchr(peer->address, ':') ? "::[%s]:%d" : "::%s:%d";
+
+    c->connect_to = curl_slist_append(NULL, apr_psprintf(c->pool, form, peer->address, peer->port));
+    curl_easy_setopt(c->easy, CURLOPT_CONNECT_TO, c->connect_to);
+}
+
 static void set_handle(egs_smtp_conn *c, const egs_smtp_peer *peer)
 {
     /* Its limit is for all steps together; the deadlines here are for each. */
@@ -95,6 +104,8 @@ static void set_handle(egs_smtp_conn *c, const egs_smtp_peer *peer)
     CURL *easy = c->easy;
 
     curl_easy_reset(easy);
+    curl_slist_free_all(c->connect_to);
+    c->connect_to = NULL;
     curl_easy_setopt(easy, CURLOPT_URL,
                      apr_psprintf(c->pool, "smtp://%s:%d/%s", peer->host, peer->port, peer->helo));
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
@@ -111,16 +122,19 @@ static void set_handle(egs_smtp_conn *c, const egs_smtp_peer *peer)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, c);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, c);
     if (tls) {
-        int verified = peer->tls == EGS_TLS_REQUIRED;
+        int verified = peer->tls == EGS_TLS_REQUIRED, needed = peer->tls != EGS_TLS_OPPORTUNISTIC;
 
         /* A password never goes out in the clear unless the operator wants no TLS at all. */
         curl_easy_setopt(easy, CURLOPT_USE_SSL,
-                         (long)(verified || peer->user ? CURLUSESSL_ALL : CURLUSESSL_TRY));
+                         (long)(needed || peer->user ? CURLUSESSL_ALL : CURLUSESSL_TRY));
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, verified ? 1L : 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, verified ? 2L : 0L);
         if (peer->ca_file) {
             curl_easy_setopt(easy, CURLOPT_CAINFO, peer->ca_file);
         }
+    }
+    if (peer->address) {
+        set_address(c, peer);
     }
     if (peer->user) {
         curl_easy_setopt(easy, CURLOPT_USERNAME, peer->user);

@@ -11,6 +11,7 @@ static void end_mail(egs_smtp_conn *c)
 {
     const egs_dialogue *d = &c->dialogue;
     egs_job *job = c->job;
+    int mails = c->peer->mails;
 
     if (d->failed && c->used && d->stage <= EGS_STAGE_MAIL && (d->broken || d->stage == EGS_STAGE_RSET)) {
         egs_smtp_conn_open_anew(c);
@@ -25,8 +26,12 @@ static void end_mail(egs_smtp_conn *c)
         egs_smtp_conn_hang_up(c);
         return;
     }
+    c->used++;
+    if (mails && c->used >= mails) {
+        egs_smtp_conn_quit(c);
+        return;
+    }
     c->reset = d->failed && d->stage < EGS_STAGE_DOT;
-    c->used = 1;
     c->state = EGS_CONN_IDLE;
     c->deadline = egs_clock() + IDLE_MAX;
 }

@@ -85,13 +85,17 @@ static void plan_renewal(egs_stock *stock, const batch *b)
 
 apr_status_t egs_stock_claim(egs_stock *stock, int *count, int limit)
 {
+    const apr_array_header_t *held = NULL;
     batch *b;
     apr_status_t rv = make_batch(&b, stock);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = egs_claim(&b->jobs, &b->count, limit, &stock->cursor, eg_db_with_pool(stock->db, b->pool),
+    if (b->settings->transport->held) {
+        held = b->settings->transport->held(b->settings->plan, b->pool);
+    }
+    rv = egs_claim(&b->jobs, &b->count, limit, held, &stock->cursor, eg_db_with_pool(stock->db, b->pool),
                    b->settings->options);
     if (rv != APR_SUCCESS || b->count == 0) {
         *count = 0;

@@ -6,7 +6,8 @@
 
 #include "transport.h"
 
-static const egs_transport *const transports[] = { &egs_transport_outbox, &egs_transport_relay };
+static const egs_transport *const transports[] = { &egs_transport_outbox, &egs_transport_relay,
+                                                   &egs_transport_mx };
 
 apr_status_t egs_transport_choose(const egs_transport **transport, const egs_plan **plan,
                                   const char **problem, const egs_options *options, apr_pool_t *pool)
@@ -24,7 +25,6 @@ apr_status_t egs_transport_choose(const egs_transport **transport, const egs_pla
             return rv;
         }
     }
-    *problem = apr_psprintf(pool, "transport = %s: this version delivers to an outbox or a relay only",
-                            options->transport);
+    *problem = apr_psprintf(pool, "transport = %s: there is no such transport", options->transport);
     return APR_EINVAL;
 }

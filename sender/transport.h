@@ -38,11 +38,13 @@ typedef struct {
     void (*work)(egs_carrier *carrier, apr_interval_time_t wait);
     /** A job whose attempt is over, once; NULL when there is none. */
     egs_job *(*finished)(egs_carrier *carrier);
+    /** Lanes (of int) that claims pass over for now. NULL: there never are any. */
+    const apr_array_header_t *(*held)(const egs_plan *plan, apr_pool_t *pool);
     /** Make what was delivered so far survive a crash, before it is recorded as delivered. */
     apr_status_t (*sync)(egs_carrier *carrier, const egs_plan *plan);
 } egs_transport;
 
-extern const egs_transport egs_transport_outbox, egs_transport_relay;
+extern const egs_transport egs_transport_outbox, egs_transport_relay, egs_transport_mx;
 
 /**
  * The transport that the options name, ready to work.

@@ -190,7 +190,8 @@ void eg_statement_make_many(eg_statement *s, const char *function, const char *r
                             const eg_dbvalues *const *items, int count, apr_pool_t *pool)
 {
     int each = items[0]->count;
-    apr_size_t item_size = sizeof(", ::bigint, ROW()::emailgw_api.") + strlen(row) + PARAMETER_SIZE * (apr_size_t)(each + 1);
+    apr_size_t item_size =
+        sizeof(", ::bigint, ROW()::emailgw_api.") + strlen(row) + PARAMETER_SIZE * (apr_size_t)(each + 1);
     char *out = apr_palloc(pool, sizeof(STATEMENT "(ARRAY[], ARRAY[])") + strlen(function) +
                                      item_size * (apr_size_t)count);
 

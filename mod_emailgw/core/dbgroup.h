@@ -19,7 +19,7 @@
 #define EG_GROUP_SIZE_MAX (4 * 1024 * 1024)       /* bytes of all of them */
 #define EG_GROUP_ALONE_SIZE (512 * 1024)          /* bytes from which on a call goes by itself */
 #define EG_GROUP_PATIENCE apr_time_from_msec(100) /* a batch that takes longer holds up nobody else */
-#define EG_GROUP_ROUNDS 3                      /* batches that one leads before it answers its own client */
+#define EG_GROUP_ROUNDS 3      /* batches that one leads before it answers its own client */
 #define EG_GROUP_LEADERS_MAX 4 /* ... with as many at work, each on a connection of its own */
 
 /** Callers of one database. Safe for any number of threads; no caller may outlive the pool. */

@@ -1,11 +1,13 @@
 -- next_lanes: up to p_limit lanes of an account that have something to claim,
 -- from a random one on and round, and since when it waits. One index probe each;
 -- two for a domain's rows that were cut off, however many they are.
---   p_low  the account's first domain that has anything ready
+--   p_low      the account's first domain that has anything ready
+--   p_held     lanes to pass over, but for what is due since before p_overdue
 -- A probe of this index steps over what was claimed and is not yet vacuumed, so
 -- there are no more of them than needed, and next_at spares the caller's.
-CREATE FUNCTION emailgw_api.next_lanes(p_account_id bigint, p_low bigint, p_limit integer)
-RETURNS TABLE (domain_id bigint, epoch integer, lane integer, next_at timestamptz)
+CREATE FUNCTION emailgw_api.next_lanes(p_account_id bigint, p_low bigint, p_limit integer,
+                                       p_held integer[] DEFAULT '{}', p_overdue timestamptz DEFAULT '-infinity')
+RETURNS TABLE (domain_id bigint, epoch integer, lane integer, next_at timestamptz, held boolean)
 LANGUAGE plpgsql VOLATILE
 AS $$
 #variable_conflict use_variable
@@ -57,6 +59,8 @@ BEGIN
                 CONTINUE;
             END IF;
             EXIT WHEN v_half = 2 AND (domain_id, lane) > (v_start_domain, v_start_lane);
+            held := lane = ANY (p_held);
+            CONTINUE WHEN held AND next_at >= p_overdue;
             RETURN NEXT;
             v_left := v_left - 1;
             IF v_left = 0 THEN

@@ -186,7 +186,7 @@ static const struct {
       "1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s",
       "1 to 32 times" },
     { "relay_tls = required", NULL },
-    { "relay_tls = yes", "none, opportunistic or required" },
+    { "relay_tls = yes", "none, opportunistic, always or required" },
     { "connections = 257", "1 to 256" },
     { "stop_timeout = 0s", NULL },
     { "transport = mx", NULL },
@@ -330,6 +330,14 @@ static void reference_gives_the_defaults(void **state)
             assert_null(told.resolver);
             assert_int_equal(told.resolver_timeout, defaults.resolver_timeout);
             assert_null(told.mail_host);
+            assert_int_equal(told.mx_port, defaults.mx_port);
+            assert_int_equal(told.mx_private, defaults.mx_private);
+            assert_int_equal(told.mx_connections, defaults.mx_connections);
+            assert_int_equal(told.mx_mails, defaults.mx_mails);
+            assert_int_equal(told.mx_rate, defaults.mx_rate);
+            assert_int_equal(told.mx_tls, defaults.mx_tls);
+            assert_null(told.mx_ca_file);
+            assert_null(told.mx_destinations);
             assert_null(told.tracking_url);
             assert_int_equal(told.domain_check_interval, defaults.domain_check_interval);
             assert_int_equal(told.domain_warn_after, defaults.domain_warn_after);
@@ -337,7 +345,7 @@ static void reference_gives_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(names, 43);
+    assert_int_equal(names, 51);
 }
 
 int main(void)

@@ -24,6 +24,9 @@
 #     { stall => $bytes, reply => ... }  reads so many bytes, notes the step "stall", then nothing more
 #     { taken => 1, ... }           at the dot: the mail counts as taken, whatever is said
 #
+# start(address => '127.0.1.1', port => 2525, certificate => [ $chain, $key ]) are where
+# it listens, and what it shows with tls => 1 in place of a certificate of its own.
+#
 # start(segment => 1460) has segments as on an Ethernet: those of loopback, of 64 kB,
 # make the kernel buffer megabytes on the way. start(digest => 1) keeps of large
 # mails the SHA-256 and the size, not the body.
@@ -48,13 +51,13 @@ sub start {
     my ($class, %with) = @_;
     my $sink = bless { pipelining => 1, %with }, $class;
     $sink->{dir} = File::Temp->newdir('/tmp/emailgw-sink.XXXXXX');
-    $sink->{listener} = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $with{port} // 0, Listen => 300,
+    $sink->{listener} = IO::Socket::INET->new(LocalAddr => $with{address} // '127.0.0.1', LocalPort => $with{port} // 0, Listen => 300,
         ReuseAddr => 1) or die "a sink: $!\n";
     setsockopt $sink->{listener}, IPPROTO_TCP, TCP_MAXSEG, $with{segment} or die "segments: $!\n" if $with{segment};
     $sink->{port} = $sink->{listener}->sockport;
     $sink->{file} = "$sink->{dir}/ledger";
     open my $made, '>', $sink->{file} or die "$sink->{file}: $!\n";
-    $sink->make_certificate if $with{tls};
+    $sink->make_certificate if $with{tls} && !$with{certificate};
     my $pid = fork() // die "fork: $!\n";
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
@@ -185,14 +188,15 @@ sub upgrade {
     my $probe = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1, ReuseAddr => 1) or die "a socket: $!\n";
     my $outer = $probe->sockport;
     close $probe;
+    my ($chain, $key) = @{ $sink->{certificate} // [ map { "$sink->{dir}/$_.pem" } qw(cert key) ] };
     my $pid = fork() // die "fork: $!\n";
     if ($pid == 0) {
         my $door = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or POSIX::_exit(1);
         open STDIN, '<&', $door;
         open STDOUT, '>&', $door;
         open STDERR, '>', '/dev/null';
-        exec(qw(openssl s_server -quiet -naccept 1 -accept), "127.0.0.1:$outer", '-cert', "$sink->{dir}/cert.pem",
-            '-key', "$sink->{dir}/key.pem") or POSIX::_exit(1);
+        exec(qw(openssl s_server -quiet -naccept 1 -accept), "127.0.0.1:$outer", '-cert', $chain, '-cert_chain', $chain,
+            '-key', $key) or POSIX::_exit(1);
     }
     my $plain = $inner->accept;
     my $cipher;

@@ -120,6 +120,7 @@ pid_file = $run/run/sender-$number.pid
 webhook_allow = $it->{WEBHOOK_ALLOW}
 resolver = $it->{RESOLVER}
 mail_host = mail.example.net
+mx_private = yes
 $extra
 END
 }

@@ -1,0 +1,162 @@
+/* Where mail for a domain goes. */
+#include <apr_strings.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "netaddr.h"
+#include "route.h"
+
+#define SMTP_PORT 25
+
+static void end(egs_route *route, egs_route_result result, const char *enhanced, const char *text)
+{
+    route->result = result;
+    route->enhanced = enhanced;
+    route->text = text;
+    route->host_count = 0;
+}
+
+static int by_preference(const void *a, const void *b)
+{
+    return ((const egs_route_host *)a)->preference - ((const egs_route_host *)b)->preference;
+}
+
+/* Those not nearer to the goal than this machine itself: to them it would come back. */
+static void cut_loop(egs_route *route, const char *own)
+{
+    for (int i = 0; i < route->host_count; i++) {
+        if (!strcasecmp(route->hosts[i].name, own)) {
+            while (i && route->hosts[i - 1].preference == route->hosts[i].preference) {
+                i--;
+            }
+            route->host_count = i;
+        }
+    }
+    if (!route->host_count) {
+        end(route, EGS_ROUTE_NOWHERE, "5.4.6", "the domain's mail host is this machine itself");
+    }
+}
+
+/* Of the best ones, the first by name: whatever order they are in today. */
+static const char *find_key(const egs_route *route)
+{
+    const char *key = route->hosts[0].name;
+
+    for (int i = 1; i < route->host_count && route->hosts[i].preference == route->hosts[0].preference; i++) {
+        if (strcasecmp(route->hosts[i].name, key) < 0) {
+            key = route->hosts[i].name;
+        }
+    }
+    return key;
+}
+
+static void take_hosts(egs_route *route, const eg_dns_question *mx, const char *own, apr_pool_t *pool)
+{
+    for (int i = 0; i < mx->records->nelts && route->host_count < EGS_ROUTE_HOSTS_MAX; i++) {
+        const eg_dns_record *record = &APR_ARRAY_IDX(mx->records, i, eg_dns_record);
+
+        if (strcmp(record->text, ".")) {
+            route->hosts[route->host_count++] =
+                (egs_route_host){ .name = apr_pstrdup(pool, record->text), .preference = record->preference };
+        }
+    }
+    if (!route->host_count) {
+        end(route, EGS_ROUTE_NOWHERE, "5.1.10", "the domain takes no mail: it has a null MX record");
+        return;
+    }
+    qsort(route->hosts, (size_t)route->host_count, sizeof *route->hosts, by_preference);
+    cut_loop(route, own);
+}
+
+const egs_route_host *egs_route_host_at(const egs_route *route, int place, double dice)
+{
+    int best = 1;
+
+    while (best < route->host_count && route->hosts[best].preference == route->hosts[0].preference) {
+        best++;
+    }
+    return &route->hosts[place < best ? (place + (int)(dice * best)) % best : place];
+}
+
+void egs_route_of_mx(egs_route *route, const eg_dns_question *mx, const char *own, apr_pool_t *pool)
+{
+    *route = (egs_route){ .result = EGS_ROUTE_HOSTS };
+    switch (mx->result) {
+    case EG_DNS_FOUND:
+        take_hosts(route, mx, own, pool);
+        break;
+    case EG_DNS_NO_DATA:
+        route->hosts[route->host_count++] =
+            (egs_route_host){ .name = apr_pstrdup(pool, mx->name), .preference = EGS_ROUTE_NO_MX };
+        break;
+    case EG_DNS_NO_NAME:
+        end(route, EGS_ROUTE_NOWHERE, "5.1.2",
+            apr_psprintf(pool, "there is no domain %s in the DNS", mx->name));
+        break;
+    case EG_DNS_TEMPORARY:
+        end(route, EGS_ROUTE_TEMPORARY, "4.4.3",
+            apr_psprintf(pool, "the DNS did not answer for %s MX: %s", mx->name, mx->reason));
+        break;
+    }
+    if (route->result == EGS_ROUTE_HOSTS) {
+        route->key = find_key(route);
+    }
+}
+
+static void take_addresses(egs_route_host *host, const eg_dns_question *question, int may_be_private,
+                           apr_pool_t *pool)
+{
+    if (question->result != EG_DNS_FOUND) {
+        return;
+    }
+    for (int i = 0; i < question->records->nelts && host->address_count < EGS_ROUTE_HOSTS_MAX; i++) {
+        const char *text = APR_ARRAY_IDX(question->records, i, eg_dns_record).text;
+        eg_netaddr address;
+
+        if (eg_netaddr_parse(&address, text, SMTP_PORT) == APR_SUCCESS &&
+            (may_be_private || eg_netaddr_is_public(&address))) {
+            host->addresses[host->address_count++] = apr_pstrdup(pool, text);
+        }
+    }
+}
+
+/* No host has an address that can be used: why not? A domain without MX and address takes no mail. */
+static void end_without_address(egs_route *route, const eg_dns_question *questions, int count, int has_mx,
+                                apr_pool_t *pool)
+{
+    int is_private = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (questions[i].result == EG_DNS_TEMPORARY) {
+            end(route, EGS_ROUTE_TEMPORARY, "4.4.3",
+                apr_psprintf(pool, "the DNS did not answer for %s %s: %s", questions[i].name,
+                             eg_dns_type_name(questions[i].type), questions[i].reason));
+            return;
+        }
+        is_private |= questions[i].result == EG_DNS_FOUND;
+    }
+    end(route, has_mx ? EGS_ROUTE_TEMPORARY : EGS_ROUTE_NOWHERE, has_mx ? "4.4.4" : "5.1.2",
+        apr_psprintf(pool, "the mail host %s has no %saddress", questions[0].name,
+                     is_private ? "public " : ""));
+}
+
+void egs_route_set_addresses(egs_route *route, const eg_dns_question *questions, int may_be_private,
+                             apr_pool_t *pool)
+{
+    int count = 0, asked = route->host_count, has_mx = route->hosts[0].preference != EGS_ROUTE_NO_MX;
+
+    for (int i = 0; i < asked; i++) {
+        egs_route_host host = route->hosts[i];
+
+        take_addresses(&host, &questions[2 * i], may_be_private, pool);
+        take_addresses(&host, &questions[2 * i + 1], may_be_private, pool);
+        if (host.address_count) {
+            route->hosts[count++] = host;
+        }
+    }
+    route->host_count = count;
+    if (!count) {
+        end_without_address(route, questions, 2 * asked, has_mx, pool);
+    }
+}

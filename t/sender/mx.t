@@ -1,0 +1,240 @@
+# The recipients' own mail servers, in a DNS of the test's own: which of them a mail goes
+# to, over which TLS, and what becomes of it where that cannot be done. Counted at the servers.
+use EmailGW;
+use EmailGW::Certificates;
+use EmailGW::Dns;
+use EmailGW::Sink;
+use Instance;
+use Time::HiRes qw(sleep time);
+
+my $port = Instance::free_port();
+my $authority = EmailGW::Certificates->new;
+my (%sink, %address);
+
+# A server on an address of its own, all of them on one port.
+sub server {
+    my ($name, %with) = @_;
+    $address{$name} = '127.0.1.' . (1 + keys %address);
+    $sink{$name} = EmailGW::Sink->start(address => $address{$name}, port => $port, %with);
+}
+
+my $slow = sub { my ($step) = @_; return $step eq 'dot' ? { wait => 0.2, reply => '250 2.0.0 taken' } : undef };
+server($_) for qw(one two three);
+server('busy', script => sub { $_[0] eq 'connect' ? { reply => '421 4.3.2 not now', close => 1 } : undef });
+server('unwilling', script => sub { $_[0] eq 'connect' ? { reply => '554 5.3.2 nobody is at home', close => 1 } : undef });
+server('mute', script => sub { $_[0] eq 'connect' ? { hang => 1 } : undef });
+server('later', script => sub { $_[0] eq 'rcpt' && $_[1]{tries} < 2 ? '450 4.2.0 in a moment' : undef });
+server('less', script => sub { $_[0] eq 'mail' && $_[1]{no} <= 3 ? { reply => '421 4.7.0 too many', close => 1 } : undef });
+server('slow', script => $slow);
+server('good', tls => 1, certificate => [ $authority->give('DNS:mx.good.example') ]);
+server('expired', tls => 1, certificate => [ $authority->give('DNS:mx.expired.example', days => -1) ]);
+server('other', tls => 1, certificate => [ $authority->give('DNS:mx.good.example') ]);
+server('broken', tls => 1, script => sub { $_[0] eq 'starttls' ? { reply => '220 2.0.0 go on', raw => "220 go on\r\nnonsense\r\n" } : undef });
+$address{nobody} = '127.0.1.99';
+
+my $dns = EmailGW::Dns->up(broken => ['servfail.example'], silent => ['silent.example']);
+$dns->zone('hosts.example', map { "$_ A $address{$_}" } sort keys %address);
+sub mx {
+    my ($domain, @hosts) = @_;
+    $dns->zone($domain, map { s/^(\d+) /\@ MX $1 /r =~ s/ MX \d+ \w+(?:-\w+)*\K\z/.hosts.example./r } @hosts);
+}
+
+mx('order.example', '20 two', '10 one', '30 three');
+mx('refused.example', '10 nobody', '20 two');
+mx('mute.example', '10 mute', '20 two');
+mx('busy.example', '10 busy', '20 two');
+mx('unwilling.example', '10 unwilling', '20 two');
+mx('all-dead.example', '10 nobody', '20 unwilling');
+mx('equal.example', '10 one', '10 two', '10 three');
+mx('null.example', '0 .');
+mx('implicit.example', "\@ A $address{three}");
+mx('nothing.example', '@ TXT "neither MX nor address"');
+mx('alias.example', '10 www.alias.example.', 'www CNAME one.hosts.example.');
+mx('loop.example', '10 mail.example.com.', '20 two');
+mx('before-loop.example', '10 one', '20 mail.example.com.', '30 two');
+mx('no-address.example', '10 nowhere.hosts.example.');
+mx('half.example', '10 nowhere.hosts.example.', '20 two');
+mx('later.example', '10 later');
+mx('less.example', '10 less');
+mx("g$_.example", '10 slow') for 1 .. 3;
+mx('dead.example', '10 mute');
+mx("$_.example", "10 mx.$_.example.", "mx A $address{$_}") for qw(good expired other broken);
+mx("$_-only.example", "10 mx.$_.example.") for qw(good expired other broken);
+
+my $conf = join "\n", 'threads = 2', 'poll = 20ms', 'retry = 300ms, 400ms', 'lifetime = 4s', 'hostname = mail.example.com',
+    'connect_timeout = 1s', 'command_timeout = 1s', 'final_timeout = 3s', 'resolver_timeout = 1s', "mx_port = $port",
+    'mx_connections = 4', 'mx_rate = 0', 'mx_ca_file = ' . $authority->root, '';
+my $gw = EmailGW->up(RATE => 'off', TRANSPORT => 'mx', RESOLVER => $dns->resolver, SENDER_CONF => \$conf);
+my $extra = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
+$gw->expects(qw(EG0360)); # servers that want nothing of us
+my %sent;
+
+sub mail_to {
+    my ($to) = @_;
+    my $reply = $gw->send_mail(To => [ { email => $to, name => '' } ]);
+    is($reply->{status}, 200, "accepted for $to") or diag($reply->{body});
+    return $sent{$to} = $reply->{json}{MessageID};
+}
+
+sub drained {
+    my ($seconds) = @_;
+    return $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, $seconds, 'an empty queue');
+}
+
+sub story {
+    my ($to) = @_;
+    return join ' ', map { $_->{EventType} } reverse grep { $_->{EventType} ne 'send' } $gw->events($sent{$to});
+}
+
+sub detail {
+    my ($to) = @_;
+    return JSON::PP::decode_json(scalar $gw->sql("SELECT detail::text FROM emailgw.event WHERE message_id = '$sent{$to}' AND type <> 1 "
+        . 'ORDER BY event_id DESC LIMIT 1'))->{smtp};
+}
+
+# Which servers have taken a mail for this recipient.
+sub takers {
+    my ($to) = @_;
+    return join ' ', grep { grep { $_->{to} eq $to } $sink{$_}->messages } sort keys %sink;
+}
+
+sub connections {
+    my ($name) = @_;
+    return scalar(() = $sink{$name}->ledger('connect'));
+}
+
+sub reload {
+    my (@lines) = @_;
+    open my $file, '>', $extra or die "$extra: $!\n";
+    print {$file} $conf, map { "$_\n" } @lines;
+    close $file;
+    my $lines = sub { scalar grep { /EG0302/ } $gw->log_lines(qr/sender/) };
+    my $before = $lines->();
+    kill 'HUP', $gw->env('SENDER_PID');
+    $gw->wait_for(sub { $lines->() > $before }, 10, 'a reload');
+}
+
+subtest 'which host' => sub {
+    my %expected = (order => 'one', refused => 'two', mute => 'two', busy => 'two', unwilling => 'two', implicit => 'three',
+        alias => 'one', 'before-loop' => 'one', half => 'two');
+    mail_to("a\@$_.example") for sort keys %expected;
+    ok(drained(15), 'all are sent');
+    is(takers("a\@$_.example"), $expected{$_}, "$_.example: $expected{$_}") for sort keys %expected;
+    is(story("a\@$_.example"), 'delivery', "$_.example: at the first attempt") for sort keys %expected;
+    is(detail('a@order.example')->{host}, 'one.hosts.example', 'the event names the host');
+};
+
+subtest 'equal ones' => sub {
+    mail_to("e$_\@equal.example") for 1 .. 30;
+    ok(drained(15), 'all are sent');
+    my %share;
+    $share{ takers("e$_\@equal.example") }++ for 1 .. 30;
+    is(join(' ', sort keys %share), 'one three two', 'each has its share') or diag(explain(\%share));
+};
+
+subtest 'nowhere to go' => sub {
+    my %bounced = (null => '5.1.10', nothing => '5.1.2', loop => '5.4.6', absent => '5.1.2');
+    my %before = map { $_ => connections($_) } keys %sink;
+    mail_to("a\@$_.example") for sort keys %bounced;
+    ok(drained(3), 'it is told at once');
+    is(story("a\@$_.example"), 'bounce', "$_.example: a bounce") for sort keys %bounced;
+    is(detail("a\@$_.example")->{enhanced}, $bounced{$_}, "$_.example: $bounced{$_}") for sort keys %bounced;
+    is_deeply({ map { $_ => connections($_) } keys %sink }, \%before, 'nobody was connected to');
+};
+
+subtest 'not now' => sub {
+    my %why = (servfail => qr/the DNS did not answer for servfail\.example MX/, silent => qr/the DNS did not answer for silent\.example MX/,
+        'all-dead' => qr/nobody is at home/, 'no-address' => qr/nowhere\.hosts\.example has no address/);
+    my $start = time;
+    mail_to("a\@$_.example") for sort keys %why;
+    mail_to('b@order.example');
+    $gw->wait_for(sub { takers('b@order.example') }, 5, 'another mail');
+    cmp_ok(time - $start, '<', 1, 'none of them keeps others waiting');
+    ok(drained(20), 'until their lifetime is over');
+    like(story("a\@$_.example"), qr/\A(?:deferred )+bounce\z/, "$_.example: deferred, then expired") for sort keys %why;
+    like(detail("a\@$_.example")->{text}, $why{$_}, "$_.example: for what the DNS or the server said") for sort keys %why;
+    mail_to('a@later.example');
+    ok(drained(10), 'a 450 to RCPT');
+    is(story('a@later.example'), 'deferred delivery', '... is tried again');
+};
+
+subtest 'addresses that are not public' => sub {
+    reload('mx_private = no');
+    my $before = connections('one');
+    mail_to('private@order.example');
+    $gw->wait_for(sub { story('private@order.example') =~ /deferred/ }, 5, 'a deferral');
+    like(detail('private@order.example')->{text}, qr/has no public address/, 'are not connected to');
+    is(connections('one'), $before, '... indeed');
+    reload('mx_private = yes');
+    ok(drained(10), 'until they may be');
+};
+
+subtest 'TLS' => sub {
+    my @names = qw(good expired other broken);
+    mail_to("a\@$_.example") for @names;
+    ok(drained(15), 'opportunistic: all are sent');
+    is(takers("a\@$_.example"), $_, "... to $_") for @names;
+    like(detail("a\@$_.example")->{tls} // '', qr/^TLSv1/, "... with TLS to $_, whatever its certificate") for qw(good expired other);
+    like(detail('a@good.example')->{cipher}, qr/^\w+/, '... and the event has the cipher, too');
+    is(detail('a@broken.example')->{tls}, undef, '... in the clear where the handshake fails');
+
+    reload('mx_destinations = good.example:10:100:0:required, expired.example:10:100:0:required, other.example:10:100:0:required, broken.example:10:100:0:always');
+    mail_to("b\@$_-only.example") for @names;
+    ok(drained(15), 'required:');
+    is(takers("b\@$_-only.example"), $_ eq 'good' ? 'good' : '', "... only where the certificate holds: $_") for @names;
+    like(story("b\@$_-only.example"), $_ eq 'good' ? qr/\Adelivery\z/ : qr/\A(?:deferred )+bounce\z/, "... $_") for @names;
+    reload();
+};
+
+subtest 'one destination of several domains' => sub {
+    mail_to("s$_\@g@{[ 1 + $_ % 3 ]}.example") for 1 .. 24;
+    ok(drained(20), 'all are sent');
+    my ($open, $most) = (0, 0);
+    for my $entry (sort { $a->{at} <=> $b->{at} } $sink{slow}->ledger) {
+        $open++ if $entry->{step} eq 'mail';
+        $open-- if $entry->{step} eq 'message';
+        $most = $open if $open > $most;
+    }
+    cmp_ok($most, '<=', 4, "at most mx_connections mails at a time, of all threads: $most");
+    cmp_ok($most, '>=', 2, '... and more than one');
+    is(scalar(() = $sink{slow}->messages), 24, '24 mails arrived');
+};
+
+subtest 'one that asks for less' => sub {
+    mail_to("l$_\@less.example") for 1 .. 3;
+    ok(drained(20), 'all are sent');
+    like(story("l$_\@less.example"), qr/delivery\z/, "... l$_, in the end") for 1 .. 3;
+    cmp_ok(connections('less'), '<=', 12, 'and it was not pressed: ' . connections('less') . ' connections');
+};
+
+subtest 'a dead destination with many mails, a live one beside it' => sub {
+    reload('retry = 2s', 'lifetime = 1min', 'connect_timeout = 2s', 'command_timeout = 2s');
+    my $before = connections('mute');
+    my $account = $gw->sql("SELECT account_id FROM emailgw.domain WHERE name = 'example.com'");
+    my $key = $gw->env('SENDER_KEY');
+    my $accepted = $gw->sql(<<"END");
+SELECT count(*) FILTER (WHERE a.status = 0) FROM generate_series(1, 3000) AS n
+ CROSS JOIN LATERAL emailgw_api.accept(ARRAY[${account}::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
+       sha256('$key'), NULL, NULL, 'shop\@example.com', 'Shop', 'example.com', 'Dead', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       '{to}', ARRAY['d' || n || '\@dead.example'], '{dead.example}', '[]', '[]', '[]', '[]', NULL, 'Hi.', NULL, NULL, 10)::emailgw_api.mail]) AS a
+END
+    is($accepted, 3000, '3,000 mails for a server that never says a word');
+    sleep 0.5;
+    my $start = time;
+    mail_to("live$_\@order.example") for 1 .. 100;
+    $gw->wait_for(sub { grep({ $_->{to} =~ /^live/ } $sink{one}->messages) == 100 }, 20, 'the live ones');
+    my $seconds = time - $start;
+    cmp_ok($seconds, '<', 6, sprintf '100 mails to a live one arrive meanwhile, in %.1f s', $seconds);
+    cmp_ok(connections('mute') - $before, '<=', 30, 'the dead one was tried by few: ' . (connections('mute') - $before));
+    cmp_ok($gw->sql("SELECT count(*) FROM emailgw.queue WHERE email LIKE '%\@dead.example' AND attempt = 0"), '>', 2500,
+        'its mails wait in the database, without an attempt');
+    my $attempts = $gw->sql("SELECT max(attempt) FROM emailgw.queue");
+    cmp_ok($attempts, '<=', 10, "... none was claimed over and over: $attempts times at most");
+    reload('lifetime = 2s', 'retry = 500ms');
+    ok(drained(60), 'when their lifetime is over, they end');
+    is($gw->sql("SELECT count(DISTINCT email) FROM emailgw.event WHERE email LIKE '%\@dead.example' AND type = "
+        . "(SELECT type FROM emailgw.event WHERE message_id = '$sent{'a@null.example'}' AND type <> 1)"), 3000, '... each as a bounce');
+};
+
+$gw->log_clean;
+done_testing;
