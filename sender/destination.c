@@ -14,6 +14,7 @@
 #include "destination.h"
 
 #define COUNT_MAX 10000                   /* destinations that are remembered without any mail for them */
+#define PLACES_FIRST 3                    /* of one that nothing is known of */
 #define FAILURES_MAX 3                    /* connections in a row that fail: then it is left alone */
 #define LOOK_AGAIN apr_time_from_msec(50) /* at a place that another thread may have given up */
 #define GAP_FIRST apr_time_from_msec(500) /* between two mails after the first "slow down" */
@@ -99,7 +100,7 @@ static egs_destination *make_destination(egs_destinations *all, const char *key,
     }
     d->shape = shape;
     d->mutex = all->mutex;
-    d->places = shape->connections;
+    d->places = shape->connections < PLACES_FIRST ? shape->connections : PLACES_FIRST;
     d->gap = shortest_gap(shape);
     d->durations = all->suspensions;
     apr_hash_set(all->all, d->key, APR_HASH_KEY_STRING, d);

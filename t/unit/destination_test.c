@@ -1,0 +1,121 @@
+/* egs_destination: places and pace, by what comes back. */
+#include "testpool.h"
+
+#include <string.h>
+
+#include "destination.h"
+
+static const egs_durations suspensions = { { apr_time_from_sec(100), apr_time_from_sec(200) }, 2 };
+static const egs_shape shapes[] = {
+    { "mail.example", 3, 10, 0, EGS_TLS_REQUIRED },
+    { "paced.example", 100, 10, 10, EGS_TLS_OPPORTUNISTIC },
+    { "", 8, 100, 0, EGS_TLS_OPPORTUNISTIC },
+};
+
+/* How many can be let in now. */
+static int let_in(egs_destination *d, apr_pool_t *pool)
+{
+    const char *why = NULL;
+    apr_time_t when = 0;
+    int count = 0;
+
+    while (egs_destination_enter(d, &when, &why, pool) == EGS_DESTINATION_OPEN) {
+        count++;
+    }
+    return count;
+}
+
+static void finds_the_shape(void **state)
+{
+    (void)state;
+    assert_ptr_equal(egs_shape_find(shapes, "mail.example"), &shapes[0]);
+    assert_ptr_equal(egs_shape_find(shapes, "MX1.Mail.Example"), &shapes[0]);
+    assert_ptr_equal(egs_shape_find(shapes, "hotmail.example"), &shapes[2]);
+    assert_ptr_equal(egs_shape_find(shapes, "x"), &shapes[2]);
+}
+
+static void has_places(void **state)
+{
+    egs_destinations *all = egs_destinations_new(&suspensions, *state);
+    egs_destination *d = egs_destination_take(all, "a", &shapes[0]);
+
+    assert_ptr_equal(egs_destination_take(all, "a", &shapes[0]), d);
+    assert_ptr_not_equal(egs_destination_take(all, "b", &shapes[0]), d);
+    assert_int_equal(let_in(d, *state), 3);
+    egs_destination_leave(d, EGS_LEFT_WELL, "");
+    assert_int_equal(let_in(d, *state), 1);
+}
+
+/* From few at the beginning to all that its shape allows. */
+static void grows_with_success(void **state)
+{
+    egs_destinations *all = egs_destinations_new(&suspensions, *state);
+    egs_destination *d = egs_destination_take(all, "a", &shapes[2]);
+    int places = egs_destination_places(d);
+
+    assert_true(places > 1 && places < 8);
+    for (int i = 0; i < 100; i++) {
+        assert_true(let_in(d, *state) > 0 || i > 0);
+        egs_destination_leave(d, EGS_LEFT_WELL, "");
+    }
+    assert_int_equal(egs_destination_places(d), 8);
+}
+
+static void slows_down(void **state)
+{
+    egs_destinations *all = egs_destinations_new(&suspensions, *state);
+    egs_destination *d = egs_destination_take(all, "a", &shapes[0]);
+    const char *why = NULL;
+    apr_time_t when = 0;
+
+    assert_int_equal(let_in(d, *state), 3);
+    egs_destination_leave(d, EGS_LEFT_SLOW_DOWN, "");
+    assert_int_equal(egs_destination_places(d), 1);
+    egs_destination_leave(d, EGS_LEFT_UNTRIED, "");
+    egs_destination_leave(d, EGS_LEFT_UNTRIED, "");
+    assert_int_equal(egs_destination_enter(d, &when, &why, *state), EGS_DESTINATION_BUSY);
+    assert_true(when > egs_clock());
+    assert_true(when < egs_clock() + apr_time_from_sec(2));
+}
+
+static void keeps_the_pace(void **state)
+{
+    egs_destinations *all = egs_destinations_new(&suspensions, *state);
+    egs_destination *d = egs_destination_take(all, "a", &shapes[1]);
+    const char *why = NULL;
+    apr_time_t when = 0;
+
+    assert_in_range(let_in(d, *state), 1, 2);
+    assert_int_equal(egs_destination_enter(d, &when, &why, *state), EGS_DESTINATION_BUSY);
+    assert_in_range(when - egs_clock(), 0, apr_time_from_msec(200));
+}
+
+static void leaves_alone_who_cannot_be_reached(void **state)
+{
+    egs_destinations *all = egs_destinations_new(&suspensions, *state);
+    egs_destination *d = egs_destination_take(all, "a", &shapes[0]);
+    const char *why = NULL;
+    apr_time_t when = 0;
+
+    assert_int_equal(let_in(d, *state), 3);
+    egs_destination_leave(d, EGS_LEFT_UNREACHABLE, "refused");
+    egs_destination_leave(d, EGS_LEFT_WELL, "");
+    assert_int_equal(let_in(d, *state), 2); /* one success: it can be reached */
+    for (int i = 0; i < 3; i++) {
+        egs_destination_leave(d, EGS_LEFT_UNREACHABLE, "no answer");
+    }
+    assert_int_equal(egs_destination_enter(d, &when, &why, *state), EGS_DESTINATION_SUSPENDED);
+    assert_string_equal(why, "no answer");
+    assert_in_range(when - egs_clock(), apr_time_from_sec(99), apr_time_from_sec(100));
+    assert_int_equal(egs_destination_places(d), 1); /* a single mail finds out */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EG_TEST(finds_the_shape), EG_TEST(has_places),     EG_TEST(grows_with_success),
+        EG_TEST(slows_down),      EG_TEST(keeps_the_pace), EG_TEST(leaves_alone_who_cannot_be_reached),
+    };
+
+    return EG_TEST_RUN(tests);
+}
