@@ -133,7 +133,7 @@ apr_status_t egs_sts_record_parse(const char **id, const char **problem, const a
                                   apr_pool_t *pool)
 {
     const eg_dns_record *found = NULL;
-    const char *parsed, *wrong;
+    const char *parsed = NULL, *wrong;
     int count = 0;
 
     for (int i = 0; i < records->nelts; i++) {
