@@ -27,6 +27,7 @@ CTL_C := $(wildcard sender/ctl.c sender/ctl/*.c)
 UNIT_C := $(wildcard t/unit/*_test.c)
 FUZZ_C := $(wildcard t/fuzz/fuzz_*.c)
 BENCH_C := $(wildcard t/bench/*.c)
+PROBE_C := $(wildcard t/sender/*.c)
 SOURCES := $(CORE_C) $(HTTPD_C) $(MODULE_C) $(SENDER_C) $(wildcard sender/main.c) $(CTL_C)
 SQL := $(sort $(wildcard sql/migrations/*.sql)) $(sort $(wildcard sql/functions/*.sql)) \
     sql/roles.sql sql/privileges.sql
@@ -37,6 +38,7 @@ PROGRAMS := $(B)/mod_emailgw.so $(B)/emailgw-sender $(B)/emailgwctl
 UNITS := $(patsubst %.c,$(B)/%,$(UNIT_C))
 REPLAYS := $(patsubst t/fuzz/fuzz_%.c,$(B)/t/fuzz/replay_%,$(FUZZ_C))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_C))
+PROBES := $(patsubst %.c,$(B)/%,$(PROBE_C))
 FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(FUZZ_C))
 
 # Asked for at the first compilation, not before: the packages may not be there yet.
@@ -73,7 +75,7 @@ run: all ## start an instance, send one mail through it, leave it running
 stop: ## end what `make run` started, and remove its database, mails and logs
 	@t/instance down build/run
 
-check: deps-test all $(UNITS) $(REPLAYS) ## all tests, or those of T='t/api/*.t'
+check: deps-test all $(UNITS) $(REPLAYS) $(PROBES) ## all tests, or those of T='t/api/*.t'
 	@EG_BUILD=$(B) EG_SAN=$(SAN) t/lib/check $(T)
 
 check-units: deps-test $(UNITS) $(REPLAYS) ## unit tests and fuzz corpora alone: no servers
@@ -89,7 +91,7 @@ lint: deps-dev deps-test ## warnings as errors, cppcheck
 
 format: deps-dev ## lay the C sources out by .clang-format
 	clang-format -i $(SOURCES) $(wildcard mod_emailgw/*.h mod_emailgw/core/*.h sender/*.h sender/ctl/*.h) \
-	    $(wildcard t/unit/*.[ch] t/fuzz/*.c t/bench/*.c)
+	    $(wildcard t/unit/*.[ch] t/fuzz/*.c t/bench/*.c t/sender/*.c)
 
 fuzz: deps-dev $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS=60
 	@set -e; for fuzzer in $(FUZZERS); do \
@@ -109,7 +111,7 @@ clean: ## remove build/, stopping what `make run` started
 	@[ ! -e build/run/state ] || t/instance down build/run
 	rm -rf build
 
-objects: $(call objects,$(SOURCES) $(UNIT_C) $(FUZZ_C) $(BENCH_C)) $(B)/sql.o
+objects: $(call objects,$(SOURCES) $(UNIT_C) $(FUZZ_C) $(BENCH_C) $(PROBE_C)) $(B)/sql.o
 
 $(B)/libeg.a: $(call objects,$(CORE_C))
 $(B)/libegm.a: $(call objects,$(MODULE_C))
@@ -129,6 +131,8 @@ $(UNITS): $(B)/t/unit/%: $(B)/t/unit/%.o $(ARCHIVES)
 $(REPLAYS): $(B)/t/fuzz/replay_%: $(B)/t/fuzz/fuzz_%.o $(B)/t/fuzz/replay.o $(ARCHIVES)
 	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
 $(BENCHES): $(B)/t/bench/%: $(B)/t/bench/%.o
+	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
+$(PROBES): $(B)/t/sender/%: $(B)/t/sender/%.o $(ARCHIVES)
 	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
 # clang's own objects: coverage must reach the parsers, not only the harness.
 $(FUZZERS): build/fuzz/%: t/fuzz/%.c $(CORE_C) $(MODULE_C) $(SENDER_C) | deps-dev
@@ -169,4 +173,4 @@ FORCE:
     clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_C) $(FUZZ_C) $(BENCH_C) t/fuzz/replay.c) $(B)/sql.d
+-include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_C) $(FUZZ_C) $(BENCH_C) $(PROBE_C) t/fuzz/replay.c) $(B)/sql.d

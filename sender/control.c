@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cafile.h"
 #include "control.h"
-#include "webhook_http.h"
 
 struct egs_control {
     apr_thread_mutex_t *mutex; /* for all that follows */
@@ -42,7 +42,10 @@ apr_status_t egs_settings_load(egs_settings **settings, const char **problem, co
         rv = egs_transport_choose(&loaded->transport, &loaded->plan, problem, loaded->options, own);
     }
     if (rv == APR_SUCCESS) {
-        rv = egs_http_check(problem, loaded->options, own);
+        rv = egs_cafile_check(problem, "webhook_ca_file", loaded->options->webhook_ca_file, own);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = egs_cafile_check(problem, "sts_ca_file", loaded->options->sts_ca_file, own);
     }
     if (rv == APR_SUCCESS) {
         rv = eg_secret_load(&secret, problem, loaded->options->secret_file, own);

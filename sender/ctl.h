@@ -50,6 +50,7 @@ extern const egs_ctl_command egs_ctl_domain_add, egs_ctl_domain_enable, egs_ctl_
 extern const egs_ctl_command egs_ctl_key_add, egs_ctl_key_list, egs_ctl_key_delete;
 extern const egs_ctl_command egs_ctl_suppress_add, egs_ctl_suppress_remove, egs_ctl_suppress_list;
 extern const egs_ctl_command egs_ctl_queue_list, egs_ctl_queue_cancel;
+extern const egs_ctl_command egs_ctl_sts;
 
 /* ctl/call.c: arguments and the database. */
 

@@ -16,6 +16,7 @@
 #include "dns.h"
 #include "housekeeping.h"
 #include "recheck.h"
+#include "sts.h"
 #include "webhook.h"
 #include "worker.h"
 
@@ -66,6 +67,15 @@ static void *APR_THREAD_FUNC check_domains(apr_thread_t *thread, void *baton)
 
     (void)thread;
     egs_recheck_run(s->control, s->settings->options->database);
+    return NULL;
+}
+
+static void *APR_THREAD_FUNC look_up_policies(apr_thread_t *thread, void *baton)
+{
+    sender *s = baton;
+
+    (void)thread;
+    egs_sts_run(s->control, s->settings->options->database);
     return NULL;
 }
 
@@ -133,7 +143,8 @@ static void wait_for_end(sender *s, const sigset_t *signals)
 
 static apr_status_t run(sender *s)
 {
-    static const apr_thread_start_t others[] = { keep_house, post, check_domains };
+    static const apr_thread_start_t others[] = { keep_house, post, check_domains, look_up_policies,
+                                                 look_up_policies };
     int fixed = (int)(sizeof others / sizeof *others), count = s->settings->options->threads + fixed, started;
     apr_thread_t **threads = apr_pcalloc(s->pool, (apr_size_t)count * sizeof *threads);
     apr_status_t rv = APR_SUCCESS, ended;
@@ -239,7 +250,7 @@ int main(int argc, char **argv)
     }
     close_stdin();
     if (apr_initialize() != APR_SUCCESS || apr_pool_create(&s.pool, NULL) != APR_SUCCESS ||
-        eg_dns_start(s.pool) != APR_SUCCESS) {
+        eg_dns_start(s.pool) != APR_SUCCESS || egs_sts_start(s.pool) != APR_SUCCESS) {
         return complain("cannot start: out of memory");
     }
     g_mime_init();

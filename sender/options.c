@@ -141,6 +141,16 @@ static const option options_known[] = {
       "0s to 365d, with a unit (ms, s, min, h, d)", "failing for so long makes a domain Warning" },
     { "domain_suspend_after", DURATION, AT(domain_suspend_after), 0, SECONDS(365 * 86400), "72h",
       "0s to 365d, with a unit (ms, s, min, h, d)", "failing for so long suspends a domain" },
+    { "sts_interval", DURATION, AT(sts_interval), MILLISECONDS(100), SECONDS(86400), "5min",
+      "100ms to 1d, with a unit (ms, s, min, h, d)", "time between looks at a domain's MTA-STS" },
+    { "sts_timeout", DURATION, AT(sts_timeout), MILLISECONDS(100), SECONDS(60), "10s",
+      "100ms to 60s, with a unit (ms, s, min, h, d)", "longest time of fetching an MTA-STS policy" },
+    { "sts_ca_file", OPTIONAL, AT(sts_ca_file), 0, 0, "", PATH,
+      "certificates that vouch for MTA-STS policy hosts, beside the system's" },
+    { "sts_port", COUNT, AT(sts_port), 1, 65535, "443", "1 to 65535", "port of MTA-STS policy hosts" },
+    { "sts_allow", ADDRESSES, AT(sts_allow), 0, 0, "",
+      "literal addresses with ports, such as 127.0.0.1:8443,[::1]:8443",
+      "addresses that MTA-STS policy hosts may have although they are not public" },
     { "include", TEXT, AT(include), 0, 0, NULL, PATH, "another file, read after this one" },
 };
 

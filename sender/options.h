@@ -82,7 +82,12 @@ typedef struct {
     apr_interval_time_t domain_check_interval; /* 100 ms to 30 d; the next two from the first failure on */
     apr_interval_time_t domain_warn_after;     /* 0 to 365 d */
     apr_interval_time_t domain_suspend_after;  /* 0 to 365 d */
-    const char *include;                       /* as given, or NULL */
+    apr_interval_time_t sts_interval;          /* between looks at a domain's MTA-STS, 100 ms to 1 d */
+    apr_interval_time_t sts_timeout;           /* of fetching a policy, 100 ms to 60 s */
+    const char *sts_ca_file;                   /* PEM, beside the system's; NULL: those alone */
+    int sts_port;                              /* of policy hosts, 1 to 65535: 443 but for tests */
+    const apr_array_header_t *sts_allow; /* of eg_netaddr: not public, and yet fetched from; may be NULL */
+    const char *include;                 /* as given, or NULL */
 } egs_options;
 
 /** Every option as it is when no file names it. */

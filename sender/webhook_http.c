@@ -3,8 +3,6 @@
  */
 #include <apr_strings.h>
 #include <curl/curl.h>
-#include <openssl/err.h>
-#include <openssl/x509.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -287,21 +285,6 @@ egs_post *egs_http_finished(egs_http *http)
 }
 
 /* ---- all of them --------------------------------------------------------------------------------- */
-
-apr_status_t egs_http_check(const char **problem, const egs_options *options, apr_pool_t *pool)
-{
-    X509_STORE *store = options->webhook_ca_file ? X509_STORE_new() : NULL;
-    int loaded = store && X509_STORE_load_file(store, options->webhook_ca_file) == 1;
-
-    X509_STORE_free(store);
-    if (options->webhook_ca_file && !loaded) {
-        ERR_clear_error();
-        *problem = apr_psprintf(pool, "webhook_ca_file = %s: no file of certificates (PEM) that can be read",
-                                options->webhook_ca_file);
-        return APR_EINVAL;
-    }
-    return APR_SUCCESS;
-}
 
 void egs_http_use(egs_http *http, const egs_options *options)
 {

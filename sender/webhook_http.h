@@ -12,12 +12,6 @@
 
 typedef struct egs_http egs_http;
 
-/**
- * Can posts go by these options?
- * @param problem  if not: a sentence for the operator
- */
-apr_status_t egs_http_check(const char **problem, const egs_options *options, apr_pool_t *pool);
-
 /** Closed with the pool. */
 apr_status_t egs_http_open(egs_http **http, apr_pool_t *pool);
 

@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(81);
+SELECT plan(83);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -46,10 +46,12 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'durability'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
+    ('emailgw_sender', 'get_sts_policies'),
     ('emailgw_sender', 'housekeeping'),
     ('emailgw_sender', 'make_partitions'),
     ('emailgw_sender', 'record_attempts'),
     ('emailgw_sender', 'record_domain_checks'),
+    ('emailgw_sender', 'record_sts_policies'),
     ('emailgw_sender', 'record_webhooks'),
     ('emailgw_sender', 'renew_leases'),
     ('emailgw_sender', 'sweep_cancelled');
@@ -147,6 +149,8 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
     $$ SELECT emailgw_api.claim_domain_checks(1, 1, 1) $$,
     $$ SELECT emailgw_api.record_domain_checks('[]', 1, 1, 1) $$,
+    $$ SELECT emailgw_api.get_sts_policies('{a.example}') $$,
+    $$ SELECT emailgw_api.record_sts_policies('{a.example}', '{1}', '{none}', '{""}', '{1}') $$,
     $$ SELECT emailgw_api.record_webhooks('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$,
     $$ SELECT emailgw_api.durability() $$,

@@ -49,6 +49,11 @@ static void has_defaults(void **state)
     assert_int_equal(options.domain_check_interval, apr_time_from_sec(6 * 3600));
     assert_int_equal(options.domain_warn_after, apr_time_from_sec(24 * 3600));
     assert_int_equal(options.domain_suspend_after, apr_time_from_sec(72 * 3600));
+    assert_int_equal(options.sts_interval, apr_time_from_sec(300));
+    assert_int_equal(options.sts_timeout, apr_time_from_sec(10));
+    assert_null(options.sts_ca_file);
+    assert_int_equal(options.sts_port, 443);
+    assert_null(options.sts_allow);
     assert_null(options.include);
     assert_null(options.hostname);
     assert_int_equal(options.relay_tls, EGS_TLS_OPPORTUNISTIC);
@@ -342,10 +347,15 @@ static void reference_gives_the_defaults(void **state)
             assert_int_equal(told.domain_check_interval, defaults.domain_check_interval);
             assert_int_equal(told.domain_warn_after, defaults.domain_warn_after);
             assert_int_equal(told.domain_suspend_after, defaults.domain_suspend_after);
+            assert_int_equal(told.sts_interval, defaults.sts_interval);
+            assert_int_equal(told.sts_timeout, defaults.sts_timeout);
+            assert_null(told.sts_ca_file);
+            assert_int_equal(told.sts_port, defaults.sts_port);
+            assert_null(told.sts_allow);
         }
     }
     fclose(file);
-    assert_int_equal(names, 51);
+    assert_int_equal(names, 56);
 }
 
 int main(void)

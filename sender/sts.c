@@ -1,0 +1,265 @@
+#include "sts.h"
+
+#include <string.h>
+
+#include <apr_ring.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+
+#include "job.h"
+#include "sts_store.h"
+
+#define DOMAINS_MAX 16384
+#define BYTES_MAX (16 * 1024 * 1024)  /* of policies; one with five hosts has some 100 */
+#define BATCH 64                      /* domains that a thread looks up at once */
+#define PAUSE apr_time_from_msec(200) /* after which a thread looks whether to stop */
+
+/** One who wants to know of answers. */
+typedef struct listener {
+    APR_RING_ENTRY(listener) place;
+    void (*notify)(void *baton);
+    void *baton;
+    egs_sts *of;
+} listener;
+
+struct egs_sts {
+    apr_thread_mutex_t *mutex; /* for cache and wanted */
+    apr_thread_cond_t *wanted;
+    egs_sts_cache *cache;
+    apr_thread_mutex_t *listening; /* for the listeners; never with the other one */
+    APR_RING_HEAD(listeners, listener) listeners;
+};
+
+/** What one thread works with. */
+typedef struct {
+    egs_sts *sts;
+    egs_control *control;
+    egs_settings *settings; /* in force for this batch */
+    eg_log log;
+    apr_pool_t *pool; /* of this batch */
+} looker;
+
+static egs_sts *of_process; /* set before the threads are started */
+
+/* ---- for everybody ------------------------------------------------------------------ */
+
+static apr_status_t forget(void *unused)
+{
+    (void)unused;
+    of_process = NULL;
+    return APR_SUCCESS;
+}
+
+apr_status_t egs_sts_start(apr_pool_t *pool)
+{
+    egs_sts *made = apr_pcalloc(pool, sizeof *made);
+    apr_status_t rv = egs_sts_fetch_start(pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_mutex_create(&made->listening, APR_THREAD_MUTEX_DEFAULT, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_cond_create(&made->wanted, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        made->cache = egs_sts_cache_new(DOMAINS_MAX, BYTES_MAX, pool);
+        APR_RING_INIT(&made->listeners, listener, place);
+        apr_pool_cleanup_register(pool, NULL, forget, apr_pool_cleanup_null);
+        of_process = made;
+    }
+    return rv;
+}
+
+egs_sts *egs_sts_of_process(void)
+{
+    return of_process;
+}
+
+egs_sts_state egs_sts_find(egs_sts *sts, const char *domain, egs_sts_policy *policy, apr_pool_t *pool)
+{
+    egs_sts_state state;
+    int due;
+
+    apr_thread_mutex_lock(sts->mutex);
+    state = egs_sts_cache_find(sts->cache, &due, domain, policy, egs_clock(), pool);
+    if (due) {
+        apr_thread_cond_signal(sts->wanted);
+    }
+    apr_thread_mutex_unlock(sts->mutex);
+    return state;
+}
+
+static apr_status_t leave(void *baton)
+{
+    listener *one = baton;
+
+    apr_thread_mutex_lock(one->of->listening);
+    APR_RING_REMOVE(one, place);
+    apr_thread_mutex_unlock(one->of->listening);
+    return APR_SUCCESS;
+}
+
+void egs_sts_on_answer(egs_sts *sts, void (*notify)(void *baton), void *baton, apr_pool_t *pool)
+{
+    listener *made = apr_pcalloc(pool, sizeof *made);
+
+    made->notify = notify;
+    made->baton = baton;
+    made->of = sts;
+    apr_thread_mutex_lock(sts->listening);
+    APR_RING_INSERT_TAIL(&sts->listeners, made, listener, place);
+    apr_thread_mutex_unlock(sts->listening);
+    apr_pool_cleanup_register(pool, made, leave, apr_pool_cleanup_null);
+}
+
+/* ---- the threads -------------------------------------------------------------------- */
+
+static void notify_all(egs_sts *sts)
+{
+    listener *one;
+
+    apr_thread_mutex_lock(sts->listening);
+    APR_RING_FOREACH(one, &sts->listeners, listener, place)
+    {
+        one->notify(one->baton);
+    }
+    apr_thread_mutex_unlock(sts->listening);
+}
+
+/* What is found and what is lost is told once; a fetch that fails each time, as seldom as it is tried. */
+static void tell(const looker *me, const egs_sts_lookup *lookup, egs_sts_change change)
+{
+    if (lookup->outcome == EGS_STS_FAILED) {
+        eg_log_at(&me->log, EG_LOG_WARN, APR_SUCCESS, EGLOGNO(0421) "MTA-STS: no policy of %s from %s: %s",
+                  lookup->domain, egs_sts_url(lookup->domain, me->settings->options, me->pool),
+                  lookup->problem);
+    }
+    if (change == EGS_STS_LOST) {
+        eg_log_at(&me->log, EG_LOG_WARN, APR_SUCCESS,
+                  EGLOGNO(0422) "MTA-STS: the policy of %s is over, and there is no other: %s",
+                  lookup->domain, lookup->problem != NULL ? lookup->problem : "its record has not changed");
+    }
+    if (change == EGS_STS_NEW || change == EGS_STS_CHANGED) {
+        eg_log_at(&me->log, EG_LOG_INFO, APR_SUCCESS,
+                  EGLOGNO(0420) "MTA-STS: %s policy of %s, id %s: mode %s for %" APR_INT64_T_FMT " s, mx %s",
+                  change == EGS_STS_NEW ? "new" : "changed", lookup->domain, lookup->id,
+                  egs_sts_mode_name(lookup->policy.mode), apr_time_sec(lookup->policy.max_age),
+                  apr_array_pstrcat(me->pool, lookup->policy.mx, ','));
+    }
+}
+
+static void take_answer(void *baton, egs_sts_lookup *lookup)
+{
+    looker *me = baton;
+    egs_sts_change change;
+
+    apr_thread_mutex_lock(me->sts->mutex);
+    change = egs_sts_cache_answer(me->sts->cache, lookup, me->settings->options->sts_interval, egs_clock());
+    apr_thread_mutex_unlock(me->sts->mutex);
+    tell(me, lookup, change);
+    notify_all(me->sts);
+}
+
+static int is_stopping(void *baton)
+{
+    return egs_control_stopping(((looker *)baton)->control);
+}
+
+/* Waits a while for some. */
+static int take_wanted(egs_sts_lookup *lookups, looker *me)
+{
+    egs_sts *sts = me->sts;
+    int count;
+
+    apr_thread_mutex_lock(sts->mutex);
+    count = egs_sts_cache_take(sts->cache, lookups, BATCH, egs_clock(), me->pool);
+    if (count == 0) {
+        apr_thread_cond_timedwait(sts->wanted, sts->mutex, PAUSE);
+        count = egs_sts_cache_take(sts->cache, lookups, BATCH, egs_clock(), me->pool);
+    }
+    apr_thread_mutex_unlock(sts->mutex);
+    return count;
+}
+
+/* @return how many names are in the list */
+static int list_lacking(const char **domains, const egs_sts_lookup *lookups, int count, egs_sts *sts)
+{
+    int lacking = 0;
+
+    apr_thread_mutex_lock(sts->mutex);
+    for (int i = 0; i < count; i++) {
+        if (egs_sts_cache_lacks(sts->cache, lookups[i].domain, egs_clock())) {
+            domains[lacking++] = lookups[i].domain;
+        }
+    }
+    apr_thread_mutex_unlock(sts->mutex);
+    return lacking;
+}
+
+static void keep(egs_sts *sts, egs_sts_lookup *lookups, int count, const egs_sts_stored *stored)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(lookups[i].domain, stored->domain) == 0) {
+            egs_sts_cache_keep(sts->cache, &lookups[i], &stored->kept, egs_clock());
+        }
+    }
+}
+
+/* What others have fetched, or this sender before it was started anew. Without a database there is none. */
+static void recall(looker *me, egs_sts_lookup *lookups, int count, eg_db *db)
+{
+    const char *domains[BATCH];
+    int lacking = list_lacking(domains, lookups, count, me->sts), found;
+    egs_sts_stored *stored;
+
+    if (lacking == 0 || egs_sts_store_get(&stored, &found, db, domains, lacking) != APR_SUCCESS ||
+        found == 0) {
+        return;
+    }
+    apr_thread_mutex_lock(me->sts->mutex);
+    for (int i = 0; i < found; i++) {
+        keep(me->sts, lookups, count, &stored[i]);
+    }
+    apr_thread_mutex_unlock(me->sts->mutex);
+    notify_all(me->sts);
+}
+
+/* wanted -> recalled -> looked up -> answered -> stored */
+static void run_round(looker *me, eg_db *db)
+{
+    egs_sts_observer observer = { .done = take_answer, .stopping = is_stopping, .baton = me };
+    egs_sts_lookup lookups[BATCH];
+    int count = take_wanted(lookups, me);
+
+    if (count > 0) {
+        recall(me, lookups, count, db);
+        egs_sts_fetch(lookups, count, me->settings->options, &observer, me->pool);
+        egs_sts_store_put(db, lookups, count);
+    }
+}
+
+void egs_sts_run(egs_control *control, const char *dsn)
+{
+    looker me = { .sts = of_process, .control = control };
+    apr_pool_t *pool;
+    eg_db *db;
+
+    if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
+        return;
+    }
+    me.log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
+    db = eg_db_dedicated(dsn, &me.log, pool);
+    while (!egs_control_stopping(control)) {
+        me.settings = egs_control_take(control);
+        me.log.level = me.settings->options->log_level;
+        if (apr_pool_create(&me.pool, pool) == APR_SUCCESS) {
+            run_round(&me, eg_db_with_pool(db, me.pool));
+            apr_pool_destroy(me.pool);
+        }
+        egs_control_give(control, me.settings);
+    }
+    apr_pool_destroy(pool);
+}

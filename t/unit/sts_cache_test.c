@@ -1,0 +1,232 @@
+/* egs_sts_cache: RFC 8461 sections 3.3 and 5.1, by a clock that the test sets. */
+#include "testpool.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "sts_cache.h"
+
+#define S(n) apr_time_from_sec(n)
+#define INTERVAL S(300)
+#define DAY S(86400)
+
+static egs_sts_policy make_policy(egs_sts_mode mode, apr_interval_time_t max_age, const char *host,
+                                  apr_pool_t *pool)
+{
+    apr_array_header_t *mx = apr_array_make(pool, 1, sizeof(const char *));
+
+    APR_ARRAY_PUSH(mx, const char *) = host;
+    return (egs_sts_policy){ .mode = mode, .max_age = max_age, .mx = mx };
+}
+
+/* One look at the domain, which must be due. @param known  the id that is known, or NULL */
+static egs_sts_change answer(egs_sts_cache *cache, apr_time_t now, const char *known, egs_sts_outcome outcome,
+                             const char *id, const egs_sts_policy *policy, apr_pool_t *pool)
+{
+    egs_sts_lookup lookup;
+
+    assert_int_equal(egs_sts_cache_take(cache, &lookup, 1, now, pool), 1);
+    if (known != NULL) {
+        assert_string_equal(lookup.known_id, known);
+    }
+    else {
+        assert_null(lookup.known_id);
+    }
+    lookup.outcome = outcome;
+    lookup.id = id;
+    if (policy != NULL) {
+        lookup.policy = *policy;
+    }
+    return egs_sts_cache_answer(cache, &lookup, INTERVAL, now);
+}
+
+static void must_be(egs_sts_cache *cache, const char *domain, apr_time_t now, egs_sts_state state, int due,
+                    const char *host, apr_pool_t *pool)
+{
+    egs_sts_policy policy;
+    int is_due;
+
+    assert_int_equal(egs_sts_cache_find(cache, &is_due, domain, &policy, now, pool), state);
+    assert_int_equal(is_due, due);
+    if (host != NULL) {
+        assert_string_equal(APR_ARRAY_IDX(policy.mx, 0, const char *), host);
+        assert_int_equal(policy.mx->nelts, 1);
+    }
+}
+
+static void has_nothing_for_an_interval(void **state)
+{
+    static const egs_sts_outcome outcomes[] = { EGS_STS_ABSENT, EGS_STS_UNKNOWN, EGS_STS_FAILED };
+
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+        egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+
+        must_be(cache, "a", S(1), EGS_STS_PENDING, 1, NULL, *state);
+        must_be(cache, "a", S(2), EGS_STS_PENDING, 0, NULL, *state); /* waits already */
+        assert_int_equal(answer(cache, S(3), NULL, outcomes[i], NULL, NULL, *state), EGS_STS_SAME);
+        must_be(cache, "a", S(3), EGS_STS_NONE, 0, NULL, *state);
+        must_be(cache, "a", S(302), EGS_STS_NONE, 0, NULL, *state);
+        must_be(cache, "a", S(303), EGS_STS_PENDING, 1, NULL, *state);
+    }
+}
+
+static void keeps_a_policy(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+    egs_sts_policy first = make_policy(EGS_STS_MODE_ENFORCE, 10 * DAY, "first", *state);
+    egs_sts_policy second = make_policy(EGS_STS_MODE_TESTING, 10 * DAY, "second", *state);
+
+    must_be(cache, "a", 0, EGS_STS_PENDING, 1, NULL, *state);
+    assert_int_equal(answer(cache, 0, NULL, EGS_STS_FETCHED, "1", &first, *state), EGS_STS_NEW);
+    must_be(cache, "a", S(299), EGS_STS_POLICY, 0, "first", *state);
+    must_be(cache, "a", S(300), EGS_STS_POLICY, 1, "first", *state); /* it holds while it is looked at */
+    assert_int_equal(answer(cache, S(300), "1", EGS_STS_UNCHANGED, "1", NULL, *state), EGS_STS_SAME);
+    must_be(cache, "a", S(600), EGS_STS_POLICY, 1, "first", *state);
+    assert_int_equal(answer(cache, S(600), "1", EGS_STS_FETCHED, "2", &second, *state), EGS_STS_CHANGED);
+    must_be(cache, "a", S(601), EGS_STS_POLICY, 0, "second", *state);
+    must_be(cache, "a", DAY + S(599), EGS_STS_POLICY, 1, "second", *state);
+    assert_int_equal(answer(cache, DAY + S(599), "2", EGS_STS_UNCHANGED, "2", NULL, *state), EGS_STS_SAME);
+    /* after a day it is fetched again whatever its id */
+    must_be(cache, "a", DAY + S(900), EGS_STS_POLICY, 1, "second", *state);
+    assert_int_equal(answer(cache, DAY + S(900), NULL, EGS_STS_FETCHED, "2", &second, *state), EGS_STS_SAME);
+    must_be(cache, "a", 11 * DAY, EGS_STS_POLICY, 1, "second", *state);
+}
+
+static void holds_it_to_its_end(void **state)
+{
+    static const egs_sts_outcome outcomes[] = { EGS_STS_ABSENT, EGS_STS_UNKNOWN, EGS_STS_FAILED };
+
+    for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
+        egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+        egs_sts_policy policy = make_policy(EGS_STS_MODE_ENFORCE, S(1000), "mx", *state);
+
+        must_be(cache, "a", 0, EGS_STS_PENDING, 1, NULL, *state);
+        assert_int_equal(answer(cache, 0, NULL, EGS_STS_FETCHED, "1", &policy, *state), EGS_STS_NEW);
+        must_be(cache, "a", S(400), EGS_STS_POLICY, 1, "mx", *state);
+        assert_int_equal(answer(cache, S(400), "1", outcomes[i], NULL, NULL, *state), EGS_STS_SAME);
+        must_be(cache, "a", S(700), EGS_STS_POLICY, 1, "mx", *state);
+        assert_int_equal(answer(cache, S(700), NULL, outcomes[i], NULL, NULL, *state),
+                         EGS_STS_SAME); /* half is over */
+        must_be(cache, "a", S(999), EGS_STS_POLICY, 0, "mx", *state);
+        /* at its end it is looked for again, and not given any more */
+        must_be(cache, "a", S(1000), EGS_STS_PENDING, 1, NULL, *state);
+        assert_int_equal(answer(cache, S(1000), NULL, outcomes[i], NULL, NULL, *state), EGS_STS_LOST);
+        must_be(cache, "a", S(1001), EGS_STS_NONE, 0, NULL, *state);
+    }
+}
+
+static void knows_mode_none(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+    egs_sts_policy policy = make_policy(EGS_STS_MODE_NONE, DAY, "mx", *state);
+
+    must_be(cache, "a", 0, EGS_STS_PENDING, 1, NULL, *state);
+    assert_true(egs_sts_cache_lacks(cache, "a", 0));
+    assert_int_equal(answer(cache, 0, NULL, EGS_STS_FETCHED, "1", &policy, *state), EGS_STS_NEW);
+    assert_false(egs_sts_cache_lacks(cache, "a", 0));
+    must_be(cache, "a", 0, EGS_STS_NONE, 0, NULL, *state);
+    must_be(cache, "a", S(300), EGS_STS_NONE, 1, NULL, *state);
+}
+
+/* max_age 0: good until the next look, or it would be looked for again and again. */
+static void takes_a_short_age(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+    egs_sts_policy policy = make_policy(EGS_STS_MODE_ENFORCE, 0, "mx", *state);
+
+    must_be(cache, "a", 0, EGS_STS_PENDING, 1, NULL, *state);
+    assert_int_equal(answer(cache, 0, NULL, EGS_STS_FETCHED, "1", &policy, *state), EGS_STS_NEW);
+    must_be(cache, "a", S(299), EGS_STS_POLICY, 0, "mx", *state);
+    must_be(cache, "a", S(300), EGS_STS_PENDING, 1, NULL, *state);
+}
+
+static void takes_over_what_was_kept(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+    egs_sts_kept kept = { .id = "1",
+                          .policy = make_policy(EGS_STS_MODE_ENFORCE, S(1000), "mx", *state),
+                          .age = S(600),
+                          .left = S(400) };
+    egs_sts_lookup lookup;
+
+    must_be(cache, "a", S(9), EGS_STS_PENDING, 1, NULL, *state);
+    assert_int_equal(egs_sts_cache_take(cache, &lookup, 1, S(9), *state), 1);
+    egs_sts_cache_keep(cache, &lookup, &kept, S(9));
+    assert_string_equal(lookup.known_id, "1");
+    must_be(cache, "a", S(9), EGS_STS_POLICY, 0, "mx", *state);
+    lookup.outcome = EGS_STS_FAILED;
+    assert_int_equal(egs_sts_cache_answer(cache, &lookup, INTERVAL, S(10)), EGS_STS_SAME);
+    must_be(cache, "a", S(309), EGS_STS_POLICY, 0, "mx", *state);
+    must_be(cache, "a", S(409), EGS_STS_PENDING, 1, NULL, *state);
+}
+
+static void has_bounds(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(3, 9999, *state);
+    egs_sts_policy policy = make_policy(EGS_STS_MODE_ENFORCE, DAY, "mx", *state);
+
+    must_be(cache, "kept", 0, EGS_STS_PENDING, 1, NULL, *state);
+    assert_int_equal(answer(cache, 0, NULL, EGS_STS_FETCHED, "1", &policy, *state), EGS_STS_NEW);
+    for (int i = 0; i < 9; i++) { /* a flood of others: the policy stays */
+        must_be(cache, apr_psprintf(*state, "flood%d", i), 0, EGS_STS_PENDING, 1, NULL, *state);
+        assert_int_equal(answer(cache, 0, NULL, EGS_STS_ABSENT, NULL, NULL, *state), EGS_STS_SAME);
+    }
+    must_be(cache, "kept", S(1), EGS_STS_POLICY, 0, "mx", *state);
+    must_be(cache, "flood8", S(1), EGS_STS_NONE, 0, NULL, *state);
+    must_be(cache, "flood0", S(1), EGS_STS_PENDING, 1, NULL, *state);
+    must_be(cache, "b", S(1), EGS_STS_PENDING, 1, NULL, *state);
+    must_be(cache, "c", S(1), EGS_STS_PENDING, 1, NULL, *state);
+    /* all three are being looked up: the fourth waits outside */
+    must_be(cache, "d", S(1), EGS_STS_PENDING, 0, NULL, *state);
+    assert_int_equal(answer(cache, S(1), NULL, EGS_STS_ABSENT, NULL, NULL, *state), EGS_STS_SAME);
+    must_be(cache, "d", S(1), EGS_STS_PENDING, 1, NULL, *state);
+}
+
+static void has_a_bound_of_bytes(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(99, 10, *state); /* room for two policies of "mx12" */
+    static const char *const names[] = { "a", "b", "c" };
+    egs_sts_policy policy = make_policy(EGS_STS_MODE_ENFORCE, DAY, "mx12", *state);
+
+    for (int i = 0; i < 3; i++) {
+        must_be(cache, names[i], 0, EGS_STS_PENDING, 1, NULL, *state);
+        assert_int_equal(answer(cache, 0, NULL, EGS_STS_FETCHED, "1", &policy, *state), EGS_STS_NEW);
+    }
+    must_be(cache, "b", S(1), EGS_STS_POLICY, 0, "mx12", *state);
+    must_be(cache, "c", S(1), EGS_STS_POLICY, 0, "mx12", *state);
+    must_be(cache, "a", S(1), EGS_STS_PENDING, 1, NULL, *state);
+}
+
+static void takes_turns(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+    egs_sts_lookup lookups[2];
+
+    must_be(cache, "a", 0, EGS_STS_PENDING, 1, NULL, *state);
+    must_be(cache, "b", 0, EGS_STS_PENDING, 1, NULL, *state);
+    must_be(cache, "c", 0, EGS_STS_PENDING, 1, NULL, *state);
+    assert_int_equal(egs_sts_cache_take(cache, lookups, 2, 0, *state), 2);
+    assert_string_equal(lookups[0].domain, "a");
+    assert_string_equal(lookups[1].domain, "b");
+    assert_int_equal(egs_sts_cache_take(cache, lookups, 2, 0, *state), 1);
+    assert_string_equal(lookups[0].domain, "c");
+    assert_int_equal(egs_sts_cache_take(cache, lookups, 2, 0, *state), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EG_TEST(has_nothing_for_an_interval),
+        EG_TEST(keeps_a_policy),
+        EG_TEST(holds_it_to_its_end),
+        EG_TEST(knows_mode_none),
+        EG_TEST(takes_a_short_age),
+        EG_TEST(takes_over_what_was_kept),
+        EG_TEST(has_bounds),
+        EG_TEST(has_a_bound_of_bytes),
+        EG_TEST(takes_turns),
+    };
+
+    return EG_TEST_RUN(tests);
+}
