@@ -177,5 +177,5 @@ static apr_status_t sync_directory(egs_carrier *carrier, const egs_plan *plan)
     return rv;
 }
 
-const egs_transport egs_transport_outbox = { "outbox", prepare, open_carrier, room,
-                                             begin,    work,    finished,     sync_directory };
+const egs_transport egs_transport_outbox = { "outbox", prepare,  open_carrier,   room, begin,
+                                             work,     finished, sync_directory, NULL };

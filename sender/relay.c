@@ -171,5 +171,10 @@ static apr_status_t sync_nothing(egs_carrier *carrier, const egs_plan *plan)
     return APR_SUCCESS;
 }
 
-const egs_transport egs_transport_relay = { "relay", prepare, open_carrier, room,
-                                            begin,   work,    finished,     sync_nothing };
+static apr_status_t watch(egs_carrier *carrier, int fd)
+{
+    return egs_smtp_watch(carrier->smtp, fd);
+}
+
+const egs_transport egs_transport_relay = { "relay", prepare,  open_carrier, room, begin,
+                                            work,    finished, sync_nothing, watch };

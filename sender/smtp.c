@@ -13,6 +13,7 @@
 #include "smtp_conn.h"
 
 #define EVENTS 64
+#define WATCHED UINT64_MAX /* an event of no connection */
 
 /* ---- time and events -------------------------------------------------------------- */
 
@@ -107,9 +108,18 @@ void egs_smtp_work(egs_smtp *smtp, apr_interval_time_t wait)
     int count = epoll_wait(smtp->epoll, events, EVENTS, shortest(smtp, wait));
 
     for (int i = 0; i < count; i++) {
-        take_event(smtp, &events[i]);
+        if (events[i].data.u64 != WATCHED) {
+            take_event(smtp, &events[i]);
+        }
     }
     check_times(smtp);
+}
+
+apr_status_t egs_smtp_watch(egs_smtp *smtp, int fd)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = WATCHED };
+
+    return epoll_ctl(smtp->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? APR_SUCCESS : errno;
 }
 
 /* ---- which connection --------------------------------------------------------------- */

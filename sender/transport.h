@@ -40,6 +40,8 @@ typedef struct {
     egs_job *(*finished)(egs_carrier *carrier);
     /** Make what was delivered so far survive a crash, before it is recorded as delivered. */
     apr_status_t (*sync)(egs_carrier *carrier, const egs_plan *plan);
+    /** Have work end when this file can be read, too. NULL where work never waits. */
+    apr_status_t (*watch)(egs_carrier *carrier, int fd);
 } egs_transport;
 
 extern const egs_transport egs_transport_outbox, egs_transport_relay;

@@ -337,7 +337,7 @@ static void reference_gives_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(names, 43);
+    assert_int_equal(names, 44);
 }
 
 int main(void)
