@@ -20,7 +20,7 @@ sub queue_mails {
     my $accepted = $gw->sql(<<"END");
 SELECT count(*) FILTER (WHERE a.status = 0)
   FROM generate_series(1, $count) AS n
- CROSS JOIN LATERAL emailgw_api.accept(ARRAY[$account_id::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
+ CROSS JOIN LATERAL emailgw_api.accept(ARRAY[${account_id}::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
        sha256('$key'), NULL, NULL, 'shop\@example.com', 'Shop', 'example.com', 'Mail ' || n, '{}', NULL, NULL, NULL,
        NULL, NULL, NULL, NULL, '{to}', ARRAY['r' || n || '\@example.org'], '{example.org}',
        jsonb_build_array(jsonb_build_object('email', 'r' || n || '\@example.org', 'name', '')), '[]', '[]', '[]',
