@@ -28,6 +28,7 @@ apr_status_t egs_settings_load(egs_settings **settings, const char **problem, co
     apr_pool_t *own;
     egs_settings *loaded;
     eg_secret *secret = NULL;
+    eg_senderkey *sender_key = NULL;
     apr_status_t rv = apr_pool_create_unmanaged_ex(&own, NULL, NULL);
 
     if (rv != APR_SUCCESS) {
@@ -50,6 +51,10 @@ apr_status_t egs_settings_load(egs_settings **settings, const char **problem, co
     if (rv == APR_SUCCESS) {
         rv = eg_secret_load(&secret, problem, loaded->options->secret_file, own);
         loaded->secret = secret;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = eg_senderkey_load(&sender_key, problem, loaded->options->sender_key_file, own);
+        loaded->sender_key = sender_key;
     }
     if (rv != APR_SUCCESS) {
         *problem = apr_pstrdup(pool, *problem);

@@ -16,6 +16,7 @@ typedef struct {
     const egs_options *options;
     const egs_transport *transport;
     const eg_secret *secret;
+    const eg_senderkey *sender_key;
     const egs_plan *plan; /* the transport's */
     apr_pool_t *pool;     /* a root pool of its own */
     int users;            /* control's business */

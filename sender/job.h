@@ -1,7 +1,7 @@
 /*
  * egs_job: one recipient of one message on its way out. Each stage reads what
  * earlier ones set, fills in its own part and never calls back up:
- * claim -> render -> (rewrite -> sign -> route ->) deliver -> record.
+ * claim -> render -> sign -> deliver -> record.
  */
 #ifndef EGS_JOB_H
 #define EGS_JOB_H
@@ -9,7 +9,9 @@
 #include <jansson.h>
 
 #include "db.h"
+#include "dkim.h"
 #include "options.h"
+#include "secret.h"
 
 typedef struct {
     const char *filename;     /* UTF-8, cleaned when it was accepted */
@@ -31,8 +33,12 @@ typedef struct {
     const char *html, *plain;   /* either may be NULL */
     egs_attachment *attachments;
     int attachment_count;
-    apr_time_t date;  /* of the first attempt: the Date field */
-    eg_bytes message; /* rendered by the first of its jobs, the same for all of them */
+    apr_time_t date;         /* of the first attempt: the Date field */
+    apr_int64_t domain_id;   /* of the sender domain */
+    apr_int64_t list_id;     /* whose subscribers it goes to; 0: none's */
+    const char *return_host; /* of the return path, or NULL */
+    egs_dkim_signer signer;  /* pair is NULL where there is no key that can be used */
+    eg_bytes message;        /* rendered and signed by the first of its jobs, the same for all of them */
 } egs_content;
 
 typedef enum {
@@ -151,11 +157,11 @@ int egs_slice_count(const egs_job *jobs, int count);
 apr_status_t egs_load(egs_job *jobs, int count, eg_db *db);
 
 /**
- * Render, second half: job->return_path and job->message. Where that cannot be
- * done the outcome is set to bounced, since no later try would do better.
- * @return is there something to deliver?
+ * Render, second half: job->return_path and job->message, signed. Where that cannot be
+ * done the outcome is set: deferred for want of a key, bounced where no later try would
+ * do better. A job that has an outcome stays as it is.
  */
-int egs_render(egs_job *job, const eg_log *log, apr_pool_t *pool);
+void egs_render(egs_job *job, const eg_secret *secret, const eg_log *log, apr_pool_t *pool);
 
 /** Record: the outcomes of count jobs in one transaction. Repeating it changes nothing. */
 apr_status_t egs_record(egs_job *const *jobs, int count, eg_db *db);

@@ -16,6 +16,7 @@
 #include "dns.h"
 #include "housekeeping.h"
 #include "recheck.h"
+#include "signing.h"
 #include "sts.h"
 #include "webhook.h"
 #include "worker.h"
@@ -28,6 +29,7 @@ static const char usage[] =
 
 typedef struct {
     egs_control *control;
+    egs_signers *signers;
     egs_settings *settings; /* as at the start: what a reload cannot change */
     const char *config;
     eg_log log;
@@ -39,7 +41,7 @@ static void *APR_THREAD_FUNC work(apr_thread_t *thread, void *baton)
     sender *s = baton;
 
     (void)thread;
-    egs_worker_run(s->control, s->settings->options->database);
+    egs_worker_run(s->control, s->signers, s->settings->options->database);
     return NULL;
 }
 
@@ -112,8 +114,8 @@ static void reload(sender *s)
     s->log.level = options->log_level;
     eg_log_at(&s->log, EG_LOG_INFO, APR_SUCCESS, EGLOGNO(0302) "reloaded %s%s", s->config,
               differ(options->database, old->database) || differ(options->pid_file, old->pid_file) ||
-                      options->threads != old->threads
-                  ? "; database, pid_file and threads change with the next start"
+                      options->threads != old->threads || options->signing_threads != old->signing_threads
+                  ? "; database, pid_file, threads and signing_threads change with the next start"
                   : "");
     egs_control_replace(s->control, settings);
     apr_pool_destroy(scratch);
@@ -151,6 +153,7 @@ static apr_status_t run(sender *s)
     sigset_t signals;
 
     block_signals(&signals);
+    rv = egs_signers_start(&s->signers, s->control, s->settings->options->signing_threads, s->pool);
     for (started = 0; started < count && rv == APR_SUCCESS; started += rv == APR_SUCCESS) {
         rv = apr_thread_create(&threads[started], NULL, started < fixed ? others[started] : work, s, s->pool);
     }
@@ -166,6 +169,9 @@ static apr_status_t run(sender *s)
     egs_control_stop(s->control);
     for (int i = 0; i < started; i++) {
         apr_thread_join(&ended, threads[i]);
+    }
+    if (s->signers) {
+        egs_signers_stop(s->signers);
     }
     eg_log_at(&s->log, EG_LOG_INFO, APR_SUCCESS, EGLOGNO(0301) "stopped");
     return rv;

@@ -7,9 +7,12 @@
 
 #include "header.h"
 #include "json.h"
+#include "keyfile.h"
 #include "mime.h"
 #include "token.h"
 #include "transfer.h"
+
+#define SENDER_ID_BYTES 6 /* of a hash: with "eg" before them 14 characters, 5 to 15 are allowed */
 
 static apr_status_t unref(void *object)
 {
@@ -77,6 +80,23 @@ static void put_custom(egs_text *text, const json_t *headers)
     }
 }
 
+/*
+ * Feedback-ID as Gmail has it: three values by which complaints are counted, and the
+ * sender, who is known by the domain that signs. Nothing in it is of one message alone.
+ */
+static void put_feedback_id(egs_text *text, const egs_content *content)
+{
+    unsigned char hash[EG_HASH_SIZE];
+    char sender[2 * SENDER_ID_BYTES + 1];
+
+    eg_secret_hash(hash, content->domain, strlen(content->domain));
+    eg_keyfile_hex(sender, hash, SENDER_ID_BYTES);
+    egs_text_puts(text, apr_psprintf(text->pool,
+                                     "Feedback-ID: l%" APR_INT64_T_FMT ":d%" APR_INT64_T_FMT
+                                     ":a%" APR_INT64_T_FMT ":eg%s\r\n",
+                                     content->list_id, content->domain_id, content->account_id, sender));
+}
+
 static void put_fields(egs_text *text, const egs_content *content)
 {
     egs_address from = { content->from_email, content->from_name };
@@ -89,6 +109,7 @@ static void put_fields(egs_text *text, const egs_content *content)
     egs_header_text(text, "Subject", content->subject ? content->subject : "");
     egs_text_puts(text,
                   apr_psprintf(text->pool, "Message-ID: <%s@%s>\r\n", content->message_id, content->domain));
+    put_feedback_id(text, content);
     put_custom(text, content->headers);
     egs_text_puts(text, "MIME-Version: 1.0\r\n");
 }
@@ -247,22 +268,23 @@ static egs_content with_final_line_end(const egs_content *content, apr_pool_t *p
 
 /* -- all of it -- */
 
-static apr_status_t write_message(GMimeStream *stream, const egs_text *fields, GMimeObject *tree,
-                                  apr_pool_t *pool)
+static apr_status_t write_message(GMimeStream *stream, apr_size_t room, const egs_text *fields,
+                                  GMimeObject *tree, apr_pool_t *pool)
 {
     GMimeFormatOptions *options = g_mime_format_options_new();
 
     apr_pool_cleanup_register(pool, options, free_options, apr_pool_cleanup_null);
     g_mime_format_options_set_newline_format(options, GMIME_NEWLINE_FORMAT_DOS);
     g_mime_format_options_set_param_encoding_method(options, GMIME_PARAM_ENCODING_METHOD_RFC2231);
-    if (g_mime_stream_write(stream, fields->data, fields->length) < 0 ||
+    if (g_mime_stream_write(stream, apr_pcalloc(pool, room + 1), room) < 0 ||
+        g_mime_stream_write(stream, fields->data, fields->length) < 0 ||
         g_mime_object_write_to_stream(tree, options, stream) < 0) {
         return APR_EINVAL;
     }
     return APR_SUCCESS;
 }
 
-apr_status_t egs_mime_render(eg_bytes *message, const egs_content *content, apr_pool_t *pool)
+apr_status_t egs_mime_render(eg_bytes *message, apr_size_t room, const egs_content *content, apr_pool_t *pool)
 {
     GMimeStream *stream = own(g_mime_stream_mem_new(), pool);
     egs_content ended = *content;
@@ -278,12 +300,12 @@ apr_status_t egs_mime_render(eg_bytes *message, const egs_content *content, apr_
     }
     egs_text_init(&fields, 1024, scratch);
     put_fields(&fields, content);
-    rv = write_message(stream, &fields,
+    rv = write_message(stream, room, &fields,
                        with_attachments(body_part(&ended, scratch), "mixed", content, 0, scratch), scratch);
     if (rv == APR_SUCCESS) {
         const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
 
-        *message = (eg_bytes){ bytes->data, bytes->len };
+        *message = (eg_bytes){ bytes->data + room, bytes->len - room };
     }
     apr_pool_destroy(scratch);
     return rv;

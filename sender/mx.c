@@ -372,7 +372,7 @@ static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
     job->carried = t;
     if (!carrier->lookup && open_lookup(carrier, plan) != APR_SUCCESS) {
         eg_log_at(carrier->log, EG_LOG_ERR, APR_SUCCESS,
-                  EGLOGNO(0408) "message=%s recipient=%s: DNS cannot be asked", job->message_id,
+                  EGLOGNO(0423) "message=%s recipient=%s: DNS cannot be asked", job->message_id,
                   job->recipient);
         finish_as(carrier, t, EGS_DEFERRED, "4.3.0", "DNS cannot be asked");
         return;
@@ -436,6 +436,11 @@ static apr_status_t sync_nothing(egs_carrier *carrier, const egs_plan *plan)
     return APR_SUCCESS;
 }
 
+static apr_status_t watch(egs_carrier *carrier, int fd)
+{
+    return egs_smtp_watch(carrier->smtp, fd);
+}
+
 const egs_transport egs_transport_mx = {
     .name = "mx",
     .prepare = egs_mx_prepare,
@@ -446,4 +451,5 @@ const egs_transport egs_transport_mx = {
     .finished = finished,
     .held = held,
     .sync = sync_nothing,
+    .watch = watch,
 };

@@ -148,6 +148,11 @@ static apr_status_t sync_nothing(egs_carrier *carrier, const egs_plan *plan)
     return APR_SUCCESS;
 }
 
+static apr_status_t watch(egs_carrier *carrier, int fd)
+{
+    return egs_smtp_watch(carrier->smtp, fd);
+}
+
 const egs_transport egs_transport_relay = {
     .name = "relay",
     .prepare = prepare,
@@ -157,4 +162,5 @@ const egs_transport egs_transport_relay = {
     .work = work,
     .finished = finished,
     .sync = sync_nothing,
+    .watch = watch,
 };

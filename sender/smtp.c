@@ -13,7 +13,7 @@
 #include "smtp_conn.h"
 
 #define EVENTS 64
-#define NOBODY UINT32_MAX /* in place of a connection: what somebody else works on */
+#define WATCHED UINT64_MAX /* an event of no connection */
 
 /* ---- time and events -------------------------------------------------------------- */
 
@@ -60,14 +60,9 @@ static void check_times(egs_smtp *smtp)
 
 static void take_event(egs_smtp *smtp, const struct epoll_event *event)
 {
-    uint32_t no = (uint32_t)(event->data.u64 >> 32);
+    egs_smtp_conn *c = smtp->conns[event->data.u64 >> 32];
     curl_socket_t fd = (curl_socket_t)(event->data.u64 & 0xFFFFFFFF);
-    egs_smtp_conn *c;
 
-    if (no == NOBODY) {
-        return;
-    }
-    c = smtp->conns[no];
     switch (c->state) {
     case EGS_CONN_CONNECTING:
         drive(c, fd,
@@ -113,16 +108,18 @@ void egs_smtp_work(egs_smtp *smtp, apr_interval_time_t wait)
     int count = epoll_wait(smtp->epoll, events, EVENTS, shortest(smtp, wait));
 
     for (int i = 0; i < count; i++) {
-        take_event(smtp, &events[i]);
+        if (events[i].data.u64 != WATCHED) {
+            take_event(smtp, &events[i]);
+        }
     }
     check_times(smtp);
 }
 
 apr_status_t egs_smtp_watch(egs_smtp *smtp, int fd)
 {
-    struct epoll_event event = { .events = EPOLLIN, .data.u64 = (uint64_t)NOBODY << 32 | (uint32_t)fd };
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = WATCHED };
 
-    return epoll_ctl(smtp->epoll, EPOLL_CTL_ADD, fd, &event) ? errno : APR_SUCCESS;
+    return epoll_ctl(smtp->epoll, EPOLL_CTL_ADD, fd, &event) == 0 ? APR_SUCCESS : errno;
 }
 
 /* ---- which connection --------------------------------------------------------------- */

@@ -34,9 +34,6 @@ typedef struct egs_smtp egs_smtp;
 /** Connections are closed with the pool. */
 apr_status_t egs_smtp_open(egs_smtp **smtp, const eg_log *log, apr_pool_t *pool);
 
-/** Have egs_smtp_work end its wait when there is something to read from fd, too. */
-apr_status_t egs_smtp_watch(egs_smtp *smtp, int fd);
-
 /** How many more mails could go to this peer now. */
 int egs_smtp_room(const egs_smtp *smtp, const egs_smtp_peer *peer);
 
@@ -45,6 +42,9 @@ void egs_smtp_begin(egs_smtp *smtp, egs_job *job, const egs_smtp_peer *peer);
 
 /** Go on with all of them. Waits for something to happen, no longer than wait. */
 void egs_smtp_work(egs_smtp *smtp, apr_interval_time_t wait);
+
+/** Have egs_smtp_work end when this file can be read, too. It is closed after the connections. */
+apr_status_t egs_smtp_watch(egs_smtp *smtp, int fd);
 
 /** A mail whose outcome is known, once; NULL when there is none. */
 egs_job *egs_smtp_finished(egs_smtp *smtp);

@@ -30,6 +30,7 @@ struct egs_slice {
 struct egs_stock {
     APR_RING_HEAD(batches, batch) batches; /* only the last one can have jobs not loaded */
     egs_control *control;
+    egs_keyring *keyring;
     eg_db *db;
     const eg_log *log;
     apr_pool_t *pool;
@@ -38,12 +39,14 @@ struct egs_stock {
     apr_time_t renew_at; /* 0: nothing to renew */
 };
 
-egs_stock *egs_stock_new(egs_control *control, eg_db *db, const eg_log *log, apr_pool_t *pool)
+egs_stock *egs_stock_new(egs_control *control, egs_keyring *keyring, eg_db *db, const eg_log *log,
+                         apr_pool_t *pool)
 {
     egs_stock *stock = apr_pcalloc(pool, sizeof *stock);
 
     APR_RING_INIT(&stock->batches, batch, neighbors);
     stock->control = control;
+    stock->keyring = keyring;
     stock->db = db;
     stock->log = log;
     stock->pool = pool;
@@ -166,6 +169,10 @@ static apr_status_t load(egs_stock *stock, batch *b, int count, egs_jobs *waitin
         return rv;
     }
     rv = egs_load(jobs, count, eg_db_with_pool(stock->db, pool));
+    if (rv == APR_SUCCESS) {
+        rv = egs_keyring_serve(stock->keyring, jobs, count, b->settings->sender_key,
+                               eg_db_with_pool(stock->db, pool), stock->log);
+    }
     if (rv == EG_DB_REFUSED && count == 1) {
         put_off(jobs);
         rv = APR_SUCCESS;

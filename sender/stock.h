@@ -1,18 +1,20 @@
 /*
  * What a thread has claimed and not yet told the outcome of: memory and leases.
  *
- * A claim is a batch; its jobs are loaded and rendered slice by slice. Memory
+ * A claim is a batch; its jobs are loaded slice by slice, with the keys that sign them. Memory
  * goes when the last job of a slice, then of its batch, is given back.
  */
 #ifndef EGS_STOCK_H
 #define EGS_STOCK_H
 
+#include "keyring.h"
 #include "control.h"
 
 typedef struct egs_stock egs_stock;
 
 /** @param pool  the thread's */
-egs_stock *egs_stock_new(egs_control *control, eg_db *db, const eg_log *log, apr_pool_t *pool);
+egs_stock *egs_stock_new(egs_control *control, egs_keyring *keyring, eg_db *db, const eg_log *log,
+                         apr_pool_t *pool);
 
 /**
  * Claim up to limit jobs with the settings in force.

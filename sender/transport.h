@@ -42,6 +42,8 @@ typedef struct {
     const apr_array_header_t *(*held)(const egs_plan *plan, apr_pool_t *pool);
     /** Make what was delivered so far survive a crash, before it is recorded as delivered. */
     apr_status_t (*sync)(egs_carrier *carrier, const egs_plan *plan);
+    /** Have work end when this file can be read, too. NULL where work never waits. */
+    apr_status_t (*watch)(egs_carrier *carrier, int fd);
 } egs_transport;
 
 extern const egs_transport egs_transport_outbox, egs_transport_relay, egs_transport_mx;

@@ -18,7 +18,8 @@ typedef struct {
     eg_db *db;
     egs_stock *stock;
     egs_results *results;
-    egs_jobs waiting; /* loaded, not begun */
+    egs_desk *desk;   /* where what is loaded is signed */
+    egs_jobs waiting; /* signed, not begun */
     int waiting_count;
     int running;
     const egs_transport *transport; /* NULL: none is open */
@@ -57,6 +58,12 @@ static void note_answer(worker *w, apr_status_t rv)
     w->next_call = egs_clock() + (w->give_up ? BACKOFF_FIRST : w->backoff);
 }
 
+/* Loaded and not begun. */
+static int in_hand(const worker *w)
+{
+    return egs_desk_count(w->desk) + w->waiting_count;
+}
+
 static int may_call(const worker *w)
 {
     return !w->backoff || egs_clock() >= w->next_call;
@@ -81,7 +88,7 @@ static void record(worker *w)
         return;
     }
     if (egs_clock() >= due || egs_results_count(w->results) >= w->record_at || w->give_up ||
-        (!w->running && !w->waiting_count)) {
+        (!w->running && !in_hand(w))) {
         note_answer(w, egs_results_record(w->results, w->carrier));
     }
 }
@@ -98,6 +105,16 @@ static void renew(worker *w)
     rv = egs_stock_renew(&count, w->stock, w->backoff != 0);
     if (count) {
         note_answer(w, rv);
+    }
+}
+
+/* Back into the queue. */
+static void release(worker *w, egs_jobs *list)
+{
+    egs_job *job;
+
+    while ((job = egs_jobs_take(list))) {
+        egs_results_add(w->results, job);
     }
 }
 
@@ -126,8 +143,8 @@ static int claim_limit(worker *w, const egs_settings *settings)
         places = room < places ? room : places;
     }
     measure(w);
-    limit = places + (w->pace > w->ended ? w->pace : w->ended) - w->waiting_count;
-    if (w->waiting_count * 4 > limit) {
+    limit = places + (w->pace > w->ended ? w->pace : w->ended) - in_hand(w);
+    if (in_hand(w) * 4 > limit) {
         return 0;
     }
     return limit < settings->options->claim_batch ? limit : settings->options->claim_batch;
@@ -150,10 +167,10 @@ static void claim(worker *w)
     egs_control_give(w->control, settings);
 }
 
+/* More is loaded while nothing waits to be begun: those who sign shall not wait either. */
 static void load(worker *w)
 {
     egs_jobs loaded = { NULL, NULL };
-    egs_job *job;
     apr_status_t rv;
 
     if (w->waiting_count || w->give_up || !may_call(w) || !egs_stock_unloaded(w->stock)) {
@@ -164,10 +181,8 @@ static void load(worker *w)
     if (rv != APR_SUCCESS || !w->full) {
         note_answer(w, rv);
     }
-    while ((job = egs_jobs_take(&loaded))) {
-        egs_jobs_add(&w->waiting, job);
-        w->waiting_count++;
-    }
+    egs_desk_hand_over(w->desk, &loaded);
+    release(w, &loaded);
 }
 
 /* ---- the transport's side ------------------------------------------------------- */
@@ -192,6 +207,9 @@ static int open_transport(worker *w, const egs_settings *settings)
         return 0;
     }
     w->transport = settings->transport;
+    if (w->transport->watch) {
+        w->transport->watch(w->carrier, egs_desk_fd(w->desk));
+    }
     return 1;
 }
 
@@ -214,8 +232,7 @@ static void collect(worker *w)
 static void begin(worker *w, egs_job *job, const egs_plan *plan)
 {
     job->begun = egs_clock();
-    if (job->begun >= job->lease_end || job->outcome.result != EGS_RELEASED ||
-        !egs_render(job, &w->log, job->pool)) {
+    if (job->begun >= job->lease_end || job->outcome.result != EGS_RELEASED) {
         egs_results_add(w->results, job);
         return;
     }
@@ -254,14 +271,12 @@ static void begin_all(worker *w)
 static void begin_to_stop(worker *w)
 {
     egs_settings *settings = egs_control_take(w->control);
-    egs_job *job;
 
     w->give_up = egs_clock() + settings->options->stop_timeout;
     egs_control_give(w->control, settings);
     egs_stock_unload(w->stock, &w->waiting);
-    while ((job = egs_jobs_take(&w->waiting))) {
-        egs_results_add(w->results, job);
-    }
+    egs_desk_recall(w->desk, &w->waiting);
+    release(w, &w->waiting);
     w->waiting_count = 0;
     w->next_call = 0;
 }
@@ -297,6 +312,9 @@ static void rest(worker *w)
 
     if (w->running) {
         w->transport->work(w->carrier, pause);
+    }
+    else if (egs_desk_count(w->desk)) {
+        egs_desk_wait(w->desk, pause);
     }
     else if (w->give_up) {
         apr_sleep(pause);
@@ -334,7 +352,7 @@ static void give_up(worker *w)
     }
 }
 
-static apr_status_t start(worker *w, egs_control *control, const char *dsn)
+static apr_status_t start(worker *w, egs_control *control, egs_signers *signers, const char *dsn)
 {
     apr_pool_t *pool;
     apr_status_t rv = apr_pool_create_unmanaged_ex(&pool, NULL, NULL);
@@ -347,26 +365,29 @@ static apr_status_t start(worker *w, egs_control *control, const char *dsn)
                    .pool = pool,
                    .log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO) };
     w->db = eg_db_dedicated(dsn, &w->log, pool);
-    w->stock = egs_stock_new(control, w->db, &w->log, pool);
+    w->stock = egs_stock_new(control, egs_signers_keyring(signers), w->db, &w->log, pool);
     w->results = egs_results_new(w->stock, w->db, &w->log, pool);
-    rv = apr_pool_create(&w->carrier_pool, pool);
+    rv = egs_desk_open(&w->desk, signers, pool);
+    if (rv == APR_SUCCESS) {
+        rv = apr_pool_create(&w->carrier_pool, pool);
+    }
     if (rv != APR_SUCCESS || !w->results) {
         apr_pool_destroy(pool);
-        return APR_ENOMEM;
+        return rv == APR_SUCCESS ? APR_ENOMEM : rv;
     }
     return APR_SUCCESS;
 }
 
 /*
  * A round: record outcomes that are due, renew leases, claim and load more where
- * there is room, begin what can begin, then wait for the transfers to go on and
+ * there is room, have it signed, begin what can begin, then wait for the transfers to go on and
  * take back those that ended.
  */
-void egs_worker_run(egs_control *control, const char *dsn)
+void egs_worker_run(egs_control *control, egs_signers *signers, const char *dsn)
 {
     worker w;
 
-    if (start(&w, control, dsn) != APR_SUCCESS) {
+    if (start(&w, control, signers, dsn) != APR_SUCCESS) {
         return;
     }
     while (!is_over(&w)) {
@@ -377,6 +398,7 @@ void egs_worker_run(egs_control *control, const char *dsn)
         renew(&w);
         claim(&w);
         load(&w);
+        w.waiting_count += egs_desk_collect(w.desk, &w.waiting);
         begin_all(&w);
         rest(&w);
         collect(&w);

@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include "keyfile.h"
@@ -21,7 +22,8 @@
 
 typedef struct {
     unsigned char id;
-    unsigned char seal[EG_SEALING_KEY]; /* derived */
+    unsigned char seal[EG_SEALING_KEY]; /* derived, as the next ones are */
+    unsigned char mac[EG_MAC_RETURN_PATH + 1][KEY_SIZE];
 } secret_key;
 
 struct eg_secret {
@@ -55,6 +57,18 @@ static const secret_key *find_key(const eg_secret *secret, unsigned char id)
     return NULL;
 }
 
+static apr_status_t derive_keys(secret_key *key, eg_bytes from, apr_pool_t *pool)
+{
+    static const char *const mac_names[] = { [EG_MAC_RETURN_PATH] = "emailgw return path" };
+    eg_bytes no_salt = { NULL, 0 };
+    apr_status_t rv = eg_sealing_derive(key->seal, sizeof key->seal, from, no_salt, "emailgw seal", pool);
+
+    for (size_t i = 0; i < sizeof mac_names / sizeof *mac_names && rv == APR_SUCCESS; i++) {
+        rv = eg_sealing_derive(key->mac[i], KEY_SIZE, from, no_salt, mac_names[i], pool);
+    }
+    return rv;
+}
+
 /* One line, "ID HEX": text is left behind its line feed. */
 static apr_status_t parse_key(eg_secret *secret, const char **text, apr_pool_t *pool)
 {
@@ -77,9 +91,7 @@ static apr_status_t parse_key(eg_secret *secret, const char **text, apr_pool_t *
         rv = *at == '\n' || *at == '\0' ? APR_SUCCESS : APR_EINVAL;
     }
     if (rv == APR_SUCCESS) {
-        eg_bytes from = { raw, sizeof raw }, no_salt = { NULL, 0 };
-
-        rv = eg_sealing_derive(key->seal, sizeof key->seal, from, no_salt, "emailgw seal", pool);
+        rv = derive_keys(key, (eg_bytes){ raw, sizeof raw }, pool);
         key->id = (unsigned char)id;
         secret->count++;
         *text = *at == '\n' ? at + 1 : at;
@@ -229,6 +241,23 @@ void eg_secret_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_size
     if (EVP_Digest(data, size, hash, &length, EVP_sha256(), NULL) != 1 || length != EG_HASH_SIZE) {
         abort();
     }
+}
+
+int eg_secret_key_id(const eg_secret *secret)
+{
+    return secret->keys[0].id;
+}
+
+apr_status_t eg_secret_mac(unsigned char mac[EG_HASH_SIZE], const eg_secret *secret, int key_id,
+                           eg_mac_purpose purpose, const void *data, apr_size_t size)
+{
+    const secret_key *key = find_key(secret, (unsigned char)key_id);
+
+    if (key == NULL) {
+        return APR_NOTFOUND;
+    }
+    return HMAC(EVP_sha256(), key->mac[purpose], KEY_SIZE, data, size, mac, NULL) != NULL ? APR_SUCCESS
+                                                                                          : APR_EGENERAL;
 }
 
 int eg_secret_equal(const void *a, const void *b, apr_size_t size)

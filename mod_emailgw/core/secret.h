@@ -25,6 +25,9 @@ typedef enum {
     EG_SEAL_WEBHOOK_KEY = 3  /* a domain's webhook signing key */
 } eg_seal_purpose;
 
+/** What a MAC is for: each purpose has keys of its own. */
+typedef enum { EG_MAC_RETURN_PATH } eg_mac_purpose;
+
 #define EG_HASH_SIZE 32
 
 /** Make a new secret file, mode 0600. @return APR_EEXIST when it is there */
@@ -104,6 +107,16 @@ apr_int64_t eg_apikey_account(const char *prefix, const char *key);
 
 /** SHA-256 of a full-entropy secret: what it is looked up by. */
 void eg_secret_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_size_t size);
+
+/** The id, 1 to 255, of the key that new MACs are made with. */
+int eg_secret_key_id(const eg_secret *secret);
+
+/**
+ * HMAC-SHA256 (RFC 2104) under the key of this id.
+ * @return APR_NOTFOUND when the secret file has no such key
+ */
+apr_status_t eg_secret_mac(unsigned char mac[EG_HASH_SIZE], const eg_secret *secret, int key_id,
+                           eg_mac_purpose purpose, const void *data, apr_size_t size);
 
 /** Equal, in time that depends on the size only. */
 int eg_secret_equal(const void *a, const void *b, apr_size_t size);

@@ -1,12 +1,11 @@
 /* Message ids: UUIDv7 (RFC 9562 section 5.7). */
 #include "uuid.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_lib.h>
 #include <openssl/rand.h>
-
-#define UUID_BYTES 16
 
 static int is_hyphen(int i)
 {
@@ -15,12 +14,10 @@ static int is_hyphen(int i)
 
 apr_status_t eg_uuid_new(char text[EG_UUID_SIZE], apr_time_t now)
 {
-    static const char hex[] = "0123456789abcdef";
     apr_uint64_t milliseconds = (apr_uint64_t)(now / 1000);
-    unsigned char id[UUID_BYTES];
-    int nibble = 0;
+    unsigned char id[EG_UUID_BYTES];
 
-    if (RAND_bytes(id + 6, UUID_BYTES - 6) != 1) {
+    if (RAND_bytes(id + 6, EG_UUID_BYTES - 6) != 1) {
         return APR_EGENERAL;
     }
     for (int i = 0; i < 6; i++) {
@@ -28,16 +25,7 @@ apr_status_t eg_uuid_new(char text[EG_UUID_SIZE], apr_time_t now)
     }
     id[6] = (unsigned char)((id[6] & 0x0F) | 0x70); /* version 7 */
     id[8] = (unsigned char)((id[8] & 0x3F) | 0x80); /* variant */
-    for (int i = 0; i < EG_UUID_SIZE - 1; i++) {
-        if (is_hyphen(i)) {
-            text[i] = '-';
-        }
-        else {
-            text[i] = hex[nibble % 2 == 0 ? id[nibble / 2] >> 4 : id[nibble / 2] & 15];
-            nibble++;
-        }
-    }
-    text[EG_UUID_SIZE - 1] = '\0';
+    eg_uuid_from_bytes(text, id);
     return APR_SUCCESS;
 }
 
@@ -49,4 +37,30 @@ int eg_uuid_valid(const char *text)
         }
     }
     return text[EG_UUID_SIZE - 1] == '\0';
+}
+
+void eg_uuid_to_bytes(unsigned char bytes[EG_UUID_BYTES], const char *text)
+{
+    for (int i = 0; i < EG_UUID_BYTES; i++) {
+        text += *text == '-';
+        bytes[i] = (unsigned char)(strtoul((const char[]){ text[0], text[1], '\0' }, NULL, 16));
+        text += 2;
+    }
+}
+
+void eg_uuid_from_bytes(char text[EG_UUID_SIZE], const unsigned char bytes[EG_UUID_BYTES])
+{
+    static const char hex[] = "0123456789abcdef";
+    int nibble = 0;
+
+    for (int i = 0; i < EG_UUID_SIZE - 1; i++) {
+        if (is_hyphen(i)) {
+            text[i] = '-';
+        }
+        else {
+            text[i] = hex[nibble % 2 == 0 ? bytes[nibble / 2] >> 4 : bytes[nibble / 2] & 15];
+            nibble++;
+        }
+    }
+    text[EG_UUID_SIZE - 1] = '\0';
 }

@@ -90,6 +90,7 @@ subtest 'what was taken arrives as it was sent' => sub {
         "$EmailGW::ROOT/t/data/decode_mails.py");
     is($status, 0, "Python's email package reads them") or return diag($err);
     my $wrong = 0;
+    my $return_path = EmailGW::return_path($account->{domain});
     for my $mail (map { $json->decode($_) } split /\n/, $out) {
         my ($id) = $mail->{file} =~ m{([^/]+)-1\.eml\z};
         my $in = $posted{$id} // {};
@@ -100,9 +101,9 @@ subtest 'what was taken arrives as it was sent' => sub {
             $got{$slot} } } sort keys %got;
         my $fields = join ' ', map { lc } @{ $mail->{fields} };
         push @bad, "fields $fields"
-            if $fields !~ /^date from to subject message-id x-test mime-version content-type content-transfer-encoding\z/;
+            if $fields !~ /^dkim-signature date from to subject message-id feedback-id x-test mime-version content-type content-transfer-encoding\z/;
         push @bad, "envelope $mail->{envelope}"
-            if $mail->{envelope} ne "X-Envelope: <sender\@$account->{domain}> <r\@example.org>";
+            if $mail->{envelope} !~ /\AX-Envelope: <$return_path> <r\@example\.org>\z/;
         push @bad, "addresses"
             if "@{ $mail->{addresses}{from} } @{ $mail->{addresses}{to} }" ne "sender\@$account->{domain} r\@example.org";
         push @bad, 'content' if @{ $mail->{parts} } != 1 || $mail->{parts}[0]{content} ne "Hello.\n"

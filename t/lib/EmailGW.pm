@@ -275,6 +275,12 @@ sub read_mail {
     return { file => $path, from => $from, to => $to, raw => $text };
 }
 
+# What an envelope sender of this domain looks like.
+sub return_path {
+    my ($domain) = @_;
+    return qr/b\+[a-z2-7]{58}\@eg\.\Q$domain\E/;
+}
+
 # What an account's requests have left in the tables, whatever the sender has done
 # with it since: a refused request leaves it as it was.
 sub ledger {

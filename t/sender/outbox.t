@@ -41,11 +41,11 @@ subtest 'content gone' => sub {
 };
 
 subtest 'refused at start' => sub {
-    my $conf = $gw->file('mx.conf', "database = dbname=none\ntransport = mx\n");
+    my $conf = $gw->file('mx.conf', "database = dbname=none\ntransport = mx\nmx_destinations = a.example:1:1:1:maybe\n");
     my ($status, $out, $err) = EmailGW::run_command(undef, ($ENV{EG_BUILD} // "$EmailGW::ROOT/build")
         . '/emailgw-sender', '--config', $conf);
-    is($status >> 8, 1, 'a transport that there is not');
-    like($err, qr/^emailgw-sender: transport = mx: /, 'is named');
+    is($status >> 8, 1, 'a wrong entry');
+    like($err, qr/^emailgw-sender: mx_destinations: "a\.example:1:1:1:maybe" is not one/, 'is named');
 };
 
 $gw->log_clean;

@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(83);
+SELECT plan(84);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -46,6 +46,7 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'durability'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
+    ('emailgw_sender', 'get_dkim_keys'),
     ('emailgw_sender', 'get_sts_policies'),
     ('emailgw_sender', 'housekeeping'),
     ('emailgw_sender', 'make_partitions'),
@@ -145,6 +146,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.renew_leases('[{"account_id": %s, "message_id": "%s", "recipient_no": 1, "attempt": 1}]', 60) $$,
     $$ SELECT emailgw_api.get_contents('{%s}', '{%s}') $$,
     $$ SELECT emailgw_api.get_attachments('{%s}', '{%s}') $$,
+    $$ SELECT emailgw_api.get_dkim_keys('{%s}', '{1}') $$,
     $$ SELECT emailgw_api.record_attempts('{%s}', '{%s}', '{1}', '{1}', '{delivered}', '{0}', '{"{}"}') $$,
     $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
     $$ SELECT emailgw_api.claim_domain_checks(1, 1, 1) $$,

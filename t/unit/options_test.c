@@ -355,7 +355,7 @@ static void reference_gives_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(names, 56);
+    assert_int_equal(names, 57);
 }
 
 int main(void)

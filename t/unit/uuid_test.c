@@ -75,13 +75,25 @@ static void never_repeats(void **state)
     }
 }
 
+static void bytes_and_back(void **state)
+{
+    static const unsigned char wanted[EG_UUID_BYTES] = { 0x01, 0x90, 0xa0, 0xb1, 0xc2, 0xd3, 0x7e, 0x4f,
+                                                         0x8a, 0x5b, 0x6c, 0x7d, 0x8e, 0x9f, 0x0a, 0x1b };
+    unsigned char bytes[EG_UUID_BYTES];
+    char text[EG_UUID_SIZE];
+
+    (void)state;
+    eg_uuid_to_bytes(bytes, "0190A0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b");
+    assert_memory_equal(bytes, wanted, sizeof wanted);
+    eg_uuid_from_bytes(text, bytes);
+    assert_string_equal(text, "0190a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(knows_its_form),
-        EG_TEST(carries_time_version_and_variant),
-        EG_TEST(grows_with_time),
-        EG_TEST(never_repeats),
+        EG_TEST(knows_its_form),  EG_TEST(bytes_and_back), EG_TEST(carries_time_version_and_variant),
+        EG_TEST(grows_with_time), EG_TEST(never_repeats),
     };
 
     return EG_TEST_RUN(tests);

@@ -29,7 +29,7 @@
 #
 # start(segment => 1460) has segments as on an Ethernet: those of loopback, of 64 kB,
 # make the kernel buffer megabytes on the way. start(digest => 1) keeps of large
-# mails the SHA-256 and the size, not the body.
+# mails the SHA-256 and the size without their DKIM-Signature, which has its own time, not the body.
 package EmailGW::Sink;
 use strict;
 use warnings;
@@ -277,7 +277,8 @@ sub do_data {
     }
     $c->{body} = $body;
     my ($id) = $body =~ /^Message-ID: *<([^@>]*)/mi;
-    my %kept = $sink->{digest} ? (sha256 => Digest::SHA::sha256_hex($body), size => length $body) : (body => $body);
+    my $content = $body =~ s/\ADKIM-Signature:.*\r\n(?:[ \t].*\r\n)*//r;
+    my %kept = $sink->{digest} ? (sha256 => Digest::SHA::sha256_hex($content), size => length $content) : (body => $body);
     $sink->step('dot', $c, $sink->{digest} ? '' : $wire, '250 2.0.0 taken', 2, sub {
         $sink->note(no => $c->{no}, step => 'message', from => $c->{from}, to => $c->{to}, %kept, id => $id,
             tls => $c->{tls} ? 1 : 0, user => $c->{user});

@@ -1,0 +1,136 @@
+/*
+ * The relaxed forms of header fields and bodies (RFC 6376 sections 3.4.2, 3.4.4).
+ */
+#include <apr_lib.h>
+#include <string.h>
+
+#include "dkim.h"
+
+static int is_wsp(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static int is_crlf(const char *at, const char *end)
+{
+    return end - at >= 2 && at[0] == '\r' && at[1] == '\n';
+}
+
+/* ---- bodies ------------------------------------------------------------------------- */
+
+/* Where the last line that is not empty ends, without what is white at its own end. */
+static const char *find_end(const char *start, const char *end)
+{
+    for (;;) {
+        if (end > start && is_wsp(end[-1])) {
+            end--;
+        }
+        else if (end - start >= 2 && is_crlf(end - 2, end)) {
+            end -= 2;
+        }
+        else {
+            return end;
+        }
+    }
+}
+
+/* Behind the white space at *at: is one space to be put for it? A space alone within a line is left as it is. */
+static int relax_space(const char **at, const char *end)
+{
+    const char *next = *at;
+
+    while (next < end && is_wsp(*next)) {
+        next++;
+    }
+    *at = next;
+    return !is_crlf(next, end);
+}
+
+void egs_dkim_relax_body(eg_bytes body, egs_dkim_sink *sink, void *baton)
+{
+    const char *at = body.data, *run = at;
+    const char *end = body.size ? find_end(at, at + body.size) : at;
+
+    if (at == end) {
+        return;
+    }
+    while (at < end) {
+        const char *space;
+        int kept;
+
+        if (!is_wsp(*at)) {
+            at++;
+            continue;
+        }
+        space = at;
+        kept = relax_space(&at, end);
+        if (kept && at - space == 1 && *space == ' ') {
+            continue;
+        }
+        if (space > run) {
+            sink(baton, run, (apr_size_t)(space - run));
+        }
+        if (kept) {
+            sink(baton, " ", 1);
+        }
+        run = at;
+    }
+    sink(baton, run, (apr_size_t)(end - run));
+    sink(baton, "\r\n", 2);
+}
+
+/* ---- header fields -------------------------------------------------------------------- */
+
+static void put_name(egs_text *relaxed, const char *name, apr_size_t length)
+{
+    while (length && is_wsp(name[length - 1])) {
+        length--;
+    }
+    for (apr_size_t i = 0; i < length; i++) {
+        const char lower = (char)apr_tolower(name[i]);
+
+        egs_text_add(relaxed, &lower, 1);
+    }
+}
+
+/* Words, one space between them; folds are white space, and none is left at either end. */
+static void put_value(egs_text *relaxed, const char *at, const char *end)
+{
+    int space = 0, words = 0;
+
+    while (at < end) {
+        const char *word = at;
+
+        while (at < end && !is_wsp(*at) && !is_crlf(at, end)) {
+            at++;
+        }
+        if (at > word) {
+            if (space && words) {
+                egs_text_puts(relaxed, " ");
+            }
+            egs_text_add(relaxed, word, (apr_size_t)(at - word));
+            space = 0;
+            words = 1;
+        }
+        else if (is_wsp(*at)) {
+            space = 1;
+            at++;
+        }
+        else {
+            at += 2;
+        }
+    }
+}
+
+void egs_dkim_relax_field(egs_text *relaxed, const char *field, apr_size_t length)
+{
+    const char *colon = length ? memchr(field, ':', length) : NULL;
+
+    if (!colon) {
+        put_name(relaxed, field, length);
+        return;
+    }
+    put_name(relaxed, field, (apr_size_t)(colon - field));
+    egs_text_puts(relaxed, ":");
+    put_value(relaxed, colon + 1, field + length);
+}

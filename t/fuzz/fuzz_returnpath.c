@@ -1,0 +1,55 @@
+/* eg_returnpath_parse: nothing but what was made is taken, and that in one spelling. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "returnpath.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static const eg_secret *make_secret(apr_pool_t *pool)
+{
+    static const char lines[] = "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+    char path[] = "/tmp/fuzz_returnpath.XXXXXX";
+    int fd = mkstemp(path);
+    const char *problem;
+    eg_secret *secret;
+
+    must(fd >= 0 && write(fd, lines, sizeof lines - 1) == (ssize_t)(sizeof lines - 1) && close(fd) == 0);
+    must(eg_secret_load(&secret, &problem, path, pool) == APR_SUCCESS);
+    unlink(path);
+    return secret;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const eg_secret *secret;
+    eg_returnpath path;
+    apr_pool_t *pool;
+
+    if (secret == NULL) {
+        apr_initialize();
+        must(apr_pool_create(&pool, NULL) == APR_SUCCESS);
+        secret = make_secret(pool);
+    }
+    must(apr_pool_create(&pool, NULL) == APR_SUCCESS);
+    if (eg_returnpath_parse(&path, apr_pstrmemdup(pool, (const char *)data, size), secret, pool) ==
+        APR_SUCCESS) {
+        const char *again = eg_returnpath_make(&path, secret, pool);
+
+        must(strlen(again) <= size && strncasecmp(again, (const char *)data, strlen(again)) == 0);
+    }
+    apr_pool_destroy(pool);
+    return 0;
+}
