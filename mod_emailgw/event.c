@@ -18,9 +18,13 @@ typedef struct {
 
 /* Of event.detail. */
 static const part details[] = {
-    { "attempt", { "Attempt", "attempt" } }, { "ambiguous", { "Ambiguous", "ambiguous" } },
-    { "bounce", { "Bounce", "bounce" } },    { "url", { "URL", "url" } },
-    { "machine", { "Machine", "machine" } }, { NULL, { NULL, NULL } },
+    { "attempt", { "Attempt", "attempt" } },
+    { "ambiguous", { "Ambiguous", "ambiguous" } },
+    { "bounce", { "Bounce", "bounce" } },
+    { "deferral", { "Deferral", "deferral" } },
+    { "url", { "URL", "url" } },
+    { "machine", { "Machine", "machine" } },
+    { NULL, { NULL, NULL } },
 };
 
 /* Of its smtp. */

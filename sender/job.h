@@ -45,7 +45,8 @@ typedef enum {
     EGS_RELEASED, /* not tried: back into the queue, the attempt does not count */
     EGS_DELIVERED,
     EGS_DEFERRED, /* failed: policy makes a bounce of it where no later try would do better */
-    EGS_BOUNCED
+    EGS_BOUNCED,
+    EGS_SUPPRESSED /* not tried: the address is on the suppression list by now */
 } egs_result;
 
 /** How far a dialogue came: what the last reply answered, or what failed. */
@@ -63,10 +64,26 @@ typedef enum {
     EGS_STAGE_DOT
 } egs_stage;
 
+/** Why a mail was not taken (classify.h). */
+typedef enum {
+    EGS_CLASS_NONE, /* it was, or it was not tried */
+    EGS_CLASS_RECIPIENT,
+    EGS_CLASS_MAILBOX_FULL,
+    EGS_CLASS_POLICY,
+    EGS_CLASS_REPUTATION,     /* of our address or domain, and rates */
+    EGS_CLASS_AUTHENTICATION, /* SPF, DKIM, DMARC, PTR */
+    EGS_CLASS_CONTENT,
+    EGS_CLASS_TECHNICAL, /* with all that is not known */
+    EGS_CLASS_EXPIRED    /* put off until its lifetime was over */
+} egs_class;
+
 /** How one attempt ended. */
 typedef struct {
     egs_result result;
-    const char *bounce_class;  /* for EGS_BOUNCED, by policy: "permanent", "expired" */
+    egs_class class;           /* by policy, for EGS_DEFERRED and EGS_BOUNCED */
+    int slow_down;             /* by policy: its destination wants less, or nothing, for a while */
+    int suppress;              /* by policy, for EGS_BOUNCED: the address is to get nothing more */
+    int complaint;             /* delivered, and then complained of: the simulator's */
     apr_interval_time_t retry; /* for EGS_DEFERRED, by policy: how long to wait, from the database's now */
     double seconds;            /* that the attempt took */
     const char *host;          /* who answered: "outbox", a host name */

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classify.h"
 #include "mx_plan.h"
 #include "routes.h"
 
@@ -131,7 +132,9 @@ static int is_unreachable(const egs_outcome *outcome)
 
 static int wants_less(const egs_outcome *outcome)
 {
-    return outcome->smtp_code == 421 || (outcome->enhanced && !strncmp(outcome->enhanced, "4.7.", 4));
+    return egs_classify(egs_provider_of(outcome->host), outcome->stage, outcome->smtp_code,
+                        outcome->enhanced, outcome->text)
+        .slow_down;
 }
 
 static egs_left judge(const egs_outcome *outcome)

@@ -3,10 +3,7 @@
  */
 #include "policy.h"
 
-static int is_permanent(const egs_outcome *outcome)
-{
-    return outcome->smtp_code >= 500 && outcome->smtp_code < 600 && outcome->stage >= EGS_STAGE_MAIL;
-}
+#include "classify.h"
 
 /* Jitter keeps mails that failed together from coming back together. */
 static apr_interval_time_t wait_after(int attempt, double dice, const egs_durations *retry)
@@ -16,31 +13,28 @@ static apr_interval_time_t wait_after(int attempt, double dice, const egs_durati
     return (apr_interval_time_t)((double)retry->each[step] * (0.9 + 0.2 * dice));
 }
 
-static void bounce(egs_outcome *outcome, const char *bounce_class)
-{
-    outcome->result = EGS_BOUNCED;
-    outcome->bounce_class = bounce_class;
-}
-
 void egs_policy_judge(egs_outcome *outcome, int attempt, apr_interval_time_t age, double dice,
                       const egs_options *options)
 {
-    switch (outcome->result) {
-    case EGS_RELEASED:
-    case EGS_DELIVERED:
+    egs_verdict verdict;
+
+    if (outcome->result != EGS_DEFERRED && outcome->result != EGS_BOUNCED) {
         return;
-    case EGS_BOUNCED:
-        bounce(outcome, "permanent");
-        return;
-    case EGS_DEFERRED:
-        break;
     }
-    if (is_permanent(outcome)) {
-        bounce(outcome, "permanent");
+    verdict = egs_classify(egs_provider_of(outcome->host), outcome->stage, outcome->smtp_code,
+                           outcome->enhanced, outcome->text);
+    if (verdict.action == EGS_ACTION_BOUNCE) {
+        outcome->result = EGS_BOUNCED;
+    }
+    outcome->class = verdict.class == EGS_CLASS_NONE ? EGS_CLASS_TECHNICAL : verdict.class;
+    outcome->slow_down = verdict.slow_down;
+    if (outcome->result == EGS_BOUNCED) {
+        outcome->suppress = verdict.suppress;
         return;
     }
     outcome->retry = wait_after(attempt, dice, &options->retry);
     if (age + outcome->retry > options->lifetime) {
-        bounce(outcome, "expired");
+        outcome->result = EGS_BOUNCED;
+        outcome->class = EGS_CLASS_EXPIRED;
     }
 }

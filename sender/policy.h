@@ -7,11 +7,11 @@
 #include "job.h"
 
 /**
- * Delivered and released stay so. A failure is a bounce where the other side
- * refused this mail for good (5yz to MAIL, RCPT, DATA or the final dot), or
- * where the next try would lie beyond options->lifetime; else it waits as
- * options->retry says for this attempt, 10 % more or less. A 5yz before MAIL is
- * about us, not about the mail: that waits, too.
+ * Delivered, released and suppressed stay so. A failure is a bounce where the
+ * other side refused this mail for good (egs_classify), or where the next try
+ * would lie beyond options->lifetime; else it waits as options->retry says for
+ * this attempt, 10 % more or less. Both get their class, and whether their
+ * destination is to get less for a while; what has expired suppresses nobody.
  * @param attempt  1 for the first
  * @param age  since the first attempt
  * @param dice  0 up to 1: which part of the 20 % it is to be

@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job.h"
+#include "classify.h"
 #include "json.h"
 
 static const char *const results[] = {
-    [EGS_RELEASED] = "released",
-    [EGS_DELIVERED] = "delivered",
-    [EGS_DEFERRED] = "deferred",
-    [EGS_BOUNCED] = "bounced",
+    [EGS_RELEASED] = "released", [EGS_DELIVERED] = "delivered",   [EGS_DEFERRED] = "deferred",
+    [EGS_BOUNCED] = "bounced",   [EGS_SUPPRESSED] = "suppressed",
 };
 
 static const char *const stages[] = {
@@ -47,13 +45,25 @@ static json_t *name_of(const egs_job *job)
                      job->message_id, "recipient_no", job->recipient_no, "attempt", job->attempt);
 }
 
+/* Why it was not taken. An address that is to get nothing more is suppressed with the event that says so. */
+static json_t *fault_of(const egs_outcome *outcome)
+{
+    json_t *fault = json_pack("{s:s}", "class", egs_class_name(outcome->class));
+
+    if (outcome->suppress) {
+        json_object_set_new(fault, "suppress", json_true());
+    }
+    return fault;
+}
+
 /* What the event says beside the number of the attempt. */
 static json_t *detail_of(const egs_outcome *outcome)
 {
     json_t *detail = json_pack("{s:o}", "smtp", dialogue(outcome));
 
-    if (outcome->bounce_class) {
-        json_object_set_new(detail, "bounce", json_pack("{s:s}", "class", outcome->bounce_class));
+    if (outcome->class != EGS_CLASS_NONE) {
+        json_object_set_new(detail, outcome->result == EGS_BOUNCED ? "bounce" : "deferral",
+                            fault_of(outcome));
     }
     if (outcome->ambiguous) {
         json_object_set_new(detail, "ambiguous", json_true());
@@ -64,9 +74,7 @@ static json_t *detail_of(const egs_outcome *outcome)
 /* A bounce for its age is a result of its own. */
 static const char *result_of(const egs_outcome *outcome)
 {
-    return outcome->result == EGS_BOUNCED && !strcmp(outcome->bounce_class, "expired")
-               ? "expired"
-               : results[outcome->result];
+    return outcome->class == EGS_CLASS_EXPIRED ? "expired" : results[outcome->result];
 }
 
 static apr_status_t free_text(void *text)

@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
+#include "classify.h"
 #include "policy.h"
 #include "results.h"
 
@@ -80,18 +81,23 @@ static void log_failure(const eg_log *log, const egs_job *job, apr_pool_t *scrat
                           "it may be sent twice",
             job->message_id, job->recipient, job->attempt);
     }
+    if (outcome->result == EGS_SUPPRESSED) {
+        eg_log_at(log, EG_LOG_INFO, APR_SUCCESS, EGLOGNO(0424) "suppressed message=%s recipient=%s: not sent",
+                  job->message_id, job->recipient);
+        return;
+    }
     if (outcome->result == EGS_DEFERRED) {
         eg_log_at(log, EG_LOG_INFO, APR_SUCCESS,
-                  EGLOGNO(0311) "deferred message=%s recipient=%s attempt=%d retry=%.0fs seconds=%.3f "
-                                "%stext=\"%s\"",
-                  job->message_id, job->recipient, job->attempt, (double)outcome->retry / APR_USEC_PER_SEC,
-                  outcome->seconds, at, text);
+                  EGLOGNO(0311) "deferred message=%s recipient=%s attempt=%d class=%s retry=%.0fs "
+                                "seconds=%.3f %stext=\"%s\"",
+                  job->message_id, job->recipient, job->attempt, egs_class_name(outcome->class),
+                  (double)outcome->retry / APR_USEC_PER_SEC, outcome->seconds, at, text);
         return;
     }
     eg_log_at(log, EG_LOG_INFO, APR_SUCCESS,
               EGLOGNO(0312) "bounced message=%s recipient=%s attempt=%d class=%s seconds=%.3f %stext=\"%s\"",
-              job->message_id, job->recipient, job->attempt, outcome->bounce_class, outcome->seconds, at,
-              text);
+              job->message_id, job->recipient, job->attempt, egs_class_name(outcome->class), outcome->seconds,
+              at, text);
 }
 
 /* What is not safe on the disk is not delivered. */

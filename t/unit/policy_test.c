@@ -43,11 +43,15 @@ static void bounces_what_is_refused_for_good(void **state)
         print_message("# stage %d, code %d\n", (int)failures[i].stage, failures[i].code);
         egs_policy_judge(&outcome, 1, 0, 0.5, &options);
         assert_int_equal(outcome.result, failures[i].result);
+        assert_true(outcome.class > EGS_CLASS_NONE && outcome.class < EGS_CLASS_EXPIRED);
+        assert_int_equal(outcome.slow_down, failures[i].code == 421 || failures[i].stage == EGS_STAGE_GREETING
+                                                ? failures[i].code != 0
+                                                : 0);
+        assert_int_equal(outcome.suppress, 0);
         if (outcome.result == EGS_BOUNCED) {
-            assert_string_equal(outcome.bounce_class, "permanent");
+            assert_int_equal(outcome.retry, 0);
         }
         else {
-            assert_null(outcome.bounce_class);
             assert_true(outcome.retry > apr_time_from_sec(59) && outcome.retry < apr_time_from_sec(61));
         }
     }
@@ -58,17 +62,51 @@ static void leaves_what_is_decided(void **state)
     egs_options options = usual();
     egs_outcome delivered = { .result = EGS_DELIVERED, .smtp_code = 250 };
     egs_outcome released = { .result = EGS_RELEASED };
+    egs_outcome suppressed = { .result = EGS_SUPPRESSED };
     egs_outcome bounced = { .result = EGS_BOUNCED };
 
     (void)state;
     egs_policy_judge(&delivered, 9, apr_time_from_sec(365 * 86400), 0, &options);
     egs_policy_judge(&released, 9, apr_time_from_sec(365 * 86400), 0, &options);
+    egs_policy_judge(&suppressed, 9, apr_time_from_sec(365 * 86400), 0, &options);
     egs_policy_judge(&bounced, 1, 0, 0, &options);
     assert_int_equal(delivered.result, EGS_DELIVERED);
     assert_int_equal(released.result, EGS_RELEASED);
     assert_int_equal(bounced.result, EGS_BOUNCED);
-    assert_string_equal(bounced.bounce_class, "permanent");
-    assert_null(delivered.bounce_class);
+    assert_int_equal(suppressed.result, EGS_SUPPRESSED);
+    assert_int_equal(bounced.class, EGS_CLASS_TECHNICAL);
+    assert_false(bounced.suppress);
+    assert_int_equal(delivered.class, EGS_CLASS_NONE);
+    assert_int_equal(suppressed.class, EGS_CLASS_NONE);
+}
+
+/* The host is whose reply it is, and what is not a bounce suppresses nobody. */
+static void judges_by_the_reply(void **state)
+{
+    egs_options options = usual();
+    egs_outcome unknown = { .result = EGS_DEFERRED,
+                            .stage = EGS_STAGE_RCPT,
+                            .smtp_code = 550,
+                            .enhanced = "5.1.1",
+                            .text = "User unknown" };
+    egs_outcome gmail = { .result = EGS_DEFERRED,
+                          .stage = EGS_STAGE_DOT,
+                          .smtp_code = 550,
+                          .enhanced = "5.7.27",
+                          .host = "gmail-smtp-in.l.google.com" };
+    egs_outcome no_mx = { .result = EGS_BOUNCED, .enhanced = "5.1.10" };
+
+    (void)state;
+    egs_policy_judge(&unknown, 1, 0, 0, &options);
+    egs_policy_judge(&gmail, 1, 0, 0, &options);
+    egs_policy_judge(&no_mx, 1, 0, 0, &options);
+    assert_int_equal(unknown.class, EGS_CLASS_RECIPIENT);
+    assert_true(unknown.suppress);
+    assert_int_equal(gmail.class, EGS_CLASS_AUTHENTICATION);
+    assert_false(gmail.suppress);
+    assert_int_equal(no_mx.result, EGS_BOUNCED);
+    assert_int_equal(no_mx.class, EGS_CLASS_RECIPIENT);
+    assert_true(no_mx.suppress);
 }
 
 static const struct {
@@ -116,7 +154,8 @@ static void ends_with_its_lifetime(void **state)
         egs_policy_judge(&outcome, ages[i].attempt, apr_time_from_sec(ages[i].hours * 3600), 0.5, &options);
         assert_int_equal(outcome.result, ages[i].result);
         if (outcome.result == EGS_BOUNCED) {
-            assert_string_equal(outcome.bounce_class, "expired");
+            assert_int_equal(outcome.class, EGS_CLASS_EXPIRED);
+            assert_false(outcome.suppress);
         }
     }
 }
@@ -126,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EG_TEST(bounces_what_is_refused_for_good),
         EG_TEST(leaves_what_is_decided),
+        EG_TEST(judges_by_the_reply),
         EG_TEST(waits_grow_and_scatter),
         EG_TEST(ends_with_its_lifetime),
     };
