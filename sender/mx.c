@@ -1,22 +1,26 @@
 /*
  * Transport to the recipients' own mail servers (RFC 5321 section 5).
  *
- * A mail waits for its domain's route, then in the queue of its destination for
- * a place there, then is under way: to the first address of the route, and to
- * the next ones while no dialogue comes about. None of this keeps others waiting.
+ * A mail waits for its domain's route and MTA-STS policy (RFC 8461), then in the queue
+ * of its destination for a place there, then is under way: to the first address of the
+ * route, and to the next ones while no dialogue comes about. None of this keeps others
+ * waiting.
  * A destination that has enough waiting here, or that cannot be reached, is held:
  * its mails stay in the database.
  */
 #include <apr_hash.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "classify.h"
 #include "mx_plan.h"
 #include "routes.h"
+#include "sts.h"
 
 #define WAITING_MAX 4                  /* mails in one destination's queue */
 #define HOLD_BUSY apr_time_from_sec(1) /* of one that has them, unless they are gone before */
@@ -29,6 +33,8 @@ typedef struct transit {
     const egs_plan *plan;
     const char *domain;
     const egs_route *route;
+    int is_enforced; /* only to hosts of the policy, whose certificates hold */
+    egs_sts_policy policy;
     egs_destination *destination;
     double dice;       /* which of equal hosts is the first */
     int host, address; /* of the route: where it is or was under way to */
@@ -55,6 +61,8 @@ struct egs_carrier {
     egs_routes_rules rules;
     egs_lookup *lookup; /* NULL before the first mail */
     egs_routes *routes;
+    int answers;            /* an eventfd: there are answers about policies */
+    transit *uncertain;     /* those that wait for them */
     queue *queues, *unused; /* with mails, and without */
     egs_jobs finished;
 };
@@ -103,11 +111,21 @@ static void start(egs_carrier *carrier, transit *t)
     t->peer = t->plan->peer;
     t->peer.host = host->name;
     t->peer.address = host->addresses[t->address];
-    t->peer.tls = shape->tls;
+    t->peer.tls = t->is_enforced ? EGS_TLS_REQUIRED : shape->tls;
     t->peer.mails = shape->mails;
     t->peer.key = apr_psprintf(job->pool, "%s\n%s\n%d", t->peer.host, t->peer.address, t->peer.tls);
     job->outcome = (egs_outcome){ .result = EGS_RELEASED };
     egs_smtp_begin(carrier->smtp, job, &t->peer);
+}
+
+/* From this host on to one that the policy allows. @return 0 when there is none */
+static int skip_forbidden(transit *t)
+{
+    while (t->host < t->route->host_count && t->is_enforced &&
+           !egs_sts_allows(&t->policy, egs_route_host_at(t->route, t->host, t->dice)->name)) {
+        t->host++;
+    }
+    return t->host < t->route->host_count;
 }
 
 /* The next address, of the same host or of the next one. */
@@ -120,7 +138,7 @@ static int move_on(transit *t)
         t->address = 0;
         t->host++;
     }
-    return t->host < t->route->host_count;
+    return skip_forbidden(t);
 }
 
 /* No mail could be offered there. */
@@ -292,6 +310,75 @@ static void enqueue(egs_carrier *carrier, transit *t)
     serve(carrier, q);
 }
 
+/* ---- MTA-STS --------------------------------------------------------------------------- */
+
+static void find_policy(egs_carrier *carrier, transit *t)
+{
+    egs_sts_state state = egs_sts_find(egs_sts_of_process(), t->domain, &t->policy, t->job->pool);
+
+    if (state == EGS_STS_PENDING) {
+        t->next = carrier->uncertain;
+        carrier->uncertain = t;
+        return;
+    }
+    t->is_enforced = state == EGS_STS_POLICY && t->policy.mode == EGS_STS_MODE_ENFORCE;
+    if (skip_forbidden(t)) {
+        enqueue(carrier, t);
+    }
+    else {
+        finish_as(carrier, t, EGS_DEFERRED, "4.7.5", "the domain's MTA-STS policy has none of its mail hosts");
+    }
+}
+
+/* Those that are still pending come into the list again. */
+static void take_answers(egs_carrier *carrier)
+{
+    transit *t = carrier->uncertain, *next;
+    uint64_t count;
+
+    if (read(carrier->answers, &count, sizeof count) != sizeof count) {
+        return;
+    }
+    carrier->uncertain = NULL;
+    for (; t; t = next) {
+        next = t->next;
+        find_policy(carrier, t);
+    }
+}
+
+static void note_answer(void *baton)
+{
+    const egs_carrier *carrier = baton;
+    uint64_t one = 1;
+
+    (void)!write(carrier->answers, &one, sizeof one); /* if it is full already, there is something to read */
+}
+
+static apr_status_t close_answers(void *baton)
+{
+    const egs_carrier *carrier = baton;
+
+    close(carrier->answers);
+    return APR_SUCCESS;
+}
+
+/* Closed when nobody writes to it any more. */
+static apr_status_t open_answers(egs_carrier *carrier)
+{
+    apr_status_t rv;
+
+    carrier->answers = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (carrier->answers < 0) {
+        return errno;
+    }
+    apr_pool_cleanup_register(carrier->pool, carrier, close_answers, apr_pool_cleanup_null);
+    rv = egs_smtp_watch(carrier->smtp, carrier->answers);
+    if (rv == APR_SUCCESS) {
+        egs_sts_on_answer(egs_sts_of_process(), note_answer, carrier, carrier->pool);
+    }
+    return rv;
+}
+
 /* ---- the beginning --------------------------------------------------------------------- */
 
 static void find_route(egs_carrier *carrier, transit *t)
@@ -302,7 +389,7 @@ static void find_route(egs_carrier *carrier, transit *t)
     }
     switch (t->route->result) {
     case EGS_ROUTE_HOSTS:
-        enqueue(carrier, t);
+        find_policy(carrier, t);
         break;
     case EGS_ROUTE_NOWHERE:
         finish_as(carrier, t, EGS_BOUNCED, t->route->enhanced, t->route->text);
@@ -315,10 +402,13 @@ static void find_route(egs_carrier *carrier, transit *t)
 
 static apr_status_t open_carrier(egs_carrier **carrier, const eg_log *log, apr_pool_t *pool)
 {
+    apr_status_t rv;
+
     *carrier = apr_pcalloc(pool, sizeof **carrier);
     (*carrier)->log = log;
     (*carrier)->pool = pool;
-    return egs_smtp_open(&(*carrier)->smtp, log, pool);
+    rv = egs_smtp_open(&(*carrier)->smtp, log, pool);
+    return rv == APR_SUCCESS ? open_answers(*carrier) : rv;
 }
 
 /* With the first mail: before it there is no plan. */
@@ -418,6 +508,7 @@ static void work(egs_carrier *carrier, apr_interval_time_t wait)
     while ((job = egs_routes_ready(carrier->routes))) {
         find_route(carrier, job->carried);
     }
+    take_answers(carrier);
     serve_all(carrier);
 }
 

@@ -3,6 +3,7 @@
 use EmailGW;
 use EmailGW::Certificates;
 use EmailGW::Dns;
+use EmailGW::PolicyHost;
 use EmailGW::Sink;
 use Instance;
 use Time::HiRes qw(sleep time);
@@ -28,6 +29,7 @@ server('less', script => sub { $_[0] eq 'mail' && $_[1]{no} <= 3 ? { reply => '4
 server('slow', script => $slow);
 server('good', tls => 1, certificate => [ $authority->give('DNS:mx.good.example') ]);
 server('expired', tls => 1, certificate => [ $authority->give('DNS:mx.expired.example', days => -1) ]);
+server('sts-good', tls => 1, certificate => [ $authority->give('DNS:sts-good.hosts.example') ]);
 server('other', tls => 1, certificate => [ $authority->give('DNS:mx.good.example') ]);
 server('broken', tls => 1, script => sub { $_[0] eq 'starttls' ? { reply => '220 2.0.0 go on', raw => "220 go on\r\nnonsense\r\n" } : undef });
 $address{nobody} = '127.0.1.99';
@@ -61,9 +63,28 @@ mx('dead.example', '10 mute');
 mx("$_.example", "10 mx.$_.example.", "mx A $address{$_}") for qw(good expired other broken);
 mx("$_-only.example", "10 mx.$_.example.") for qw(good expired other broken);
 
+# Domains with an MTA-STS policy: mode, hosts that it has, MX records, who gets the mail.
+my %policy = (
+    held => { mx => ['10 sts-good'], allows => ['*.hosts.example'], takes => 'sts-good' },
+    testing => { mode => 'testing', mx => ['10 expired'], allows => ['elsewhere.example'], takes => 'expired' },
+    unfetched => { mode => undef, mx => ['10 expired'], takes => 'expired' },
+    'bad-cert' => { mx => ['10 expired'], allows => ['expired.hosts.example'], takes => '' },
+    unlisted => { mx => ['10 good'], allows => ['*.elsewhere.example'], takes => '', why => qr/MTA-STS policy has none of its mail hosts/ },
+    second => { mx => [ '10 one', '20 sts-good' ], allows => ['sts-good.hosts.example'], takes => 'sts-good' },
+    clear => { mx => ['10 one'], allows => ['*.hosts.example'], takes => '' },
+);
+my $hosts = EmailGW::PolicyHost->up(map { ("sts-$_.example" => { tls => [ $authority->give("DNS:mta-sts.sts-$_.example") ] }) } sort keys %policy);
+for my $name (sort keys %policy) {
+    my ($mode, $allows) = exists $policy{$name}{mode} ? $policy{$name}{mode} : 'enforce';
+    $hosts->policy("sts-$name.example", $mode && join "\n", 'version: STSv1', "mode: $mode",
+        (map { "mx: $_" } @{ $policy{$name}{allows} }), "max_age: 86400\n");
+    mx("sts-$name.example", @{ $policy{$name}{mx} }, '_mta-sts TXT "v=STSv1; id=1;"', 'mta-sts A 127.0.0.1');
+}
+
 my $conf = join "\n", 'threads = 2', 'poll = 20ms', 'retry = 300ms, 400ms', 'lifetime = 4s', 'hostname = mail.example.com',
     'connect_timeout = 1s', 'command_timeout = 1s', 'final_timeout = 3s', 'resolver_timeout = 1s', "mx_port = $port",
-    'mx_connections = 4', 'mx_rate = 0', 'mx_ca_file = ' . $authority->root, '';
+    'mx_connections = 4', 'mx_rate = 0', 'mx_ca_file = ' . $authority->root,
+    'sts_ca_file = ' . $authority->root, 'sts_port = ' . $hosts->port, 'sts_allow = 127.0.0.1:' . $hosts->port, '';
 my $gw = EmailGW->up(RATE => 'off', TRANSPORT => 'mx', RESOLVER => $dns->resolver, SENDER_CONF => \$conf);
 my $extra = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
 $gw->expects(qw(EG0360)); # servers that want nothing of us
@@ -184,6 +205,19 @@ subtest 'TLS' => sub {
     is(takers("b\@$_-only.example"), $_ eq 'good' ? 'good' : '', "... only where the certificate holds: $_") for @names;
     like(story("b\@$_-only.example"), $_ eq 'good' ? qr/\Adelivery\z/ : qr/\A(?:deferred )+bounce\z/, "... $_") for @names;
     reload();
+};
+
+subtest 'MTA-STS' => sub {
+    $gw->expects(qw(EG0421)); # a policy that could not be fetched
+    mail_to("a\@sts-$_.example") for sort keys %policy;
+    ok(drained(20), 'all end');
+    for my $name (sort keys %policy) {
+        my ($to, $expected) = ("a\@sts-$name.example", $policy{$name}{takes});
+        is(takers($to), $expected, "$name: " . ($expected ? "to $expected" : 'to nobody'));
+        like(story($to), $expected ? qr/\Adelivery\z/ : qr/\A(?:deferred )+bounce\z/, "... $name");
+        like(detail($to)->{text}, $policy{$name}{why}, "... $name: says why") if $policy{$name}{why};
+    }
+    like(detail('a@sts-held.example')->{tls}, qr/^TLSv1/, 'held: with TLS');
 };
 
 subtest 'one destination of several domains' => sub {
