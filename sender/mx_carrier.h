@@ -1,0 +1,85 @@
+/*
+ * What the files of the transport mx share, and nobody else: a thread's carrier and
+ * the mails that it has. mx.c finds their routes, mx_policy.c whether MTA-STS binds
+ * them, mx_queue.c has them wait for a place, mx_way.c takes them there.
+ */
+#ifndef EGS_MX_CARRIER_H
+#define EGS_MX_CARRIER_H
+
+#include "mx_plan.h"
+#include "routes.h"
+#include "sts.h"
+
+/** A mail, from its beginning to its end. */
+typedef struct egs_transit {
+    egs_job *job;
+    const egs_plan *plan;
+    const char *domain;
+    const egs_route *route;
+    int is_enforced; /* only to hosts of the policy, whose certificates hold */
+    egs_sts_policy policy;
+    egs_destination *destination;
+    double dice;       /* which of equal hosts is the first */
+    int host, address; /* of the route: where it is or was under way to */
+    int tries;
+    egs_smtp_peer peer;
+    struct egs_transit *next;
+} egs_transit;
+
+typedef struct egs_mx_queue egs_mx_queue;
+
+struct egs_carrier {
+    const eg_log *log;
+    apr_pool_t *pool;
+    egs_smtp *smtp;
+    eg_dns_resolver resolver; /* copied: a plan does not stay as long */
+    egs_routes_rules rules;
+    egs_lookup *lookup; /* NULL before the first mail */
+    egs_routes *routes;
+    int answers;                   /* an eventfd: there are answers about policies */
+    egs_transit *uncertain;        /* those that wait for them */
+    egs_mx_queue *queues, *unused; /* with mails, and without */
+    egs_jobs finished;
+};
+
+/* mx_way.c */
+
+/** Its outcome is known. */
+void egs_mx_finish(egs_carrier *carrier, egs_transit *t);
+
+/** The same, and this is the outcome. @param enhanced  a literal, or NULL */
+void egs_mx_finish_as(egs_carrier *carrier, egs_transit *t, egs_result result, const char *enhanced,
+                      const char *text);
+
+/** From its host on to one that its policy allows. @return 0 when there is none */
+int egs_mx_skip_forbidden(egs_transit *t);
+
+/** Send it to its host's address; a place at the destination is taken. */
+void egs_mx_start(egs_carrier *carrier, egs_transit *t);
+
+/** An address has had it: finish it, or send it to the next one. */
+void egs_mx_settle(egs_carrier *carrier, egs_job *job);
+
+/* mx_queue.c */
+
+/** Have it wait for a place at its destination. */
+void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t);
+
+/** Start those for whom there is one now. */
+void egs_mx_serve_all(egs_carrier *carrier);
+
+/** When there may be one. @return at most wait */
+apr_interval_time_t egs_mx_queue_wait(const egs_carrier *carrier, apr_interval_time_t wait);
+
+/* mx_policy.c */
+
+/** Does MTA-STS bind it? Then it goes on to the queue, perhaps later. */
+void egs_mx_find_policy(egs_carrier *carrier, egs_transit *t);
+
+/** There may be answers. */
+void egs_mx_take_answers(egs_carrier *carrier);
+
+/** Before the first mail. */
+apr_status_t egs_mx_open_answers(egs_carrier *carrier);
+
+#endif

@@ -1,0 +1,110 @@
+/* A mail on its way to the addresses of its route, and its end. */
+#include <apr_strings.h>
+
+#include "classify.h"
+#include "mx_carrier.h"
+
+#define ADDRESSES_MAX 5 /* that one attempt goes to */
+
+void egs_mx_finish(egs_carrier *carrier, egs_transit *t)
+{
+    if (t->route) {
+        egs_routes_give_back(carrier->routes, t->route);
+    }
+    if (t->destination) {
+        egs_destination_give_back(t->plan->destinations, t->destination);
+    }
+    t->job->carried = NULL;
+    egs_jobs_add(&carrier->finished, t->job);
+}
+
+void egs_mx_finish_as(egs_carrier *carrier, egs_transit *t, egs_result result, const char *enhanced,
+                      const char *text)
+{
+    egs_outcome *outcome = &t->job->outcome;
+
+    outcome->result = result;
+    outcome->enhanced = enhanced;
+    outcome->text = apr_pstrdup(t->job->pool, text);
+    egs_mx_finish(carrier, t);
+}
+
+void egs_mx_start(egs_carrier *carrier, egs_transit *t)
+{
+    const egs_route_host *host = egs_route_host_at(t->route, t->host, t->dice);
+    const egs_shape *shape = egs_shape_find(t->plan->shapes, host->name);
+    egs_job *job = t->job;
+
+    t->tries++;
+    t->peer = t->plan->peer;
+    t->peer.host = host->name;
+    t->peer.address = host->addresses[t->address];
+    t->peer.tls = t->is_enforced ? EGS_TLS_REQUIRED : shape->tls;
+    t->peer.mails = shape->mails;
+    t->peer.key = apr_psprintf(job->pool, "%s\n%s\n%d", t->peer.host, t->peer.address, t->peer.tls);
+    job->outcome = (egs_outcome){ .result = EGS_RELEASED };
+    egs_smtp_begin(carrier->smtp, job, &t->peer);
+}
+
+/* From this host on to one that the policy allows. @return 0 when there is none */
+int egs_mx_skip_forbidden(egs_transit *t)
+{
+    while (t->host < t->route->host_count && t->is_enforced &&
+           !egs_sts_allows(&t->policy, egs_route_host_at(t->route, t->host, t->dice)->name)) {
+        t->host++;
+    }
+    return t->host < t->route->host_count;
+}
+
+/* The next address, of the same host or of the next one. */
+static int move_on(egs_transit *t)
+{
+    if (t->tries >= ADDRESSES_MAX || egs_clock() >= t->job->lease_end) {
+        return 0;
+    }
+    if (++t->address >= egs_route_host_at(t->route, t->host, t->dice)->address_count) {
+        t->address = 0;
+        t->host++;
+    }
+    return egs_mx_skip_forbidden(t);
+}
+
+/* No mail could be offered there. */
+static int is_unreachable(const egs_outcome *outcome)
+{
+    return outcome->result == EGS_DEFERRED && outcome->stage != EGS_STAGE_NONE &&
+           outcome->stage < EGS_STAGE_RSET;
+}
+
+static int wants_less(const egs_outcome *outcome)
+{
+    return egs_classify(egs_provider_of(outcome->host), outcome->stage, outcome->smtp_code, outcome->enhanced,
+                        outcome->text)
+        .slow_down;
+}
+
+static egs_left judge(const egs_outcome *outcome)
+{
+    if (outcome->result == EGS_RELEASED) {
+        return EGS_LEFT_UNTRIED;
+    }
+    if (wants_less(outcome)) {
+        return EGS_LEFT_SLOW_DOWN;
+    }
+    if (is_unreachable(outcome)) {
+        return EGS_LEFT_UNREACHABLE;
+    }
+    return outcome->smtp_code ? EGS_LEFT_WELL : EGS_LEFT_UNTRIED;
+}
+
+void egs_mx_settle(egs_carrier *carrier, egs_job *job)
+{
+    egs_transit *t = job->carried;
+
+    if (is_unreachable(&job->outcome) && move_on(t)) {
+        egs_mx_start(carrier, t);
+        return;
+    }
+    egs_destination_leave(t->destination, judge(&job->outcome), job->outcome.text ? job->outcome.text : "");
+    egs_mx_finish(carrier, t);
+}
