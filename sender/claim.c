@@ -29,7 +29,14 @@ apr_time_t egs_clock(void)
     return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
 }
 
-static void fill(egs_job *job, const eg_rows *rows, int row, apr_time_t start, apr_time_t lease_end)
+/* What was never tried while its lane was held is as old as its lifetime, and no younger. */
+static apr_interval_time_t age_of(const egs_job *job, apr_interval_time_t since_first_attempt,
+                                  const egs_options *options)
+{
+    return job->overdue && since_first_attempt < options->lifetime ? options->lifetime : since_first_attempt;
+}
+
+static void fill(egs_job *job, const eg_rows *rows, int row, apr_time_t start, const egs_options *options)
 {
     job->account_id = eg_rows_int(rows, row, "account_id");
     job->message_id = eg_rows_text(rows, row, "message_id");
@@ -38,9 +45,9 @@ static void fill(egs_job *job, const eg_rows *rows, int row, apr_time_t start, a
     job->recipient = eg_rows_text(rows, row, "email");
     job->lane = (int)eg_rows_int(rows, row, "lane");
     job->size = (int)eg_rows_int(rows, row, "size_bytes");
-    job->age_start = start - eg_rows_int(rows, row, "age_us");
     job->overdue = eg_rows_bool(rows, row, "overdue");
-    job->lease_end = lease_end;
+    job->age_start = start - age_of(job, eg_rows_int(rows, row, "age_us"), options);
+    job->lease_end = start + options->lease;
 }
 
 /* How late an account's turn comes in a round that begins behind cursor. */
@@ -102,7 +109,7 @@ apr_status_t egs_claim(egs_job **jobs, int *count, int limit, const apr_array_he
     *count = eg_rows_count(rows);
     *jobs = apr_pcalloc(db->pool, ((apr_size_t)*count + 1) * sizeof **jobs);
     for (int i = 0; i < *count; i++) {
-        fill(&(*jobs)[i], rows, i, start, start + options->lease);
+        fill(&(*jobs)[i], rows, i, start, options);
     }
     *cursor = last_served(*jobs, *count, *cursor);
     qsort(*jobs, (size_t)*count, sizeof **jobs, by_message);

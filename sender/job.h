@@ -170,7 +170,11 @@ apr_status_t egs_renew(egs_job **jobs, int count, eg_db *db, const egs_options *
 /** How many of the jobs to load at once: their messages have at most 2 MB, or it is one alone. */
 int egs_slice_count(const egs_job *jobs, int count);
 
-/** Render, first half: the contents of a slice, into db's pool. job->content stays NULL where it is gone. */
+/**
+ * Render, first half: the contents of a slice, into db's pool. job->content stays
+ * NULL where it is gone, and the outcome is EGS_SUPPRESSED where the address is on
+ * the suppression list by now: what is put there later finds the mail under way.
+ */
 apr_status_t egs_load(egs_job *jobs, int count, eg_db *db);
 
 /**

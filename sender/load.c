@@ -109,11 +109,30 @@ static void take_attachments(egs_content *content, const eg_rows *rows, apr_pool
     }
 }
 
-static void hand_out(egs_job *jobs, int count, egs_content *content)
+/* @param numbers  an array, or NULL for none */
+static int is_among(const json_t *numbers, int number)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(numbers, i, one)
+    {
+        if (json_integer_value(one) == number) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What became suppressed since it was accepted, or since its last attempt, is not begun. */
+static void hand_out(egs_job *jobs, int count, egs_content *content, const json_t *suppressed)
 {
     for (int i = 0; i < count; i++) {
         if (is_of(content, jobs[i].account_id, jobs[i].message_id)) {
             jobs[i].content = content;
+            if (is_among(suppressed, jobs[i].recipient_no)) {
+                jobs[i].outcome.result = EGS_SUPPRESSED;
+            }
         }
     }
 }
@@ -134,7 +153,7 @@ apr_status_t egs_load(egs_job *jobs, int count, eg_db *db)
         egs_content *content = read_content(contents, i, db->pool);
 
         take_attachments(content, attachments, db->pool);
-        hand_out(jobs, count, content);
+        hand_out(jobs, count, content, json_column(contents, i, "suppressed", db->pool));
     }
     eg_rows_free(attachments); /* twice the size of what they hold */
     return APR_SUCCESS;

@@ -5,6 +5,8 @@
  * A file appears whole or not at all: it is written under a name that begins
  * with a dot, flushed, then renamed. Its final name has no attempt number, so
  * a second delivery after a crash puts the same file in the same place.
+ *
+ * Addresses of the simulator end as they are named.
  */
 #include <apr_strings.h>
 #include <errno.h>
@@ -14,15 +16,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "simulator.h"
 #include "transport.h"
 
 struct egs_plan {
     const char *folder;
 };
 
-/* An attempt is over as soon as it is begun. */
+/* An attempt is over as soon as it is begun, but for the slow ones. */
 struct egs_carrier {
     egs_jobs finished;
+    egs_jobs slow; /* in the order in which they began, which is that in which they end */
     const eg_log *log;
 };
 
@@ -148,14 +152,33 @@ static int room(egs_carrier *carrier, const egs_plan *plan, const egs_job *job)
 
 static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
 {
-    deliver(job, plan, carrier->log);
-    egs_jobs_add(&carrier->finished, job);
+    egs_simulated way = egs_simulator_way(job->recipient);
+
+    if (way == EGS_SIMULATED_BOUNCE || way == EGS_SIMULATED_DEFER) {
+        job->outcome = egs_simulator_answer(way);
+    }
+    else {
+        deliver(job, plan, carrier->log);
+        job->outcome.complaint = way == EGS_SIMULATED_COMPLAINT;
+    }
+    egs_jobs_add(way == EGS_SIMULATED_SLOW ? &carrier->slow : &carrier->finished, job);
 }
 
+/* Only slow ones are waited for: their server has the mail, and takes its time to say so. */
 static void work(egs_carrier *carrier, apr_interval_time_t wait)
 {
-    (void)carrier;
-    (void)wait;
+    egs_job *job = carrier->slow.first;
+    apr_time_t left = job ? job->begun + EGS_SIMULATOR_SLOW - egs_clock() : 0;
+
+    if (carrier->finished.first) {
+        return;
+    }
+    if (job && left > 0) {
+        apr_sleep(left < wait ? left : wait);
+    }
+    while ((job = carrier->slow.first) && egs_clock() >= job->begun + EGS_SIMULATOR_SLOW) {
+        egs_jobs_add(&carrier->finished, egs_jobs_take(&carrier->slow));
+    }
 }
 
 static egs_job *finished(egs_carrier *carrier)

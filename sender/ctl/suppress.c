@@ -7,8 +7,9 @@
 #define REASON_MAX 255 /* bytes */
 
 static const egs_ctl_column columns[] = {
-    { "email", EGS_COLUMN_TEXT },      { "domain", EGS_COLUMN_TEXT }, { "reason", EGS_COLUMN_TEXT },
-    { "created_at", EGS_COLUMN_TIME }, { NULL, EGS_COLUMN_TEXT },
+    { "email", EGS_COLUMN_TEXT },      { "domain", EGS_COLUMN_TEXT },     { "reason", EGS_COLUMN_TEXT },
+    { "created_at", EGS_COLUMN_TIME }, { "message_id", EGS_COLUMN_TEXT }, { "reply", EGS_COLUMN_TEXT },
+    { NULL, EGS_COLUMN_TEXT },
 };
 
 /* --user and --domain; domain is NULL for the whole account. */

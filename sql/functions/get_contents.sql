@@ -2,12 +2,15 @@
 -- content is gone. Looked up one by one (OFFSET 0 keeps the planner from joining
 -- by account first): the cost goes with what is asked for, not with what is
 -- stored. Bounds of the ids leave partitions unopened that hold none of them.
+-- suppressed has the numbers of the leased recipients that are on the suppression
+-- list by now, as an array, NULL for none: one probe each.
 -- return_host is where the domain's return path leads by the records that it was
 -- given; NULL where those have none.
 CREATE FUNCTION emailgw_api.get_contents(p_account_ids bigint[], p_message_ids uuid[])
 RETURNS TABLE (account_id bigint, message_id uuid, domain text, from_email text, from_name text, subject text,
                mail_to jsonb, mail_cc jsonb, reply_to jsonb, headers jsonb, html text, plain text,
-               first_attempt_us bigint, domain_id bigint, dkim_selector text, return_host text, list_id bigint)
+               first_attempt_us bigint, domain_id bigint, dkim_selector text, return_host text, list_id bigint,
+               suppressed jsonb)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
@@ -20,7 +23,8 @@ BEGIN
     SELECT w.account_id, w.message_id, d.name, m.from_email, m.from_name, m.subject,
            c.mail_to, c.mail_cc, c.reply_to, c.headers, c.html, c.plain,
            (extract(epoch FROM coalesce(q.first_attempt_at, now())) * 1000000)::bigint,
-           m.domain_id, d.dkim_selector, CASE WHEN d.mail_host <> '' THEN d.subdomain || '.' || d.name END, m.list_id
+           m.domain_id, d.dkim_selector, CASE WHEN d.mail_host <> '' THEN d.subdomain || '.' || d.name END, m.list_id,
+           q.suppressed
       FROM unnest(p_account_ids, p_message_ids) AS w (account_id, message_id)
      CROSS JOIN LATERAL (SELECT * FROM message AS l
                           WHERE l.account_id = w.account_id AND l.message_id = w.message_id
@@ -30,7 +34,13 @@ BEGIN
                             AND l.message_id BETWEEN v_low AND v_high OFFSET 0) AS c
      CROSS JOIN LATERAL (SELECT l.name, l.dkim_selector, l.mail_host, l.subdomain FROM domain AS l
                           WHERE l.account_id = w.account_id AND l.domain_id = m.domain_id OFFSET 0) AS d
-     CROSS JOIN LATERAL (SELECT min(l.first_attempt_at) AS first_attempt_at FROM queue AS l
+     CROSS JOIN LATERAL (SELECT min(l.first_attempt_at) AS first_attempt_at,
+                                jsonb_agg(l.recipient_no) FILTER (
+                                    WHERE l.leased AND EXISTS (
+                                          SELECT FROM suppression AS s
+                                           WHERE s.account_id = w.account_id AND s.address = fold_address(l.email)
+                                             AND s.domain_id IN (0, m.domain_id))) AS suppressed
+                           FROM queue AS l
                           WHERE l.account_id = w.account_id AND l.message_id = w.message_id) AS q;
 END
 $$;

@@ -1,15 +1,16 @@
 -- record_attempts: how attempts ended, many in one transaction: the queue, the
--- recipients, their events and webhook posts, the counters, when domains and keys
--- were last used.
+-- recipients, their events and webhook posts, the counters, the suppression list,
+-- when domains and keys were last used.
 --   p_account_ids .. p_details  one element an outcome, best in order of the first three
---   p_results        delivered | deferred | bounced | expired | released | cancelled
+--   p_results        delivered | deferred | bounced | expired | suppressed | released | cancelled
 --   p_retry_seconds  how long what was deferred waits
 --   p_details        what the event says: {"smtp": {host, code, enhanced, text, seconds, tls, ...},
---                    "bounce": {"class"}, "ambiguous": true where the other side may have taken
---                    the mail all the same}; the number of the attempt is put in here
+--                    "bounce" or "deferral": {"class"}, "ambiguous": true where the other side
+--                    may have taken the mail all the same}; the number of the attempt is put in here.
+--                    A bounce with "suppress": true puts its address on the suppression list
 -- fenced counts those whose lease went to another meanwhile: nothing of theirs
 -- is written, so a late owner and a repeated call change nothing. What was
--- released or cancelled does not count as an attempt of the recipient; only what
+-- released, suppressed or cancelled does not count as an attempt of the recipient; only what
 -- is cancelled need not be leased (sweep_cancelled).
 -- Rows are found by one probe of a primary key each, as in claim_messages, and
 -- bounds of the ids leave partitions unopened that hold none of them.
@@ -57,17 +58,18 @@ BEGIN
         SELECT * FROM finished UNION ALL SELECT * FROM again
     ), marked AS (
         UPDATE recipient AS r
-           SET attempts = r.attempts + (o.result <> 'cancelled')::integer,
+           SET attempts = r.attempts + (o.result NOT IN ('cancelled', 'suppressed'))::integer,
                status = CASE o.result WHEN 'deferred' THEN r.status ELSE o.result::recipient_status END,
                finished_at = CASE WHEN o.result <> 'deferred' THEN now() END
           FROM owned AS o
          WHERE r.account_id = o.account_id AND r.message_id = o.message_id AND r.recipient_no = o.recipient_no
            AND r.message_id BETWEEN v_low AND v_high AND o.result <> 'released'
         RETURNING o.account_id, o.domain_id, o.message_id, o.recipient_no, o.email, o.counted, o.queued_at,
-                  CASE o.result WHEN 'delivered' THEN 2 WHEN 'deferred' THEN 3 WHEN 'cancelled' THEN 6
-                                ELSE 4 END AS type,
-                  CASE WHEN o.result <> 'cancelled'
-                       THEN jsonb_build_object('attempt', r.attempts) || o.detail END AS detail
+                  CASE o.result WHEN 'delivered' THEN 2 WHEN 'deferred' THEN 3 WHEN 'suppressed' THEN 5
+                                WHEN 'cancelled' THEN 6 ELSE 4 END AS type,
+                  CASE WHEN o.result NOT IN ('cancelled', 'suppressed')
+                       THEN jsonb_build_object('attempt', r.attempts) || o.detail END AS detail,
+                  o.result = 'bounced' AND o.detail #> '{bounce,suppress}' = 'true' AS suppress
     ), mail AS (
         SELECT r.*, v_ids[row_number() OVER ()] AS event_id, m.tags, m.api_key_id
           FROM marked AS r
@@ -106,7 +108,11 @@ BEGIN
                     WHERE u.webhook_events <> '{}' AND r.type = ANY (u.webhook_events)) AS hooked,
            array_agg(r.account_id) AS account_ids, array_agg(r.domain_id) AS domain_ids, array_agg(r.type) AS types,
            array_agg(r.event_id) AS event_ids, array_agg(r.message_id) AS message_ids,
-           array_agg(r.api_key_id) AS api_key_ids
+           array_agg(r.api_key_id) AS api_key_ids,
+           array_agg(r.account_id) FILTER (WHERE r.suppress) AS suppress_account_ids,
+           array_agg(r.email) FILTER (WHERE r.suppress) AS suppress_emails,
+           array_agg(r.message_id) FILTER (WHERE r.suppress) AS suppress_message_ids,
+           array_agg(emailgw_api.event_reason(r.detail)) FILTER (WHERE r.suppress) AS suppress_replies
       INTO v_told
       FROM mail AS r;
     recorded := v_told.owned;
@@ -115,6 +121,10 @@ BEGIN
     IF v_told.hooked THEN
         PERFORM emailgw_api.queue_webhooks(v_told.account_ids, v_told.domain_ids, v_told.types, v_told.event_ids,
                                            v_told.message_ids);
+    END IF;
+    IF v_told.suppress_emails IS NOT NULL THEN
+        PERFORM emailgw_api.add_suppressions('bounce', v_told.suppress_account_ids, v_told.suppress_emails,
+                                             v_told.suppress_message_ids, v_told.suppress_replies);
     END IF;
     IF v_told.stale THEN
         PERFORM emailgw_api.touch_last_used(v_told.account_ids, v_told.domain_ids, v_told.api_key_ids);

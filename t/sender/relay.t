@@ -196,7 +196,7 @@ subtest 'greylisting, and partial acceptance in changing order' => sub {
 subtest 'connections are used again, and capped' => sub {
     my $plain = EmailGW::Sink->start(script => sub { $_[0] eq 'rcpt' ? { wait => 0.02, reply => '250 2.1.5 ok' } : undef });
     configure('transport = ' . $plain->transport . "\nrelay_connections = 3\n");
-    $gw->send_mail(To => [ map { { email => "r$_\@example.org", name => '' } } 1 .. 50 ]) for 1 .. 2;
+    $gw->send_mail(To => [ map { { email => "c$_\@example.org", name => '' } } 1 .. 50 ]) for 1 .. 2;
     drained(15);
     is(scalar($plain->messages), 100, 'all there');
     my $connections = () = $plain->ledger('connect');

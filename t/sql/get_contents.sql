@@ -1,6 +1,6 @@
 -- get_contents and get_attachments: what a message is rendered from.
 \ir lib/setup.psql
-SELECT plan(7);
+SELECT plan(13);
 
 SELECT message_id AS id FROM pg_temp.send(:account, p_headers => '[["X-B", "2"], ["X-A", "1"]]',
     p_attachments => '[{"filename": "a", "type": "text/plain", "disposition": "attachment"},
@@ -34,6 +34,30 @@ UPDATE emailgw.queue SET first_attempt_at = '2026-01-02 03:04:05+00' WHERE messa
 SELECT is((SELECT first_attempt_us FROM emailgw_api.get_contents(ARRAY[:account], ARRAY[:'id']::uuid[])),
           (extract(epoch FROM '2026-01-02 03:04:05+00'::timestamptz) * 1000000)::bigint,
               'tried: dated by the first try');
+
+-- Who is on the suppression list by now, of those in hand.
+SELECT message_id AS many FROM pg_temp.send(:account, p_emails => '{ann@example.net,Bob@Example.NET,carl@example.net,dora@example.net}') \gset
+UPDATE emailgw.queue SET ready = false, leased = recipient_no <> 4 WHERE message_id = :'many';
+PREPARE suppressed (bigint, uuid) AS SELECT suppressed FROM emailgw_api.get_contents(ARRAY[$1], ARRAY[$2]);
+SELECT results_eq(format('EXECUTE suppressed(%s, %L)', :account, :'many'), 'VALUES (NULL::jsonb)', 'nobody is suppressed');
+SELECT pg_temp.new_domain(:account, 'example.org') AS second \gset
+INSERT INTO emailgw.suppression (account_id, address, domain_id, reason) VALUES
+    (:other, 'ann@example.net', 0, 'manual'), (:account, 'ann@example.net', :second, 'manual');
+SELECT results_eq(format('EXECUTE suppressed(%s, %L)', :account, :'many'), 'VALUES (NULL::jsonb)',
+          'another account''s list and another domain''s do not count');
+INSERT INTO emailgw.suppression (account_id, address, domain_id, reason) VALUES
+    (:account, 'bob@example.net', 0, 'manual'), (:account, 'carl@example.net', :domain, 'manual'), (:account, 'dora@example.net', 0, 'manual');
+SELECT results_eq(format('EXECUTE suppressed(%s, %L)', :account, :'many'), $$ VALUES ('[2, 3]'::jsonb) $$,
+          'the account''s does, and the domain''s, in any letter case; who is not leased is not asked for');
+SELECT results_eq(format('EXECUTE suppressed(%s, %L)', :account, :'id2'), 'VALUES (NULL::jsonb)', 'another mail''s recipients do not');
+DELETE FROM emailgw.suppression WHERE account_id = :account AND address = 'bob@example.net';
+SELECT results_eq(format('EXECUTE suppressed(%s, %L)', :account, :'many'), $$ VALUES ('[3]'::jsonb) $$, 'off the list: not suppressed');
+INSERT INTO emailgw.suppression (account_id, address, reason) SELECT :account, 'x' || n || '@example.net', 'manual' FROM generate_series(1, 3000) AS n;
+CREATE FUNCTION pg_temp.rows_read() RETURNS bigint LANGUAGE sql VOLATILE
+AS $$ SELECT pg_stat_get_xact_tuples_fetched('emailgw.suppression'::regclass) + pg_stat_get_xact_tuples_returned('emailgw.suppression'::regclass) $$;
+SELECT pg_temp.rows_read() AS before \gset
+EXECUTE suppressed(:account, :'many') \gset
+SELECT cmp_ok(pg_temp.rows_read() - :before, '<=', 4::bigint, 'found by a probe each, however long the list is');
 
 DELETE FROM emailgw.content WHERE message_id = :'id';
 SELECT is((SELECT array_agg(message_id) FROM emailgw_api.get_contents(ARRAY[:account, :account],

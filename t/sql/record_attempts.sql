@@ -1,7 +1,7 @@
 -- record_attempts with touch_last_used: what becomes of a row by its result, who
 -- may write one, and that the counters agree with the events.
 \ir lib/setup.psql
-SELECT plan(41);
+SELECT plan(55);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.daily_count;
@@ -96,6 +96,53 @@ SELECT * FROM pg_temp.record_outcomes(:'outcomes') \gset
 SELECT is((SELECT array_agg(DISTINCT r.status || ' ' || (e.detail - 'smtp')::text) FROM emailgw.recipient AS r
              JOIN emailgw.event AS e USING (account_id, message_id, recipient_no) WHERE r.message_id = :'id' AND e.type = 4),
           '{"bounced {\"bounce\": {\"class\": \"permanent\"}, \"attempt\": 1}"}', 'a permanent one: bounced, and nothing is said that is not');
+ROLLBACK TO sent;
+
+-- Suppressed by its bounce.
+SELECT pg_temp.outcomes('bounced', '{"smtp": {"code": 550, "enhanced": "5.1.1", "text": "User unknown"}, "bounce": {"class": "recipient", "suppress": true}}') AS outcomes \gset
+SELECT pg_temp.record_outcomes(jsonb_build_array(:'outcomes'::jsonb -> 0)) \gset
+SELECT results_eq(format('SELECT s.address, s.domain_id, s.reason, s.message_id, s.reply FROM emailgw.suppression AS s WHERE s.account_id = %s', :account),
+          format($$ VALUES ('ann@example.net', 0::bigint, 'bounce', %L::uuid, '550 5.1.1 User unknown') $$, :'id'),
+          'a bounce that suppresses: on the list, with why, for all domains of the account');
+SELECT pg_temp.record_outcomes(:'outcomes') \gset
+SELECT is((SELECT array_agg(s.address ORDER BY s.address) FROM emailgw.suppression AS s WHERE s.account_id = :account),
+          '{ann@example.net,bob@example.org}', '... the rest of the batch as well');
+SELECT is((SELECT a.status || a.detail FROM pg_temp.send(:account, p_emails => '{carl@example.net,ANN@Example.NET}') AS a),
+          '14ANN@Example.NET', '... and a later mail is refused');
+SELECT is(pg_temp.rows_of(s.other, 'suppression'), 0, 'another account''s list is its own') FROM (SELECT pg_temp.new_account()) AS s (other);
+ROLLBACK TO sent;
+INSERT INTO emailgw.suppression (account_id, address, reason) VALUES (:account, 'ann@example.net', 'manual');
+SELECT pg_temp.record_outcomes(pg_temp.outcomes('bounced', '{"bounce": {"class": "recipient", "suppress": true}}')) \gset
+SELECT is((SELECT s.reason FROM emailgw.suppression AS s WHERE s.account_id = :account AND s.address = 'ann@example.net'),
+          'manual', 'an entry that is there stays as it is');
+ROLLBACK TO sent;
+SELECT pg_temp.outcomes('bounced', '{"bounce": {"class": "recipient", "suppress": true}}') AS outcomes \gset
+UPDATE emailgw.queue SET next_at = now() WHERE account_id = :account;
+SELECT pg_temp.outcomes('deferred') \gset
+SELECT pg_temp.record_outcomes(:'outcomes') \gset
+SELECT is(pg_temp.rows_of(:account, 'suppression'), 0, 'a late owner''s bounce suppresses nobody');
+ROLLBACK TO sent;
+SELECT pg_temp.record_outcomes(pg_temp.outcomes('bounced', '{"bounce": {"class": "policy"}}')) \gset
+SELECT is(pg_temp.rows_of(:account, 'suppression'), 0, 'nor does a bounce that does not say so');
+ROLLBACK TO sent;
+SELECT pg_temp.record_outcomes(pg_temp.outcomes('expired', '{"bounce": {"class": "expired", "suppress": true}}')) \gset
+SELECT is(pg_temp.rows_of(:account, 'suppression'), 0, 'nor what has expired');
+ROLLBACK TO sent;
+UPDATE emailgw.queue SET email = CASE recipient_no WHEN 1 THEN 'Bounce+1@Simulator.Invalid' ELSE 'x@not.simulator.invalid' END WHERE account_id = :account;
+SELECT pg_temp.record_outcomes(pg_temp.outcomes('bounced', '{"bounce": {"class": "recipient", "suppress": true}}')) \gset
+SELECT is((SELECT array_agg(s.address) FROM emailgw.suppression AS s WHERE s.account_id = :account), '{x@not.simulator.invalid}',
+          'the simulator''s addresses stay usable');
+ROLLBACK TO sent;
+
+-- Suppressed before it was sent.
+SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', pg_temp.outcomes('suppressed')), 'VALUES (2, 0)',
+          'suppressed: recorded');
+SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... out of the queue');
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', r.status, r.attempts, r.finished_at = now())) FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
+          '{"suppressed 0 t"}', '... the recipients are finished, without an attempt');
+SELECT is((SELECT array_agg(e.type || coalesce(e.detail::text, '') ORDER BY e.type) FROM emailgw.event AS e WHERE e.message_id = :'id'),
+          '{1,1,5,5}', '... with one event each');
+SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account), 'counters agree with the events');
 ROLLBACK TO sent;
 
 -- Deferred, again, then delivered.
