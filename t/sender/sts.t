@@ -115,9 +115,11 @@ is(scalar(grep { $_->accept } @traps), 0, 'nobody came where no policy may be fe
 my $log = $gw->env('LOGS') . '/sts.log';
 my $asker;
 
+# With the sender's configuration and these lines more.
 sub start_asking {
+    my (@lines) = @_;
     open my $in, '<', $gw->env('SENDER_CONF') or die "SENDER_CONF: $!\n";
-    my $conf = $gw->file('ask.conf', join '', <$in>, "log_file = $log\n");
+    my $conf = $gw->file('ask.conf', join '', (grep { !/^include/ } <$in>), $settings, map { "$_\n" } "log_file = $log", @lines);
     my $pid = IPC::Open2::open2(my $out, my $to, "$ENV{EG_BUILD}/t/sender/sts_ask", $conf);
     $to->autoflush(1);
     $asker = { pid => $pid, in => $to, out => $out };
@@ -254,6 +256,8 @@ subtest 'renewed before its end' => sub {
 };
 
 subtest 'ends at once' => sub {
+    stop_asking();
+    start_asking('sts_timeout = 20s');
     $lines{drip} = [ '_mta-sts.drip TXT "v=STSv1; id=3;"', 'mta-sts.drip A 127.0.0.1' ];
     publish();
     is(ask('?drip'), 'pending');
