@@ -54,6 +54,7 @@ apr_status_t egs_sts_start(apr_pool_t *pool)
 {
     egs_sts *made = apr_pcalloc(pool, sizeof *made);
     apr_status_t rv = egs_sts_fetch_start(pool);
+    apr_pool_t *own; /* the cache's: it grows under its mutex, and pool is used by others meanwhile */
 
     if (rv == APR_SUCCESS) {
         rv = apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
@@ -65,7 +66,10 @@ apr_status_t egs_sts_start(apr_pool_t *pool)
         rv = apr_thread_cond_create(&made->wanted, pool);
     }
     if (rv == APR_SUCCESS) {
-        made->cache = egs_sts_cache_new(DOMAINS_MAX, BYTES_MAX, pool);
+        rv = apr_pool_create(&own, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        made->cache = egs_sts_cache_new(DOMAINS_MAX, BYTES_MAX, own);
         APR_RING_INIT(&made->listeners, listener, place);
         apr_pool_cleanup_register(pool, NULL, forget, apr_pool_cleanup_null);
         of_process = made;

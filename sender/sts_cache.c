@@ -7,8 +7,8 @@
 #include <apr_ring.h>
 #include <apr_strings.h>
 
-#define FETCH_AFTER                                                                                          \
-    apr_time_from_sec(86400) /* again, whatever its id, lest it be over (RFC 8461 section 3.3) */
+/* A policy is fetched again after this, whatever its id, lest it be over one day (RFC 8461 section 3.3). */
+#define FETCH_AFTER apr_time_from_sec(86400)
 
 /** A policy in one piece. */
 typedef struct {
