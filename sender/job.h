@@ -178,11 +178,11 @@ int egs_slice_count(const egs_job *jobs, int count);
 apr_status_t egs_load(egs_job *jobs, int count, eg_db *db);
 
 /**
- * Render, second half: job->return_path and job->message, signed. Where that cannot be
+ * Render, second half: job->return_path and job->message, signed if it is to be. Where that cannot be
  * done the outcome is set: deferred for want of a key, bounced where no later try would
  * do better. A job that has an outcome stays as it is.
  */
-void egs_render(egs_job *job, const eg_secret *secret, const eg_log *log, apr_pool_t *pool);
+void egs_render(egs_job *job, const eg_secret *secret, int is_signed, const eg_log *log, apr_pool_t *pool);
 
 /** Record: the outcomes of count jobs in one transaction. Repeating it changes nothing. */
 apr_status_t egs_record(egs_job *const *jobs, int count, eg_db *db);

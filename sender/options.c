@@ -96,6 +96,7 @@ static const option options_known[] = {
     { "stop_timeout", DURATION, AT(stop_timeout), 0, SECONDS(3600), "60s",
       "0s to 1h, with a unit (ms, s, min, h, d)", "patience with what is in flight at the end" },
     { "threads", COUNT, AT(threads), 1, 64, "2", "1 to 64", "threads that take and deliver mails" },
+    { "dkim", SWITCH, AT(dkim), 0, 0, "yes", "no or yes", "mails are signed with their domains' keys" },
     { "signing_threads", COUNT, AT(signing_threads), 1, 64, "2", "1 to 64",
       "threads that render and sign mails" },
     { "claim_batch", COUNT, AT(claim_batch), 1, 1000, "100", "1 to 1000", "mails taken at once by a thread" },

@@ -60,6 +60,7 @@ typedef struct {
     int connections;                   /* transfers of one thread at a time, 1 to 256 */
     apr_interval_time_t stop_timeout;  /* 0 to 1 h */
     int threads;                       /* 1 to 64 */
+    int dkim;                          /* are mails signed? */
     int signing_threads;               /* 1 to 64, for all of them */
     int claim_batch;                   /* messages per claim, 1 to 1000 */
     apr_interval_time_t lease;         /* 5 s to 1 h */

@@ -1,5 +1,5 @@
 /*
- * A job's message, signed, and its envelope sender.
+ * A job's message, signed unless that is another's business, and its envelope sender.
  */
 #include <apr_strings.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static apr_status_t sign(eg_bytes *message, const egs_dkim_signer *signer, apr_p
 }
 
 /* @return is there a message? Else the outcome is set. */
-static int make_message(egs_job *job, const eg_log *log, apr_pool_t *pool)
+static int make_message(egs_job *job, int is_signed, const eg_log *log, apr_pool_t *pool)
 {
     egs_content *content = job->content;
     eg_bytes message;
@@ -46,7 +46,7 @@ static int make_message(egs_job *job, const eg_log *log, apr_pool_t *pool)
     if (content->message.data) {
         return 1;
     }
-    if (!content->signer.pair) {
+    if (is_signed && !content->signer.pair) {
         end(job, EGS_DEFERRED,
             apr_psprintf(pool, "there is no DKIM key of %s that can be used", content->domain));
         return 0;
@@ -57,7 +57,7 @@ static int make_message(egs_job *job, const eg_log *log, apr_pool_t *pool)
         end(job, EGS_BOUNCED, "The message could not be rendered");
         return 0;
     }
-    rv = sign(&message, &content->signer, pool);
+    rv = is_signed ? sign(&message, &content->signer, pool) : APR_SUCCESS;
     if (rv != APR_SUCCESS) {
         eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0409) "message=%s: cannot be signed", job->message_id);
         end(job, EGS_DEFERRED, "The message could not be signed");
@@ -86,7 +86,7 @@ static int make_return_path(egs_job *job, const eg_secret *secret, apr_pool_t *p
     return 1;
 }
 
-void egs_render(egs_job *job, const eg_secret *secret, const eg_log *log, apr_pool_t *pool)
+void egs_render(egs_job *job, const eg_secret *secret, int is_signed, const eg_log *log, apr_pool_t *pool)
 {
     if (job->outcome.result != EGS_RELEASED) {
         return;
@@ -97,7 +97,7 @@ void egs_render(egs_job *job, const eg_secret *secret, const eg_log *log, apr_po
         end(job, EGS_BOUNCED, "The content of this message is no longer stored");
         return;
     }
-    if (make_message(job, log, pool) && make_return_path(job, secret, pool)) {
+    if (make_message(job, is_signed, log, pool) && make_return_path(job, secret, pool)) {
         job->message = job->content->message;
     }
 }

@@ -52,7 +52,7 @@ static void render(const parcel *p, egs_control *control)
     eg_log log = egs_senderlog_view(egs_control_log(control), settings->options->log_level);
 
     for (egs_job *job = p->jobs.first; job; job = job->next) {
-        egs_render(job, settings->secret, &log, p->pool);
+        egs_render(job, settings->secret, settings->options->dkim, &log, p->pool);
     }
 }
 

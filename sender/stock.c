@@ -169,7 +169,7 @@ static apr_status_t load(egs_stock *stock, batch *b, int count, egs_jobs *waitin
         return rv;
     }
     rv = egs_load(jobs, count, eg_db_with_pool(stock->db, pool));
-    if (rv == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && b->settings->options->dkim) {
         rv = egs_keyring_serve(stock->keyring, jobs, count, b->settings->sender_key,
                                eg_db_with_pool(stock->db, pool), stock->log);
     }

@@ -334,6 +334,7 @@ static void reference_gives_the_defaults(void **state)
             assert_null(told.webhook_ca_file);
             assert_null(told.resolver);
             assert_int_equal(told.resolver_timeout, defaults.resolver_timeout);
+            assert_int_equal(told.dkim, defaults.dkim);
             assert_null(told.mail_host);
             assert_int_equal(told.mx_port, defaults.mx_port);
             assert_int_equal(told.mx_private, defaults.mx_private);
@@ -355,7 +356,7 @@ static void reference_gives_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(names, 57);
+    assert_int_equal(names, 58);
 }
 
 int main(void)
