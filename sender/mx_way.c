@@ -37,7 +37,7 @@ void egs_mx_start(egs_carrier *carrier, egs_transit *t)
 
     t->tries++;
     t->peer = t->plan->peer;
-    t->peer.host = host->name;
+    t->peer.host = apr_pstrdup(job->pool, host->name); /* the outcome outlives the route */
     t->peer.address = host->addresses[t->address];
     t->peer.tls = t->is_enforced ? EGS_TLS_REQUIRED : shape->tls;
     t->peer.mails = shape->mails;

@@ -221,6 +221,7 @@ subtest 'suppress' => sub {
 };
 
 subtest 'queue list, status' => sub {
+    $gw->wait_for(sub { !$gw->sql("SELECT count(*) FROM emailgw.queue WHERE account_id = $account_id") }, 10, 'an empty queue');
     my $id = $gw->send_mail(as => $account, SendAt => time + 3600)->{json}{MessageID};
     my ($row) = $gw->ctl(qw(queue list --user), $user);
     is($row->{message_id}, $id);

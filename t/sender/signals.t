@@ -69,10 +69,10 @@ subtest 'SIGHUP' => sub {
     $id = $gw->send_mail->{json}{MessageID};
     ok($gw->wait_for(sub { $gw->outbox($id) }, 5, 'a delivery'), 'the sender goes on as before');
 
-    write_file($extra, "transport = mx\n");
+    write_file($extra, "transport = mx\nmx_destinations = a.example:1\n");
     hang_up();
-    ok($gw->wait_for(sub { log_has(qr/ err EG0303: .*transport = mx/) }, 5, 'a complaint'),
-        'a transport that there is not is refused');
+    ok($gw->wait_for(sub { log_has(qr/ err EG0303: .*mx_destinations: "a\.example:1"/) }, 5, 'a complaint'),
+        'a transport that cannot work so is refused');
 
     write_file($extra, "log_level = err\n");
     my $before = log_has(qr/EG0310/);

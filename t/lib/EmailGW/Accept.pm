@@ -45,6 +45,14 @@ END
     return $it;
 }
 
+our $done = <<'END';
+done = function(summary, latency)
+    print(string.format("seen %d %.6f %.3f %.3f %d", summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
+        latency:percentile(99) / 1e3,
+        summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
+end
+END
+
 # Each round begins with empty tables and nothing left to write for what came before.
 sub clean {
     my ($it) = @_;
@@ -69,7 +77,7 @@ sub body {
 # {count, seconds, p50, p99 (milliseconds)}: answers of another status than 200 are fatal.
 sub wrk {
     my ($it, $url, %with) = @_;
-    my $script = $it->{gw}->file('post.lua', <<'END' =~ s/ACCOUNTS/$it->{accounts}/r =~ s/FIRST/$first_account/r =~ s/SECRET/$secret/r =~ s/BODY/body('%d')/er);
+    my $script = $it->{gw}->file('post.lua', <<'END' =~ s/ACCOUNTS/$it->{accounts}/r =~ s/FIRST/$first_account/r =~ s/SECRET/$secret/r =~ s/BODY/body('%d')/er =~ s/DONE/$done/r);
 local body = [=[BODY]=]
 local posts, at = {}, 0
 init = function()
@@ -84,12 +92,14 @@ request = function()
     at = at % #posts + 1
     return posts[at]
 end
-done = function(summary, latency)
-    print(string.format("seen %d %.6f %.3f %.3f %d", summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3,
-        latency:percentile(99) / 1e3,
-        summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
-end
+DONE
 END
+    return run_wrk($it->{gw}, $script, $url, %with);
+}
+
+# wrk with a script whose done() prints "seen COUNT SECONDS P50 P99 FAILED".
+sub run_wrk {
+    my ($gw, $script, $url, %with) = @_;
     my $dir = EmailGW::Peer::dir('wrk');
     local $ENV{LD_LIBRARY_PATH} = EmailGW::Peer::library_path($dir);
     my ($status, $out, $err) = EmailGW::run_command(undef, "$dir/usr/bin/wrk", '-t1', "-c$with{connections}", "-d$with{seconds}s", '-s', $script, $url);
