@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "holds.h"
 #include "job.h"
 
 #define SLICE_MAX (2 * 1024 * 1024) /* bytes of stored contents: one slow transfer keeps them all */
@@ -42,6 +43,7 @@ static void fill(egs_job *job, const eg_rows *rows, int row, apr_time_t start, c
     job->message_id = eg_rows_text(rows, row, "message_id");
     job->recipient_no = (int)eg_rows_int(rows, row, "recipient_no");
     job->attempt = (int)eg_rows_int(rows, row, "attempt");
+    job->tries = (int)eg_rows_int(rows, row, "tries");
     job->recipient = eg_rows_text(rows, row, "email");
     job->lane = (int)eg_rows_int(rows, row, "lane");
     job->size = (int)eg_rows_int(rows, row, "size_bytes");
@@ -70,15 +72,21 @@ static apr_int64_t last_served(const egs_job *jobs, int count, apr_int64_t curso
     return account_id;
 }
 
-static eg_dbarg lanes_arg(const apr_array_header_t *lanes, apr_pool_t *pool)
+/* All lanes that are held, or those of dead destinations. */
+static eg_dbarg lanes_arg(const apr_array_header_t *held, int only_dead, apr_pool_t *pool)
 {
-    int count = lanes ? lanes->nelts : 0;
+    int count = held ? held->nelts : 0;
     const char **texts = apr_palloc(pool, ((apr_size_t)count + 1) * sizeof *texts);
+    apr_size_t taken = 0;
 
     for (int i = 0; i < count; i++) {
-        texts[i] = apr_itoa(pool, APR_ARRAY_IDX(lanes, i, int));
+        const egs_hold *hold = &APR_ARRAY_IDX(held, i, egs_hold);
+
+        if (!only_dead || hold->is_dead) {
+            texts[taken++] = apr_itoa(pool, hold->lane);
+        }
     }
-    return eg_db_texts(texts, (apr_size_t)count);
+    return eg_db_texts(texts, taken);
 }
 
 /* One row without a mail: only whose turn it was. */
@@ -96,7 +104,8 @@ apr_status_t egs_claim(egs_job **jobs, int *count, int limit, const apr_array_he
     apr_status_t rv =
         eg_db_call(&rows, db, EG_DB_ONCE, "claim_messages",
                    EG_DB_ARGS(eg_db_int(limit), eg_db_int(apr_time_sec(options->lease)), eg_db_int(*cursor),
-                              lanes_arg(held, db->pool), eg_db_int(apr_time_sec(options->lifetime))));
+                              lanes_arg(held, 0, db->pool), lanes_arg(held, 1, db->pool),
+                              eg_db_int(apr_time_sec(options->lifetime))));
 
     if (rv != APR_SUCCESS) {
         return rv;

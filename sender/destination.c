@@ -205,8 +205,12 @@ static void grow(egs_destination *d)
     d->gap = d->gap > least ? d->gap : least;
 }
 
+/* Once for all that were under way: replies within the gap say nothing new. */
 static void shrink(egs_destination *d)
 {
+    if (d->gap >= GAP_FIRST && egs_clock() < d->next) {
+        return;
+    }
     d->failures = d->suspensions = 0;
     d->places = d->places > 2 ? d->places / 2 : 1;
     d->gap = d->gap * 2 > GAP_FIRST ? d->gap * 2 : GAP_FIRST;

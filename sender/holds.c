@@ -6,15 +6,10 @@
 
 #define COUNT_MAX 1024 /* a claim looks at all of them; a lane beyond is claimed, and its mails given back */
 
-typedef struct {
-    int lane;
-    apr_time_t until;
-} hold;
-
 struct egs_holds {
     apr_thread_mutex_t *mutex;
     int count;
-    hold each[COUNT_MAX];
+    egs_hold each[COUNT_MAX];
 };
 
 egs_holds *egs_holds_new(apr_pool_t *pool)
@@ -61,18 +56,18 @@ void egs_unhold_lane(egs_holds *holds, int lane)
     apr_thread_mutex_unlock(holds->mutex);
 }
 
-void egs_hold_lane(egs_holds *holds, int lane, apr_time_t until)
+void egs_hold_lane(egs_holds *holds, egs_hold hold)
 {
     int i;
 
     apr_thread_mutex_lock(holds->mutex);
     drop_old(holds);
-    i = find(holds, lane);
+    i = find(holds, hold.lane);
     if (i < holds->count) {
-        holds->each[i].until = until > holds->each[i].until ? until : holds->each[i].until;
+        holds->each[i] = hold.until > holds->each[i].until ? hold : holds->each[i];
     }
     else if (i < COUNT_MAX) {
-        holds->each[holds->count++] = (hold){ lane, until };
+        holds->each[holds->count++] = hold;
     }
     apr_thread_mutex_unlock(holds->mutex);
 }
@@ -83,9 +78,9 @@ apr_array_header_t *egs_holds_list(egs_holds *holds, apr_pool_t *pool)
 
     apr_thread_mutex_lock(holds->mutex);
     drop_old(holds);
-    list = apr_array_make(pool, holds->count, sizeof(int));
+    list = apr_array_make(pool, holds->count, sizeof(egs_hold));
     for (int i = 0; i < holds->count; i++) {
-        APR_ARRAY_PUSH(list, int) = holds->each[i].lane;
+        APR_ARRAY_PUSH(list, egs_hold) = holds->each[i];
     }
     apr_thread_mutex_unlock(holds->mutex);
     return list;

@@ -12,13 +12,20 @@ typedef struct egs_holds egs_holds;
 /** For all threads. */
 egs_holds *egs_holds_new(apr_pool_t *pool);
 
-/** Hold a lane, or hold it longer. @param until  by egs_clock */
-void egs_hold_lane(egs_holds *holds, int lane, apr_time_t until);
+/** A lane that is held. */
+typedef struct {
+    int lane;
+    apr_time_t until; /* by egs_clock */
+    int is_dead;      /* its destination cannot be reached; else it is only busy */
+} egs_hold;
+
+/** Hold a lane, or hold it longer. */
+void egs_hold_lane(egs_holds *holds, egs_hold hold);
 
 /** Its destination has room again. */
 void egs_unhold_lane(egs_holds *holds, int lane);
 
-/** Those that are held now, of int. */
+/** Those that are held now, of egs_hold. */
 apr_array_header_t *egs_holds_list(egs_holds *holds, apr_pool_t *pool);
 
 #endif

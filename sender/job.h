@@ -102,6 +102,7 @@ typedef struct egs_job {
     const char *message_id;
     int recipient_no;
     int attempt;           /* 1 for the first: the fence against late owners */
+    int tries;             /* attempts before this one, without those that were given back */
     const char *recipient; /* envelope address */
     int lane;              /* of the recipient's domain: mails of one can be held back together */
     int overdue;           /* claimed from a held lane, because its lifetime is over */
@@ -158,7 +159,7 @@ apr_time_t egs_clock(void);
 /**
  * Claim: lease up to limit due recipients. Those of one message stand together.
  * @param jobs  in db's pool
- * @param held  of int: lanes to pass over; NULL: none
+ * @param held  of egs_hold: lanes to pass over; NULL: none
  * @param cursor  whom the last claim served: accounts take turns; 0 at first
  */
 apr_status_t egs_claim(egs_job **jobs, int *count, int limit, const apr_array_header_t *held,

@@ -22,6 +22,7 @@ typedef struct egs_transit {
     double dice;       /* which of equal hosts is the first */
     int host, address; /* of the route: where it is or was under way to */
     int tries;
+    int wants_less; /* of those it went to, one asked to be spared */
     egs_smtp_peer peer;
     struct egs_transit *next;
 } egs_transit;
@@ -67,6 +68,9 @@ void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t);
 
 /** Start those for whom there is one now. */
 void egs_mx_serve_all(egs_carrier *carrier);
+
+/** A place at a destination may be free. */
+void egs_mx_wake_queue(egs_carrier *carrier, egs_destination *destination);
 
 /** When there may be one. @return at most wait */
 apr_interval_time_t egs_mx_queue_wait(const egs_carrier *carrier, apr_interval_time_t wait);

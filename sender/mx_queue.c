@@ -2,8 +2,6 @@
  * Mails that wait for a place at their destination. One that has enough of them, or
  * that cannot be reached, is held: the others stay in the database.
  */
-#include <apr_strings.h>
-
 #include "mx_carrier.h"
 
 #define WAITING_MAX 4                  /* mails in one destination's queue */
@@ -23,7 +21,7 @@ struct egs_mx_queue {
 /* Its destination cannot be reached, and is left alone. */
 static void finish_suspended(egs_carrier *carrier, egs_transit *t, apr_time_t until, const char *why)
 {
-    egs_hold_lane(t->plan->holds, t->job->lane, until);
+    egs_hold_lane(t->plan->holds, (egs_hold){ t->job->lane, until, 1 });
     egs_mx_finish_as(carrier, t, EGS_DEFERRED, "4.4.1", why);
 }
 
@@ -35,6 +33,15 @@ static egs_mx_queue *find_queue(egs_carrier *carrier, egs_destination *destinati
         q = q->next;
     }
     return q;
+}
+
+void egs_mx_wake_queue(egs_carrier *carrier, egs_destination *destination)
+{
+    egs_mx_queue *q = find_queue(carrier, destination);
+
+    if (q) {
+        q->when = 0;
+    }
 }
 
 static egs_mx_queue *make_queue(egs_carrier *carrier, egs_destination *destination)
@@ -125,7 +132,7 @@ static void turn_away(egs_carrier *carrier, egs_transit *t, egs_mx_queue *q)
 {
     int lane = t->job->lane;
 
-    egs_hold_lane(t->plan->holds, lane, egs_clock() + HOLD_BUSY);
+    egs_hold_lane(t->plan->holds, (egs_hold){ lane, egs_clock() + HOLD_BUSY, 0 });
     if (q && q->held_count < HELD_MAX && (!q->held_count || q->held[q->held_count - 1] != lane)) {
         q->held[q->held_count++] = lane;
     }

@@ -41,12 +41,13 @@ void egs_mx_start(egs_carrier *carrier, egs_transit *t)
     t->peer.address = host->addresses[t->address];
     t->peer.tls = t->is_enforced ? EGS_TLS_REQUIRED : shape->tls;
     t->peer.mails = shape->mails;
-    t->peer.key = apr_psprintf(job->pool, "%s\n%s\n%d", t->peer.host, t->peer.address, t->peer.tls);
+    t->peer.key =
+        apr_psprintf(job->pool, "%s\n%s\n%d\n%s\n%d\n%s", t->peer.host, t->peer.address, t->peer.port,
+                     t->peer.helo, t->peer.tls, t->peer.ca_file ? t->peer.ca_file : "");
     job->outcome = (egs_outcome){ .result = EGS_RELEASED };
     egs_smtp_begin(carrier->smtp, job, &t->peer);
 }
 
-/* From this host on to one that the policy allows. @return 0 when there is none */
 int egs_mx_skip_forbidden(egs_transit *t)
 {
     while (t->host < t->route->host_count && t->is_enforced &&
@@ -83,16 +84,24 @@ static int wants_less(const egs_outcome *outcome)
         .slow_down;
 }
 
-static egs_left judge(const egs_outcome *outcome)
+/*
+ * Only what speaks of the whole destination is held against it: not one domain's bad
+ * host among all those of a provider, nor what a domain's policy asks of a host.
+ */
+static int speaks_of_all(const egs_transit *t)
 {
-    if (outcome->result == EGS_RELEASED) {
-        return EGS_LEFT_UNTRIED;
-    }
-    if (wants_less(outcome)) {
+    return !t->is_enforced && !*egs_shape_find(t->plan->shapes, t->peer.host)->suffix;
+}
+
+static egs_left judge(const egs_transit *t)
+{
+    const egs_outcome *outcome = &t->job->outcome;
+
+    if (t->wants_less) {
         return EGS_LEFT_SLOW_DOWN;
     }
     if (is_unreachable(outcome)) {
-        return EGS_LEFT_UNREACHABLE;
+        return speaks_of_all(t) ? EGS_LEFT_UNREACHABLE : EGS_LEFT_UNTRIED;
     }
     return outcome->smtp_code ? EGS_LEFT_WELL : EGS_LEFT_UNTRIED;
 }
@@ -101,10 +110,12 @@ void egs_mx_settle(egs_carrier *carrier, egs_job *job)
 {
     egs_transit *t = job->carried;
 
+    t->wants_less |= wants_less(&job->outcome);
     if (is_unreachable(&job->outcome) && move_on(t)) {
         egs_mx_start(carrier, t);
         return;
     }
-    egs_destination_leave(t->destination, judge(&job->outcome), job->outcome.text ? job->outcome.text : "");
+    egs_destination_leave(t->destination, judge(t), job->outcome.text ? job->outcome.text : "");
+    egs_mx_wake_queue(carrier, t->destination);
     egs_mx_finish(carrier, t);
 }

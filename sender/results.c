@@ -118,7 +118,7 @@ static void settle(egs_results *results, egs_job *job, int safe)
     if (!safe) {
         withdraw(&job->outcome);
     }
-    egs_policy_judge(&job->outcome, job->attempt, egs_clock() - job->age_start, dice, options);
+    egs_policy_judge(&job->outcome, job->tries + 1, egs_clock() - job->age_start, dice, options);
     if (job->outcome.result == EGS_DELIVERED) {
         log_delivery(results->log, job);
     }

@@ -1,4 +1,5 @@
 /* Where mail for a domain goes. */
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "route.h"
 
 #define SMTP_PORT 25
+#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 static void end(egs_route *route, egs_route_result result, const char *enhanced, const char *text)
 {
@@ -51,18 +53,42 @@ static const char *find_key(const egs_route *route)
     return key;
 }
 
+/* In the DNS a name can have any byte; here it becomes part of a URL. */
+static int is_host_name(const char *name)
+{
+    return *name && *name != '.' && strspn(name, NAME_BYTES) == strlen(name);
+}
+
+static const char *lower_case(const char *name, apr_pool_t *pool)
+{
+    char *copy = apr_pstrdup(pool, name);
+
+    for (char *at = copy; *at; at++) {
+        *at = (char)apr_tolower(*at);
+    }
+    return copy;
+}
+
 static void take_hosts(egs_route *route, const eg_dns_question *mx, const char *own, apr_pool_t *pool)
 {
+    int is_null = 0;
+
     for (int i = 0; i < mx->records->nelts && route->host_count < EGS_ROUTE_HOSTS_MAX; i++) {
         const eg_dns_record *record = &APR_ARRAY_IDX(mx->records, i, eg_dns_record);
 
-        if (strcmp(record->text, ".")) {
+        is_null |= !strcmp(record->text, ".");
+        if (is_host_name(record->text)) {
             route->hosts[route->host_count++] =
-                (egs_route_host){ .name = apr_pstrdup(pool, record->text), .preference = record->preference };
+                (egs_route_host){ .name = lower_case(record->text, pool), .preference = record->preference };
         }
     }
     if (!route->host_count) {
-        end(route, EGS_ROUTE_NOWHERE, "5.1.10", "the domain takes no mail: it has a null MX record");
+        if (is_null) {
+            end(route, EGS_ROUTE_NOWHERE, "5.1.10", "the domain takes no mail: it has a null MX record");
+        }
+        else {
+            end(route, EGS_ROUTE_TEMPORARY, "4.4.4", "the domain's MX records name no host");
+        }
         return;
     }
     qsort(route->hosts, (size_t)route->host_count, sizeof *route->hosts, by_preference);

@@ -14,6 +14,7 @@ static void end_mail(egs_smtp_conn *c)
     int mails = c->peer->mails;
 
     if (d->failed && c->used && d->stage <= EGS_STAGE_MAIL && (d->broken || d->stage == EGS_STAGE_RSET)) {
+        c->clear = 0;
         egs_smtp_conn_open_anew(c);
         return;
     }

@@ -38,7 +38,7 @@ typedef struct {
     void (*work)(egs_carrier *carrier, apr_interval_time_t wait);
     /** A job whose attempt is over, once; NULL when there is none. */
     egs_job *(*finished)(egs_carrier *carrier);
-    /** Lanes (of int) that claims pass over for now. NULL: there never are any. */
+    /** Lanes (of egs_hold) that claims pass over for now. NULL: there never are any. */
     const apr_array_header_t *(*held)(const egs_plan *plan, apr_pool_t *pool);
     /** Make what was delivered so far survive a crash, before it is recorded as delivered. */
     apr_status_t (*sync)(egs_carrier *carrier, const egs_plan *plan);

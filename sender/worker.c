@@ -220,7 +220,7 @@ static void collect(worker *w)
     while (w->transport && (job = w->transport->finished(w->carrier))) {
         job->outcome.seconds = (double)(egs_clock() - job->begun) / APR_USEC_PER_SEC;
         w->running--;
-        w->ended++;
+        w->ended += job->outcome.result != EGS_RELEASED;
         egs_results_add(w->results, job);
     }
 }

@@ -10,7 +10,7 @@
 #include "netaddr.h"
 
 #define CLASS_IN 1
-#define TRIES 3       /* of a question that gets no answer: sent at 0, 1/4 and 3/4 of the timeout */
+#define TRIES 3       /* of a question that gets no answer: sent at 0, 1/7 and 3/7 of the timeout */
 #define UDP_SIZE 1232 /* bytes that fit everywhere without fragments; what is longer comes by TCP */
 
 static struct ares_addr_port_node *server_list(const apr_array_header_t *servers, apr_pool_t *pool)
@@ -41,7 +41,7 @@ int eg_dnschannel_open(ares_channel *channel, const eg_dns_resolver *resolver, a
     const apr_array_header_t *servers = resolver->servers;
     struct ares_options options = {
         .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS,
-        .timeout = (int)apr_time_as_msec(resolver->timeout / 4) + 1,
+        .timeout = (int)apr_time_as_msec(resolver->timeout / 7) + 1,
         .tries = TRIES,
         .ednspsz = UDP_SIZE,
         .lookups = "b",

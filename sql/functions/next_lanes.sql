@@ -2,11 +2,13 @@
 -- from a random one on and round, and since when it waits. One index probe each;
 -- two for a domain's rows that were cut off, however many they are.
 --   p_low      the account's first domain that has anything ready
---   p_held     lanes to pass over, but for what is due since before p_overdue
+--   p_held     lanes to pass over, but for what is due since before p_overdue in those
+--              that are in p_dead as well
 -- A probe of this index steps over what was claimed and is not yet vacuumed, so
 -- there are no more of them than needed, and next_at spares the caller's.
 CREATE FUNCTION emailgw_api.next_lanes(p_account_id bigint, p_low bigint, p_limit integer,
-                                       p_held integer[] DEFAULT '{}', p_overdue timestamptz DEFAULT '-infinity')
+                                       p_held integer[] DEFAULT '{}', p_dead integer[] DEFAULT '{}',
+                                       p_overdue timestamptz DEFAULT '-infinity')
 RETURNS TABLE (domain_id bigint, epoch integer, lane integer, next_at timestamptz, held boolean)
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -60,7 +62,7 @@ BEGIN
             END IF;
             EXIT WHEN v_half = 2 AND (domain_id, lane) > (v_start_domain, v_start_lane);
             held := lane = ANY (p_held);
-            CONTINUE WHEN held AND next_at >= p_overdue;
+            CONTINUE WHEN held AND (next_at >= p_overdue OR lane <> ALL (p_dead));
             RETURN NEXT;
             v_left := v_left - 1;
             IF v_left = 0 THEN

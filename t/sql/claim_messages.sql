@@ -1,7 +1,7 @@
 -- claim_messages with wake_queue, next_accounts and next_lanes: what is due,
 -- fairly, each row to one owner at a time.
 \ir lib/setup.psql
-SELECT plan(53);
+SELECT plan(54);
 
 -- Rows straight into the queue: p_count recipients at p_domain, from p_from or the account's first domain.
 CREATE FUNCTION pg_temp.enqueue(p_account_id bigint, p_count integer, p_domain text DEFAULT 'example.net',
@@ -241,18 +241,20 @@ CREATE FUNCTION pg_temp.claim_but(p_held integer) RETURNS TABLE (domain text, ov
 LANGUAGE sql VOLATILE
 AS $$
     SELECT split_part(c.email, '@', 2), c.overdue, count(*)
-      FROM emailgw_api.claim_messages(100, 60, 0, ARRAY[p_held], 48 * 3600) AS c
+      FROM emailgw_api.claim_messages(100, 60, 0, ARRAY[p_held], ARRAY[p_held], 48 * 3600) AS c
      WHERE c.message_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2
 $$;
+SELECT is((SELECT count(*) FROM emailgw_api.claim_messages(100, 60, 0, ARRAY[:dead, hashtext('live.example')], '{}', 48 * 3600)
+            WHERE message_id IS NOT NULL), 0::bigint, 'lanes that are held for a moment give nothing, however old');
 SELECT results_eq('SELECT * FROM pg_temp.claim_but(' || :dead || ')',
                   $$ VALUES ('dead.example', true, 4::bigint), ('live.example', false, 2) $$,
                   'a held lane gives what is overdue, the others give all');
 SELECT is((SELECT count(*) FROM pg_temp.claim_but(:dead)), 0::bigint, '... and then nothing');
-SELECT results_eq('SELECT account_id, message_id FROM emailgw_api.claim_messages(100, 60, 0, ARRAY[' || :dead || '], 48 * 3600)',
+SELECT results_eq('SELECT account_id, message_id FROM emailgw_api.claim_messages(100, 60, 0, ARRAY[' || :dead || '], ARRAY[' || :dead || '], 48 * 3600)',
                   'SELECT ' || :account || '::bigint, NULL::uuid', '... but whose turn it was');
 SELECT results_eq('SELECT * FROM pg_temp.claim_but(0)', $$ VALUES ('dead.example', false, 3::bigint) $$,
                   'held no more, it gives the rest');
-SELECT is((SELECT count(*) FROM emailgw_api.claim_messages(100, 60, 0, ARRAY[0], 48 * 3600)), 0::bigint, 'nothing ready: no row at all');
+SELECT is((SELECT count(*) FROM emailgw_api.claim_messages(100, 60, 0, ARRAY[0], ARRAY[0], 48 * 3600)), 0::bigint, 'nothing ready: no row at all');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -80,6 +80,7 @@ static void ends_where_there_is_nothing(void **state)
     } cases[] = {
         { mx_of("0 .", *state), EGS_ROUTE_NOWHERE, "5.1.10" },
         { mx_of("10 me.example, 20 b.example", *state), EGS_ROUTE_NOWHERE, "5.4.6" },
+        { mx_of("10 a/b.example, 20 a:1", *state), EGS_ROUTE_TEMPORARY, "4.4.4" },
         { { .name = "d.example", .result = EG_DNS_NO_NAME }, EGS_ROUTE_NOWHERE, "5.1.2" },
         { { .name = "d.example", .result = EG_DNS_TEMPORARY, .reason = "because" },
           EGS_ROUTE_TEMPORARY,
