@@ -46,7 +46,7 @@ sub httpd {
         "mpm_$it->{HTTPD_MPM}", qw(authz_core dbd dir mime reqtimeout);
     my $user = $> == 0 ? "User nobody\nGroup #" . (getpwnam 'nobody')[3] . "\n" : '';
     my $dbd = dsn($it, 'emailgw_module', 'connect_timeout=2', 'application_name=mod_emailgw',
-        q(options='-c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=10000'));
+        q(options='-c plan_cache_mode=force_generic_plan -c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=10000'));
     my $webhooks = length $it->{WEBHOOK_ALLOW} ? "EmailGatewayWebhookAllow $it->{WEBHOOK_ALLOW}\n" : '';
     my $resolver = length $it->{RESOLVER} ? "EmailGatewayResolver $it->{RESOLVER}\n" : '';
     my $rates = $it->{RATE} eq 'off' ? "EmailGatewayRate off\nEmailGatewayAuthFailures off\n" : '';
