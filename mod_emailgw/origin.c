@@ -5,6 +5,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "lowercase.h"
 #include "textlist.h"
 
 #define ANY "*"
@@ -63,12 +64,9 @@ apr_status_t eg_origin_parse_list(apr_array_header_t **list, const char *text, a
         return APR_SUCCESS;
     }
     do {
-        char *origin = apr_pstrndup(pool, text, strcspn(text, ","));
+        const char *origin = eg_lowercase(apr_pstrndup(pool, text, strcspn(text, ",")));
 
         end = text + strlen(origin);
-        for (char *c = origin; *c != '\0'; c++) {
-            *c = (char)apr_tolower(*c);
-        }
         if (!is_origin(origin) && strcmp(origin, ANY) != 0) {
             return APR_EINVAL;
         }

@@ -6,12 +6,12 @@
  * route, and to the next ones while no dialogue comes about. None of this keeps others
  * waiting.
  */
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lowercase.h"
 #include "mx_carrier.h"
 
 static void find_route(egs_carrier *carrier, egs_transit *t)
@@ -72,12 +72,7 @@ static void set_rules(egs_carrier *carrier, const egs_plan *plan)
 
 static const char *domain_of(const egs_job *job)
 {
-    char *domain = apr_pstrdup(job->pool, strrchr(job->recipient, '@') + 1);
-
-    for (char *at = domain; *at; at++) {
-        *at = (char)apr_tolower(*at);
-    }
-    return domain;
+    return eg_lowercase(apr_pstrdup(job->pool, strrchr(job->recipient, '@') + 1));
 }
 
 static int room(egs_carrier *carrier, const egs_plan *plan, const egs_job *job)

@@ -1,10 +1,10 @@
 /* Where mail for a domain goes. */
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "lowercase.h"
 #include "netaddr.h"
 #include "route.h"
 
@@ -59,16 +59,6 @@ static int is_host_name(const char *name)
     return *name && *name != '.' && strspn(name, NAME_BYTES) == strlen(name);
 }
 
-static const char *lower_case(const char *name, apr_pool_t *pool)
-{
-    char *copy = apr_pstrdup(pool, name);
-
-    for (char *at = copy; *at; at++) {
-        *at = (char)apr_tolower(*at);
-    }
-    return copy;
-}
-
 static void take_hosts(egs_route *route, const eg_dns_question *mx, const char *own, apr_pool_t *pool)
 {
     int is_null = 0;
@@ -79,7 +69,7 @@ static void take_hosts(egs_route *route, const eg_dns_question *mx, const char *
         is_null |= !strcmp(record->text, ".");
         if (is_host_name(record->text)) {
             route->hosts[route->host_count++] =
-                (egs_route_host){ .name = lower_case(record->text, pool), .preference = record->preference };
+                (egs_route_host){ .name = eg_lowercase(apr_pstrdup(pool, record->text)), .preference = record->preference };
         }
     }
     if (!route->host_count) {

@@ -4,7 +4,6 @@
 
 #include <apr_cstr.h>
 #include <apr_hash.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "command.h"
@@ -12,6 +11,7 @@
 #include "dbgroup.h"
 #include "hostname.h"
 #include "json.h"
+#include "lowercase.h"
 #include "mail.h"
 #include "uuid.h"
 
@@ -26,11 +26,8 @@ static void add_recipients(envelope *env, apr_hash_t *seen, const apr_array_head
 {
     for (int i = 0; i < list->nelts; i++) {
         const eg_mailbox *box = &APR_ARRAY_IDX(list, i, eg_mail_address).box;
-        char *folded = apr_pstrdup(pool, box->address);
+        const char *folded = eg_lowercase(apr_pstrdup(pool, box->address));
 
-        for (char *c = folded; *c; c++) {
-            *c = (char)apr_tolower(*c);
-        }
         if (apr_hash_get(seen, folded, APR_HASH_KEY_STRING) != NULL) {
             continue;
         }

@@ -6,6 +6,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "lowercase.h"
+
 #define TYPE_MAX 127 /* bytes of a type or subtype (RFC 6838 section 4.2) */
 
 /* Printable ASCII without space and without the given characters, 1 to max bytes. */
@@ -43,10 +45,7 @@ static const char *take_token(const char **text, apr_pool_t *pool)
     if (end == *text || end - *text > TYPE_MAX) {
         return NULL;
     }
-    token = apr_pstrmemdup(pool, *text, (apr_size_t)(end - *text));
-    for (char *c = token; *c != '\0'; c++) {
-        *c = (char)apr_tolower(*c);
-    }
+    token = eg_lowercase(apr_pstrmemdup(pool, *text, (apr_size_t)(end - *text)));
     *text = end;
     return token;
 }
