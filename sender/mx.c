@@ -139,14 +139,6 @@ static const apr_array_header_t *held(const egs_plan *plan, apr_pool_t *pool)
     return egs_holds_list(plan->holds, pool);
 }
 
-/* What another server has taken is its business. */
-static apr_status_t sync_nothing(egs_carrier *carrier, const egs_plan *plan)
-{
-    (void)carrier;
-    (void)plan;
-    return APR_SUCCESS;
-}
-
 static apr_status_t watch(egs_carrier *carrier, int fd)
 {
     return egs_smtp_watch(carrier->smtp, fd);
@@ -161,6 +153,5 @@ const egs_transport egs_transport_mx = {
     .work = work,
     .finished = finished,
     .held = held,
-    .sync = sync_nothing,
     .watch = watch,
 };

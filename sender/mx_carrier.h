@@ -22,7 +22,8 @@ typedef struct egs_transit {
     double dice;       /* which of equal hosts is the first */
     int host, address; /* of the route: where it is or was under way to */
     int tries;
-    int wants_less; /* of those it went to, one asked to be spared */
+    int wants_less;         /* of those it went to, one asked to be spared */
+    const egs_shape *shape; /* of the host it is or was under way to */
     egs_smtp_peer peer;
     struct egs_transit *next;
 } egs_transit;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cafile.h"
+#include "hostname.h"
 #include "mx_plan.h"
 #include "smtp_peer.h"
 
@@ -37,21 +39,9 @@ static int read_number(int *number, char **at, int least, int most)
 
 static int read_tls(egs_tls *tls, char **at)
 {
-    static const struct {
-        const char *word;
-        egs_tls tls;
-    } words[] = { { "opportunistic", EGS_TLS_OPPORTUNISTIC },
-                  { "always", EGS_TLS_ALWAYS },
-                  { "required", EGS_TLS_REQUIRED } };
     const char *text = apr_strtok(NULL, ":", at);
 
-    for (size_t i = 0; text && i < sizeof words / sizeof *words; i++) {
-        if (!strcmp(text, words[i].word)) {
-            *tls = words[i].tls;
-            return 1;
-        }
-    }
-    return 0;
+    return text && egs_tls_parse(tls, text) == APR_SUCCESS && *tls != EGS_TLS_NONE;
 }
 
 static int read_shape(egs_shape *shape, char *entry)
@@ -59,7 +49,7 @@ static int read_shape(egs_shape *shape, char *entry)
     char *at;
 
     shape->suffix = apr_strtok(entry, ":", &at);
-    return shape->suffix && strspn(shape->suffix, EGS_NAME_BYTES) == strlen(shape->suffix) &&
+    return shape->suffix && strspn(shape->suffix, EG_HOST_NAME_BYTES) == strlen(shape->suffix) &&
            read_number(&shape->connections, &at, 1, CONNECTIONS_MAX) &&
            read_number(&shape->mails, &at, 1, NUMBER_MAX) && read_number(&shape->rate, &at, 0, NUMBER_MAX) &&
            read_tls(&shape->tls, &at) && !apr_strtok(NULL, ":", &at);
@@ -96,7 +86,7 @@ apr_status_t egs_mx_prepare(const egs_plan **plan, const char **problem, const e
     apr_status_t rv = egs_peer_read_name(&made->peer.helo, problem, options, pool);
 
     if (rv == APR_SUCCESS) {
-        rv = egs_peer_check_ca_file(problem, "mx_ca_file", options->mx_ca_file, pool);
+        rv = egs_cafile_check(problem, "mx_ca_file", options->mx_ca_file, pool);
     }
     if (rv == APR_SUCCESS) {
         rv = read_shapes(made, problem, options, pool);

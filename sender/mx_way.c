@@ -9,7 +9,7 @@
 void egs_mx_finish(egs_carrier *carrier, egs_transit *t)
 {
     if (t->route) {
-        egs_routes_give_back(carrier->routes, t->route);
+        egs_routes_give_back(t->route);
     }
     if (t->destination) {
         egs_destination_give_back(t->plan->destinations, t->destination);
@@ -32,15 +32,15 @@ void egs_mx_finish_as(egs_carrier *carrier, egs_transit *t, egs_result result, c
 void egs_mx_start(egs_carrier *carrier, egs_transit *t)
 {
     const egs_route_host *host = egs_route_host_at(t->route, t->host, t->dice);
-    const egs_shape *shape = egs_shape_find(t->plan->shapes, host->name);
     egs_job *job = t->job;
 
+    t->shape = egs_shape_find(t->plan->shapes, host->name);
     t->tries++;
     t->peer = t->plan->peer;
     t->peer.host = apr_pstrdup(job->pool, host->name); /* the outcome outlives the route */
     t->peer.address = host->addresses[t->address];
-    t->peer.tls = t->is_enforced ? EGS_TLS_REQUIRED : shape->tls;
-    t->peer.mails = shape->mails;
+    t->peer.tls = t->is_enforced ? EGS_TLS_REQUIRED : t->shape->tls;
+    t->peer.mails = t->shape->mails;
     t->peer.key =
         apr_psprintf(job->pool, "%s\n%s\n%d\n%s\n%d\n%s", t->peer.host, t->peer.address, t->peer.port,
                      t->peer.helo, t->peer.tls, t->peer.ca_file ? t->peer.ca_file : "");
@@ -90,7 +90,7 @@ static int wants_less(const egs_outcome *outcome)
  */
 static int speaks_of_all(const egs_transit *t)
 {
-    return !t->is_enforced && !*egs_shape_find(t->plan->shapes, t->peer.host)->suffix;
+    return !t->is_enforced && !*t->shape->suffix;
 }
 
 static egs_left judge(const egs_transit *t)

@@ -258,6 +258,17 @@ static apr_status_t parse_word(int *place, const char *text, const char *const *
     return APR_EINVAL;
 }
 
+apr_status_t egs_tls_parse(egs_tls *tls, const char *word)
+{
+    int place;
+    apr_status_t rv = parse_word(&place, word, tls_names, sizeof tls_names / sizeof *tls_names);
+
+    if (rv == APR_SUCCESS) {
+        *tls = (egs_tls)place;
+    }
+    return rv;
+}
+
 /* An enum's or an int, to where the row points: as many as the word stands behind the first. */
 static apr_status_t set_word(egs_options *options, const option *row, const char *text)
 {

@@ -30,6 +30,9 @@ typedef enum {
     EGS_TLS_REQUIRED       /* with a certificate that holds */
 } egs_tls;
 
+/** By its word in the configuration. @return APR_EINVAL */
+apr_status_t egs_tls_parse(egs_tls *tls, const char *word);
+
 /* Every option has a default; conf/emailgw-sender.conf is the reference. */
 typedef struct {
     const char *database;       /* the sender's libpq connection string */

@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "hostname.h"
 #include "smtp.h"
 #include "smtp_peer.h"
 #include "transport.h"
@@ -28,7 +29,7 @@ static apr_status_t read_address(egs_smtp_peer *peer, const char **problem, cons
 
     peer->host = apr_pstrmemdup(pool, host, (apr_size_t)(port - host));
     peer->port = (int)apr_atoi64(port + 1);
-    if (strspn(peer->host, EGS_NAME_BYTES ":[]") != strlen(peer->host) ||
+    if (strspn(peer->host, EG_HOST_NAME_BYTES ":[]") != strlen(peer->host) ||
         (strchr(peer->host, ':') && (peer->host[0] != '[' || !strchr(peer->host, ']')))) {
         *problem = apr_psprintf(pool, "transport = %s: HOST is a name, an IPv4 address or [an IPv6 address]",
                                 options->transport);
@@ -73,8 +74,21 @@ static apr_status_t read_login(egs_smtp_peer *peer, const char **problem, const 
 static apr_status_t read_ca_file(egs_smtp_peer *peer, const char **problem, const egs_options *options,
                                  apr_pool_t *pool)
 {
+    apr_file_t *file;
+    char why[200];
+    apr_status_t rv;
+
     peer->ca_file = options->relay_ca_file;
-    return egs_peer_check_ca_file(problem, "relay_ca_file", peer->ca_file, pool);
+    if (!peer->ca_file) {
+        return APR_SUCCESS;
+    }
+    rv = apr_file_open(&file, peer->ca_file, APR_FOPEN_READ, APR_OS_DEFAULT, pool);
+    if (rv != APR_SUCCESS) {
+        *problem =
+            apr_psprintf(pool, "relay_ca_file = %s: %s", peer->ca_file, apr_strerror(rv, why, sizeof why));
+        return APR_EINVAL;
+    }
+    return apr_file_close(file);
 }
 
 static apr_status_t read_name(egs_smtp_peer *peer, const char **problem, const egs_options *options,
@@ -140,14 +154,6 @@ static egs_job *finished(egs_carrier *carrier)
     return egs_smtp_finished(carrier->smtp);
 }
 
-/* What another server has taken is its business. */
-static apr_status_t sync_nothing(egs_carrier *carrier, const egs_plan *plan)
-{
-    (void)carrier;
-    (void)plan;
-    return APR_SUCCESS;
-}
-
 static apr_status_t watch(egs_carrier *carrier, int fd)
 {
     return egs_smtp_watch(carrier->smtp, fd);
@@ -161,6 +167,5 @@ const egs_transport egs_transport_relay = {
     .begin = begin,
     .work = work,
     .finished = finished,
-    .sync = sync_nothing,
     .watch = watch,
 };

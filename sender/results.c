@@ -137,7 +137,8 @@ static void settle_all(egs_results *results, egs_carrier *carrier)
         return;
     }
     settings = egs_stock_settings(results->fresh.first);
-    safe = !carrier || settings->transport->sync(carrier, settings->plan) == APR_SUCCESS;
+    safe = !carrier || !settings->transport->sync ||
+           settings->transport->sync(carrier, settings->plan) == APR_SUCCESS;
     while ((job = egs_jobs_take(&results->fresh))) {
         settle(results, job, safe);
         egs_jobs_add(&results->told, job);

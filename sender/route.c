@@ -4,12 +4,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hostname.h"
 #include "lowercase.h"
 #include "netaddr.h"
 #include "route.h"
 
 #define SMTP_PORT 25
-#define NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 static void end(egs_route *route, egs_route_result result, const char *enhanced, const char *text)
 {
@@ -56,7 +56,7 @@ static const char *find_key(const egs_route *route)
 /* In the DNS a name can have any byte; here it becomes part of a URL. */
 static int is_host_name(const char *name)
 {
-    return *name && *name != '.' && strspn(name, NAME_BYTES) == strlen(name);
+    return *name && *name != '.' && strspn(name, EG_HOST_NAME_BYTES) == strlen(name);
 }
 
 static void take_hosts(egs_route *route, const eg_dns_question *mx, const char *own, apr_pool_t *pool)

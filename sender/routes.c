@@ -159,11 +159,10 @@ const egs_route *egs_routes_take(egs_routes *routes, const char *domain, egs_job
     return &e->route;
 }
 
-void egs_routes_give_back(egs_routes *routes, const egs_route *route)
+void egs_routes_give_back(const egs_route *route)
 {
     entry *e = (entry *)((char *)route - offsetof(entry, route));
 
-    (void)routes;
     if (--e->users == 0 && !e->is_current) {
         apr_pool_destroy(e->pool);
     }

@@ -25,7 +25,7 @@ egs_routes *egs_routes_new(egs_lookup *lookup, const egs_routes_rules *rules, ap
  */
 const egs_route *egs_routes_take(egs_routes *routes, const char *domain, egs_job *job);
 
-void egs_routes_give_back(egs_routes *routes, const egs_route *route);
+void egs_routes_give_back(const egs_route *route);
 
 /** Look all up anew. */
 void egs_routes_forget(egs_routes *routes);

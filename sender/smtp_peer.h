@@ -6,23 +6,12 @@
 
 #include "smtp.h"
 
-#define EGS_NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
-
 /**
  * The name under which this machine can be found (RFC 5321 section 4.1.1.1).
  * @param problem  on APR_EINVAL: a sentence for the operator
  */
 apr_status_t egs_peer_read_name(const char **name, const char **problem, const egs_options *options,
                                 apr_pool_t *pool);
-
-/**
- * Can certificates be read from there?
- * @param option  its name
- * @param path  NULL: nothing to check
- * @param problem  on APR_EINVAL: a sentence for the operator
- */
-apr_status_t egs_peer_check_ca_file(const char **problem, const char *option, const char *path,
-                                    apr_pool_t *pool);
 
 void egs_peer_set_timeouts(egs_smtp_peer *peer, const egs_options *options);
 

@@ -40,7 +40,10 @@ typedef struct {
     egs_job *(*finished)(egs_carrier *carrier);
     /** Lanes (of egs_hold) that claims pass over for now. NULL: there never are any. */
     const apr_array_header_t *(*held)(const egs_plan *plan, apr_pool_t *pool);
-    /** Make what was delivered so far survive a crash, before it is recorded as delivered. */
+    /**
+     * Make what was delivered so far survive a crash, before it is recorded as delivered.
+     * NULL: what another server has taken is its business.
+     */
     apr_status_t (*sync)(egs_carrier *carrier, const egs_plan *plan);
     /** Have work end when this file can be read, too. NULL where work never waits. */
     apr_status_t (*watch)(egs_carrier *carrier, int fd);

@@ -6,6 +6,9 @@
 
 #include "eg.h"
 
+/** Bytes that the name of a host may have, by strspn: more than eg_hostname_parse takes. */
+#define EG_HOST_NAME_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
+
 /**
  * A host or domain name, Unicode or A-labels, to lower-case A-labels (IDNA2008,
  * UTS 46 non-transitional). At least two labels of letters, digits and inner
