@@ -45,6 +45,7 @@ DECLARE
     v_quota record;
     v_old_status integer;
     v_old_id uuid; -- the mail that has its idempotency key
+    v_late boolean; -- another request may have taken that key since it was looked for
     v_taken emailgw_api.taken_mail[] := '{}';
 BEGIN
     FOR v_mail IN SELECT * FROM emailgw_api.look_up_mails(p_account_ids, p_mails) LOOP
@@ -54,6 +55,7 @@ BEGIN
         detail := NULL;
         retry_seconds := NULL;
         v_old_id := NULL;
+        v_late := false;
 
         <<decide>>
         BEGIN
@@ -82,11 +84,7 @@ BEGIN
                     detail := format('%s emails per %s, until %s UTC', v_quota.allowed, v_quota.period,
                                      to_char(v_quota.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'));
                     retry_seconds := ceil(extract(epoch FROM v_quota.ends_at - now()));
-                    IF v_mail.idempotency_key IS NOT NULL THEN -- it may have gone to the same request, which was faster
-                        SELECT a.status, a.message_id INTO v_old_status, v_old_id
-                          FROM emailgw_api.idempotent_answer(v_mail.account_id, v_mail.domain_id, c_endpoint,
-                                                             v_mail.idempotency_key, v_mail.body_hash) AS a;
-                    END IF;
+                    v_late := true; -- the quota may have gone to the same request, which was faster
                     EXIT decide;
                 END IF;
             END IF;
@@ -98,16 +96,17 @@ BEGIN
                 ON CONFLICT (account_id, domain_id, endpoint, key_hash) DO UPDATE
                    SET body_hash = excluded.body_hash, message_id = excluded.message_id, created_at = now()
                  WHERE i.created_at <= now() - interval '24 hours';
-                IF NOT FOUND THEN -- another request with this key was faster
-                    SELECT a.status, a.message_id INTO v_old_status, v_old_id
-                      FROM emailgw_api.idempotent_answer(v_mail.account_id, v_mail.domain_id, c_endpoint,
-                                                         v_mail.idempotency_key, v_mail.body_hash) AS a;
-                    EXIT decide;
-                END IF;
+                v_late := NOT FOUND; -- another request with this key was faster
+                EXIT decide WHEN v_late;
             END IF;
             v_taken := v_taken || v_mail.taken;
         END;
 
+        IF v_late AND v_mail.idempotency_key IS NOT NULL THEN
+            SELECT a.status, a.message_id INTO v_old_status, v_old_id
+              FROM emailgw_api.idempotent_answer(v_mail.account_id, v_mail.domain_id, c_endpoint,
+                                                 v_mail.idempotency_key, v_mail.body_hash) AS a;
+        END IF;
         IF v_old_id IS NOT NULL THEN
             status := v_old_status;
             message_id := v_old_id;
