@@ -150,7 +150,7 @@ sub kill_after_commit {
     my $psql = wait_in_record();
     kill 'STOP', senders();
     close $psql;
-    drained(10);
+    $gw->drained(10);
     return kill_all();
 }
 
@@ -219,17 +219,12 @@ sub waits {
     return sort { $a <=> $b } values %last;
 }
 
-sub drained {
-    my ($seconds) = @_;
-    return $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, $seconds, 'an empty queue');
-}
-
 # How many mails came twice.
 sub run_step {
     my ($step, @to) = @_;
     my ($sink, $killed) = kill_at($step, @to);
     $gw->start('sender');
-    ok(drained($lease + 25), 'the queue is empty');
+    ok($gw->drained($lease + 25), 'the queue is empty');
     $gw->stop('sender');
     check_tables(@to);
     my $twice = check_sink($step, $sink, @to);

@@ -350,6 +350,32 @@ sub run_command {
     return ($status, map { seek $_, 0, 0; local $/; scalar(<$_>) // '' } $out, $err);
 }
 
+# "deferred deferred bounce": what became of a mail, oldest first, without its acceptance.
+sub story {
+    my ($gw, $id) = @_;
+    return join ' ', map { $_->{EventType} } reverse grep { $_->{EventType} ne 'send' } $gw->events($id);
+}
+
+# The detail of its newest event as the database has it.
+sub newest_detail {
+    my ($gw, $id) = @_;
+    return JSON::PP::decode_json(scalar $gw->sql("SELECT coalesce(detail, '{}')::text FROM emailgw.event
+        WHERE message_id = '$id' AND type <> 1 ORDER BY event_id DESC LIMIT 1"));
+}
+
+# Another extra configuration for the running sender (up with SENDER_CONF).
+sub reload_sender {
+    my ($gw, $text) = @_;
+    my $path = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
+    my $reloads = sub { scalar grep { /EG0302/ } $gw->log_lines(qr/sender\.log/) };
+    my $before = $reloads->();
+    open my $file, '>', $path or die "$path: $!\n";
+    print {$file} $text;
+    close $file;
+    kill 'HUP', $gw->env('SENDER_PID') or die "kill: $!\n";
+    return $gw->wait_for(sub { $reloads->() > $before }, 10, 'a reload');
+}
+
 # ---- waiting and logs -------------------------------------------------------
 
 # Calls until it gives something true, and returns that; fails the test after so many seconds.
@@ -365,6 +391,13 @@ sub wait_for {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     fail("$what within $seconds s");
     return;
+}
+
+# Nothing is in the queue any more, within so many seconds.
+sub drained {
+    my ($gw, $seconds) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, $seconds, 'an empty queue');
 }
 
 # Announces log ids that this test causes on purpose: 'EG0117', 'AH00632'.
@@ -405,6 +438,28 @@ sub accept_with {
     $statement =~ s/v_subject/(SELECT m.subject FROM unnest(p_mails) AS m WHERE m.message_id = v_mail.message_id)/g;
     $accept =~ s/^( +)(?=for_id := v_mail\.message_id;)/$1$statement\n$1/m or die "accept() has changed:\n$accept\n";
     $gw->sql($accept);
+}
+
+# So many mails into the queue as the module puts them there, of an account (as), else of
+# example.com's: all at once, faster than they go out. The other fields are SQL
+# expressions, in which n is the number of the mail.
+sub queue_mails {
+    my ($gw, $count, %with) = @_;
+    my $as = $with{as} // { domain => $gw->env('DOMAIN'), key => $gw->env('SENDER_KEY'),
+        account_id => scalar $gw->sql("SELECT account_id FROM emailgw.domain WHERE name = '" . $gw->env('DOMAIN') . "'") };
+    my %field = (subject => "'Your order'", tags => "'{}'", send_at => 'NULL', email => "'ann\@example.org'",
+        plain => "'Thank you.'", size => 10, %with);
+    my $accepted = $gw->sql(<<"END");
+SELECT count(*) FILTER (WHERE a.status = 0)
+  FROM generate_series(1, $count) AS n
+ CROSS JOIN LATERAL (SELECT $field{email} AS email) AS e
+ CROSS JOIN LATERAL emailgw_api.accept(ARRAY[$as->{account_id}::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
+       sha256('$as->{key}'), NULL, NULL, 'shop\@$as->{domain}', 'Shop', '$as->{domain}', $field{subject}, $field{tags}, NULL, NULL,
+       $field{send_at}, NULL, NULL, NULL, NULL, '{to}', ARRAY[e.email], ARRAY[split_part(e.email, '\@', 2)],
+       jsonb_build_array(jsonb_build_object('email', e.email, 'name', 'Ann')), '[]', '[]', '[]', NULL, $field{plain}, NULL, NULL,
+       $field{size})::emailgw_api.mail]) AS a
+END
+    die "accepted $accepted of $count\n" if $accepted != $count;
 }
 
 # Fails on each line at warn or above that was not announced, on crashes, and on

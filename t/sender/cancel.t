@@ -21,20 +21,12 @@ sub clear_queue {
     return { mails => $mails, seconds => time - $start };
 }
 
-# Mails as POST /api/v1/email takes them, to 100 destinations; one in ten for tomorrow if later.
+# Mails to 100 destinations; one in ten for tomorrow if later.
 sub queue_mails {
     my ($gw, $account, $count, $later) = @_;
-    my $accepted = $gw->sql(<<"END");
-SELECT count(*) FILTER (WHERE a.status = 0)
-  FROM generate_series(1, $count) AS n
- CROSS JOIN LATERAL emailgw_api.accept(ARRAY[$account->{account_id}::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
-       sha256('$account->{key}'), NULL, NULL, 'shop\@$account->{domain}', 'Shop', '$account->{domain}', 'Your order',
-       CASE WHEN n % 100 = 0 THEN '{a,b}'::text[] ELSE '{}' END, NULL, NULL,
-       CASE WHEN $later AND n % 10 = 0 THEN now() + interval '1 day' END, NULL, NULL, NULL, NULL,
-       '{to}', ARRAY['ann' || n || '\@' || n % 100 || '.example.org'], ARRAY[n % 100 || '.example.org'],
-       '[{"email": "ann\@example.org", "name": "Ann"}]', '[]', '[]', '[]', NULL, 'Thank you.', NULL, NULL, 10)::emailgw_api.mail]) AS a
-END
-    die "accepted $accepted of $count\n" if $accepted != $count;
+    $gw->queue_mails($count, as => $account, tags => "CASE WHEN n % 100 = 0 THEN '{a,b}'::text[] ELSE '{}' END",
+        send_at => "CASE WHEN $later AND n % 10 = 0 THEN now() + interval '1 day' END",
+        email => "'ann' || n || '\@' || n % 100 || '.example.org'");
 }
 
 # How many mails of a domain have been delivered; cheap, for it is asked while things go on.

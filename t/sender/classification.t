@@ -48,12 +48,6 @@ sub mail_to {
     return $reply->{json}{MessageID};
 }
 
-sub drained {
-    my ($seconds) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, $seconds, 'an empty queue');
-}
-
 # The types of a mail's events, oldest first, without that of acceptance.
 sub story {
     my ($id) = @_;
@@ -63,12 +57,6 @@ sub story {
 sub ends {
     my ($id) = @_;
     return join ' ', map { $_->[0] } $gw->sql("SELECT status FROM emailgw.recipient WHERE message_id = '$id' ORDER BY recipient_no");
-}
-
-sub newest {
-    my ($id) = @_;
-    return JSON::PP::decode_json(scalar $gw->sql("SELECT coalesce(detail, '{}')::text FROM emailgw.event WHERE message_id = '$id' AND type <> 1 "
-        . 'ORDER BY event_id DESC LIMIT 1'));
 }
 
 sub tries {
@@ -92,12 +80,12 @@ sub shown {
 subtest 'bounces' => sub {
     $gw->call('POST', '/api/v1/webhooks', { key => $account->{key}, json => { Event => 'bounce', WebhookURL => $receiver->url('/ok') } });
     my %id = map { $_ => mail_to($account, "$_\@example.org") } sort keys %case;
-    drained(20);
+    $gw->drained(20);
     my $list = listed($account);
     for my $who (sort keys %case) {
         my (undef, $reply, $class, $suppressed) = @{ $case{$who} };
         is(story($id{$who}), 4, "$reply: one bounce");
-        my $bounce = newest($id{$who})->{bounce};
+        my $bounce = $gw->newest_detail($id{$who})->{bounce};
         is($bounce->{class}, $class, "... class $class");
         is(!!$bounce->{suppress}, !!$suppressed, '... which says whether it suppresses');
         my $entry = $list->{"$who\@example.org"};
@@ -125,7 +113,7 @@ subtest 'deferrals' => sub {
     my %id = map { $_ => mail_to($account, "$_\@example.org") } sort keys %defer;
     for my $who (sort keys %defer) {
         $gw->wait_for(sub { story($id{$who}) =~ /3/ }, 10, "$who put off");
-        is(newest($id{$who})->{deferral}{class}, $defer{$who}[2], "$defer{$who}[1]: $defer{$who}[2]");
+        is($gw->newest_detail($id{$who})->{deferral}{class}, $defer{$who}[2], "$defer{$who}[1]: $defer{$who}[2]");
         ok(!listed($account)->{"$who\@example.org"}, '... suppresses nobody');
     }
     ok(scalar(grep { /EG0311: deferred .*recipient=slower\@example\.org .*class=reputation / } $gw->log_lines(qr/sender\.log/)), 'the log has the class');
@@ -139,7 +127,7 @@ subtest 'suppressed after it was accepted' => sub {
     my $of_other = mail_to($other, 'later-by-hand@example.org');
     $gw->wait_for(sub { tries('later-by-hand@example.org') >= 2 && tries('later-ann@example.org') }, 10, 'first attempts');
     $gw->ctl(qw(suppress add), $_, '--user', $account->{username}) for 'later-by-hand@example.org', 'Later-Ann@example.org', 'scheduled@example.org';
-    drained(20);
+    $gw->drained(20);
     my $suppressed = 5;
     for my $id ($by_hand, $later) {
         like(story($id), qr/^(?:3 )*$suppressed$/, 'one final event, which says suppressed');
@@ -156,7 +144,7 @@ subtest 'suppressed after it was accepted' => sub {
 subtest 'by the bounce of another mail' => sub {
     my $second = mail_to($account, 'unknown@example.com', SendAt => int(time) + 3);
     my $first = mail_to($account, 'unknown@example.com');
-    drained(20);
+    $gw->drained(20);
     is(ends($first), 'bounced', 'the first bounces');
     is(ends($second), 'suppressed', 'the second is not sent');
     is(tries('unknown@example.com'), 1, 'the server was asked once');

@@ -11,23 +11,6 @@ srand $seed;
 diag("EG_SEED=$seed");
 
 my $gw = EmailGW->up(SENDER_CONF => \"lease = ${lease}s\nthreads = $threads\nclaim_batch = $batch\npoll = 20ms\n");
-my $account_id = $gw->sql("SELECT account_id FROM emailgw.domain WHERE name = 'example.com'");
-
-# Straight into the queue, as the module does it: many at once, faster than they go out.
-sub queue_mails {
-    my ($count) = @_;
-    my $key = $gw->env('SENDER_KEY');
-    my $accepted = $gw->sql(<<"END");
-SELECT count(*) FILTER (WHERE a.status = 0)
-  FROM generate_series(1, $count) AS n
- CROSS JOIN LATERAL emailgw_api.accept(ARRAY[${account_id}::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
-       sha256('$key'), NULL, NULL, 'shop\@example.com', 'Shop', 'example.com', 'Mail ' || n, '{}', NULL, NULL, NULL,
-       NULL, NULL, NULL, NULL, '{to}', ARRAY['r' || n || '\@example.org'], '{example.org}',
-       jsonb_build_array(jsonb_build_object('email', 'r' || n || '\@example.org', 'name', '')), '[]', '[]', '[]',
-       NULL, repeat('A line of text.' || chr(10), 40), NULL, NULL, 700)::emailgw_api.mail]) AS a
-END
-    die "accepted $accepted of $count\n" if $accepted != $count;
-}
 
 sub file_names {
     opendir my $dir, $gw->env('OUTBOX') or die $gw->env('OUTBOX') . ": $!\n";
@@ -38,7 +21,8 @@ my $queued = "SELECT q.message_id || '-' || q.recipient_no || '.eml' FROM emailg
 my %unrecorded; # files that were there when their sender died, and no record of it
 my $largest = 0;
 for my $kill (1 .. $kills) {
-    queue_mails($mails / $kills);
+    $gw->queue_mails($mails / $kills, subject => "'Mail ' || n", email => "'r' || n || '\@example.org'",
+        plain => "repeat('A line of text.' || chr(10), 40)", size => 700);
     sleep rand 0.25;
     $gw->kill('sender');
     my %there = map { $_ => 1 } file_names();

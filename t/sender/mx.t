@@ -86,7 +86,6 @@ my $conf = join "\n", 'threads = 2', 'poll = 20ms', 'retry = 300ms, 400ms', 'lif
     'mx_connections = 4', 'mx_rate = 0', 'mx_ca_file = ' . $authority->root,
     'sts_ca_file = ' . $authority->root, 'sts_port = ' . $hosts->port, 'sts_allow = 127.0.0.1:' . $hosts->port, '';
 my $gw = EmailGW->up(RATE => 'off', TRANSPORT => 'mx', RESOLVER => $dns->resolver, SENDER_CONF => \$conf);
-my $extra = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
 $gw->expects(qw(EG0360)); # servers that want nothing of us
 my %sent;
 
@@ -97,21 +96,9 @@ sub mail_to {
     return $sent{$to} = $reply->{json}{MessageID};
 }
 
-sub drained {
-    my ($seconds) = @_;
-    return $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, $seconds, 'an empty queue');
-}
+sub story { return $gw->story($sent{ $_[0] }) }
 
-sub story {
-    my ($to) = @_;
-    return join ' ', map { $_->{EventType} } reverse grep { $_->{EventType} ne 'send' } $gw->events($sent{$to});
-}
-
-sub detail {
-    my ($to) = @_;
-    return JSON::PP::decode_json(scalar $gw->sql("SELECT detail::text FROM emailgw.event WHERE message_id = '$sent{$to}' AND type <> 1 "
-        . 'ORDER BY event_id DESC LIMIT 1'))->{smtp};
-}
+sub detail { return $gw->newest_detail($sent{ $_[0] })->{smtp} }
 
 # Which servers have taken a mail for this recipient.
 sub takers {
@@ -124,22 +111,13 @@ sub connections {
     return scalar(() = $sink{$name}->ledger('connect'));
 }
 
-sub reload {
-    my (@lines) = @_;
-    open my $file, '>', $extra or die "$extra: $!\n";
-    print {$file} $conf, map { "$_\n" } @lines;
-    close $file;
-    my $lines = sub { scalar grep { /EG0302/ } $gw->log_lines(qr/sender/) };
-    my $before = $lines->();
-    kill 'HUP', $gw->env('SENDER_PID');
-    $gw->wait_for(sub { $lines->() > $before }, 10, 'a reload');
-}
+sub reload { $gw->reload_sender(join '', $conf, map { "$_\n" } @_) }
 
 subtest 'which host' => sub {
     my %expected = (order => 'one', refused => 'two', mute => 'two', busy => 'two', unwilling => 'two', implicit => 'three',
         alias => 'one', 'before-loop' => 'one', half => 'two');
     mail_to("a\@$_.example") for sort keys %expected;
-    ok(drained(15), 'all are sent');
+    ok($gw->drained(15), 'all are sent');
     is(takers("a\@$_.example"), $expected{$_}, "$_.example: $expected{$_}") for sort keys %expected;
     is(story("a\@$_.example"), 'delivery', "$_.example: at the first attempt") for sort keys %expected;
     is(detail('a@order.example')->{host}, 'one.hosts.example', 'the event names the host');
@@ -147,7 +125,7 @@ subtest 'which host' => sub {
 
 subtest 'equal ones' => sub {
     mail_to("e$_\@equal.example") for 1 .. 30;
-    ok(drained(15), 'all are sent');
+    ok($gw->drained(15), 'all are sent');
     my %share;
     $share{ takers("e$_\@equal.example") }++ for 1 .. 30;
     is(join(' ', sort keys %share), 'one three two', 'each has its share') or diag(explain(\%share));
@@ -157,7 +135,7 @@ subtest 'nowhere to go' => sub {
     my %bounced = (null => '5.1.10', nothing => '5.1.2', loop => '5.4.6', absent => '5.1.2');
     my %before = map { $_ => connections($_) } keys %sink;
     mail_to("a\@$_.example") for sort keys %bounced;
-    ok(drained(3), 'it is told at once');
+    ok($gw->drained(3), 'it is told at once');
     is(story("a\@$_.example"), 'bounce', "$_.example: a bounce") for sort keys %bounced;
     is(detail("a\@$_.example")->{enhanced}, $bounced{$_}, "$_.example: $bounced{$_}") for sort keys %bounced;
     is_deeply({ map { $_ => connections($_) } keys %sink }, \%before, 'nobody was connected to');
@@ -171,11 +149,11 @@ subtest 'not now' => sub {
     mail_to('b@order.example');
     $gw->wait_for(sub { takers('b@order.example') }, 5, 'another mail');
     cmp_ok(time - $start, '<', 1, 'none of them keeps others waiting');
-    ok(drained(20), 'until their lifetime is over');
+    ok($gw->drained(20), 'until their lifetime is over');
     like(story("a\@$_.example"), qr/\A(?:deferred )+bounce\z/, "$_.example: deferred, then expired") for sort keys %why;
     like(detail("a\@$_.example")->{text}, $why{$_}, "$_.example: for what the DNS or the server said") for sort keys %why;
     mail_to('a@later.example');
-    ok(drained(10), 'a 450 to RCPT');
+    ok($gw->drained(10), 'a 450 to RCPT');
     is(story('a@later.example'), 'deferred delivery', '... is tried again');
 };
 
@@ -187,13 +165,13 @@ subtest 'addresses that are not public' => sub {
     like(detail('private@order.example')->{text}, qr/has no public address/, 'are not connected to');
     is(connections('one'), $before, '... indeed');
     reload('mx_private = yes');
-    ok(drained(10), 'until they may be');
+    ok($gw->drained(10), 'until they may be');
 };
 
 subtest 'TLS' => sub {
     my @names = qw(good expired other broken);
     mail_to("a\@$_.example") for @names;
-    ok(drained(15), 'opportunistic: all are sent');
+    ok($gw->drained(15), 'opportunistic: all are sent');
     is(takers("a\@$_.example"), $_, "... to $_") for @names;
     like(detail("a\@$_.example")->{tls} // '', qr/^TLSv1/, "... with TLS to $_, whatever its certificate") for qw(good expired other);
     like(detail('a@good.example')->{cipher}, qr/^\w+/, '... and the event has the cipher, too');
@@ -201,7 +179,7 @@ subtest 'TLS' => sub {
 
     reload('mx_destinations = good.example:10:100:0:required, expired.example:10:100:0:required, other.example:10:100:0:required, broken.example:10:100:0:always');
     mail_to("b\@$_-only.example") for @names;
-    ok(drained(15), 'required:');
+    ok($gw->drained(15), 'required:');
     is(takers("b\@$_-only.example"), $_ eq 'good' ? 'good' : '', "... only where the certificate holds: $_") for @names;
     like(story("b\@$_-only.example"), $_ eq 'good' ? qr/\Adelivery\z/ : qr/\A(?:deferred )+bounce\z/, "... $_") for @names;
     reload();
@@ -210,7 +188,7 @@ subtest 'TLS' => sub {
 subtest 'MTA-STS' => sub {
     $gw->expects(qw(EG0421)); # a policy that could not be fetched
     mail_to("a\@sts-$_.example") for sort keys %policy;
-    ok(drained(20), 'all end');
+    ok($gw->drained(20), 'all end');
     for my $name (sort keys %policy) {
         my ($to, $expected) = ("a\@sts-$name.example", $policy{$name}{takes});
         is(takers($to), $expected, "$name: " . ($expected ? "to $expected" : 'to nobody'));
@@ -222,7 +200,7 @@ subtest 'MTA-STS' => sub {
 
 subtest 'one destination of several domains' => sub {
     mail_to("s$_\@g@{[ 1 + $_ % 3 ]}.example") for 1 .. 24;
-    ok(drained(20), 'all are sent');
+    ok($gw->drained(20), 'all are sent');
     my ($open, $most) = (0, 0);
     for my $entry (sort { $a->{at} <=> $b->{at} } $sink{slow}->ledger) {
         $open++ if $entry->{step} eq 'mail';
@@ -236,7 +214,7 @@ subtest 'one destination of several domains' => sub {
 
 subtest 'one that asks for less' => sub {
     mail_to("l$_\@less.example") for 1 .. 3;
-    ok(drained(20), 'all are sent');
+    ok($gw->drained(20), 'all are sent');
     like(story("l$_\@less.example"), qr/delivery\z/, "... l$_, in the end") for 1 .. 3;
     cmp_ok(connections('less'), '<=', 12, 'and it was not pressed: ' . connections('less') . ' connections');
 };
@@ -244,15 +222,8 @@ subtest 'one that asks for less' => sub {
 subtest 'a dead destination with many mails, a live one beside it' => sub {
     reload('retry = 2s', 'lifetime = 1min', 'connect_timeout = 2s', 'command_timeout = 2s');
     my $before = connections('mute');
-    my $account = $gw->sql("SELECT account_id FROM emailgw.domain WHERE name = 'example.com'");
-    my $key = $gw->env('SENDER_KEY');
-    my $accepted = $gw->sql(<<"END");
-SELECT count(*) FILTER (WHERE a.status = 0) FROM generate_series(1, 3000) AS n
- CROSS JOIN LATERAL emailgw_api.accept(ARRAY[${account}::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
-       sha256('$key'), NULL, NULL, 'shop\@example.com', 'Shop', 'example.com', 'Dead', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-       '{to}', ARRAY['d' || n || '\@dead.example'], '{dead.example}', '[]', '[]', '[]', '[]', NULL, 'Hi.', NULL, NULL, 10)::emailgw_api.mail]) AS a
-END
-    is($accepted, 3000, '3,000 mails for a server that never says a word');
+    $gw->queue_mails(3000, email => "'d' || n || '\@dead.example'");
+    is($gw->sql("SELECT count(*) FROM emailgw.queue WHERE email LIKE '%\@dead.example'"), 3000, '3,000 mails for a server that never says a word');
     sleep 0.5;
     my $start = time;
     mail_to("live$_\@order.example") for 1 .. 100;
@@ -265,7 +236,7 @@ END
     my $attempts = $gw->sql("SELECT max(attempt) FROM emailgw.queue");
     cmp_ok($attempts, '<=', 10, "... none was claimed over and over: $attempts times at most");
     reload('lifetime = 2s', 'retry = 500ms');
-    ok(drained(60), 'when their lifetime is over, they end');
+    ok($gw->drained(60), 'when their lifetime is over, they end');
     is($gw->sql("SELECT count(DISTINCT email) FROM emailgw.event WHERE email LIKE '%\@dead.example' AND type = "
         . "(SELECT type FROM emailgw.event WHERE message_id = '$sent{'a@null.example'}' AND type <> 1)"), 3000, '... each as a bounce');
 };

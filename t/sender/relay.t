@@ -32,7 +32,6 @@ my $conf = "threads = 1\npoll = 20ms\nretry = 300ms, 400ms\nlifetime = 3s\nhostn
 
 my $sink = EmailGW::Sink->start(script => $script);
 my $gw = EmailGW->up(RATE => 'off', TRANSPORT => $sink->transport, SENDER_CONF => \"$conf");
-my $extra = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
 my %sent; # recipient => message id
 
 sub mail_to {
@@ -42,23 +41,11 @@ sub mail_to {
     return $sent{$to} = $reply->{json}{MessageID};
 }
 
-sub drained {
-    my ($seconds) = @_;
-    return $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, $seconds, 'an empty queue');
-}
-
 # "deferred deferred bounce", oldest first, without the event of acceptance.
-sub story {
-    my ($to) = @_;
-    return join ' ', map { $_->{EventType} } reverse grep { $_->{EventType} ne 'send' } $gw->events($sent{$to});
-}
+sub story { return $gw->story($sent{ $_[0] }) }
 
 # The newest event as the database has it.
-sub detail {
-    my ($to) = @_;
-    return JSON::PP::decode_json(scalar $gw->sql("SELECT detail::text FROM emailgw.event WHERE message_id = '$sent{$to}' AND type <> 1 "
-        . 'ORDER BY event_id DESC LIMIT 1'));
-}
+sub detail { return $gw->newest_detail($sent{ $_[0] }) }
 
 sub status {
     my ($to) = @_;
@@ -76,15 +63,7 @@ sub copies {
 }
 
 # Another configuration for the running sender.
-sub configure {
-    my ($text) = @_;
-    my $before = grep { /EG0302/ } $gw->log_lines(qr/sender\.log/);
-    open my $file, '>', $extra or die "$extra: $!\n";
-    print {$file} $conf, $text;
-    close $file;
-    kill 'HUP', $gw->env('SENDER_PID') or die "kill: $!\n";
-    $gw->wait_for(sub { $before < grep { /EG0302/ } $gw->log_lines(qr/sender\.log/) }, 5, 'a reload');
-}
+sub configure { $gw->reload_sender($conf . $_[0]) }
 
 subtest 'each step, each way' => sub {
     my (@once, @twice, @never);
@@ -93,7 +72,7 @@ subtest 'each step, each way' => sub {
         push @never, map { "$step-$_\@example.org" } qw(550 599);
     }
     mail_to($_) for @once, @never;
-    drained(40);
+    $gw->drained(40);
     for my $to (@once) {
         my $first = JSON::PP::decode_json(scalar $gw->sql("SELECT detail::text FROM emailgw.event WHERE message_id = '$sent{$to}' AND type = 3 LIMIT 1") // '{}');
         my ($step, $way) = $to =~ /^(\w+)-(\w+)/;
@@ -133,7 +112,7 @@ subtest 'the envelope sender refused' => sub {
         my $to = "to-$way\@example.org";
         my $reply = $gw->send_mail(as => $account{$way}, To => [ { email => $to, name => '' } ]);
         $sent{$to} = $reply->{json}{MessageID};
-        drained(10); # one after the other: which connection it is matters here
+        $gw->drained(10); # one after the other: which connection it is matters here
         is(status($to), $way eq '550' ? 'bounced' : 'delivered', "MAIL, $way");
         is(copies($other, $to), $way eq '550' ? 0 : 1, '... at the server');
     }
@@ -149,7 +128,7 @@ subtest 'before any mail' => sub {
         configure('transport = ' . $bad->transport . "\n");
         my $to = "$step-$way\@before.example";
         mail_to($to);
-        drained(15);
+        $gw->drained(15);
         is(story($to), 'deferred delivery', "$step $way: put off, then delivered");
         is(copies($bad, $to), 1, '... once');
     }
@@ -160,7 +139,7 @@ subtest 'before any mail' => sub {
 subtest 'expiry' => sub {
     configure('transport = ' . $sink->transport . "\n");
     mail_to('rcpt-450@example.org');
-    drained(10);
+    $gw->drained(10);
     my $tries = tries($sink, 'rcpt-450@example.org');
     cmp_ok($tries, '>=', 5, "tried again and again ($tries)");
     is(story('rcpt-450@example.org'), join(' ', ('deferred') x ($tries - 1), 'bounce'), 'then one bounce');
@@ -183,7 +162,7 @@ subtest 'greylisting, and partial acceptance in changing order' => sub {
     configure('transport = ' . $grey->transport . "\n");
     my $reply = $gw->send_mail(To => [ map { { email => "r$_\@example.org", name => '' } } 1 .. 50 ]);
     my $id = $reply->{json}{MessageID};
-    drained(10);
+    $gw->drained(10);
     my @to = map { "r$_\@example.org" } 1 .. 50;
     is(scalar(grep { copies($grey, $_) != (/7@/ ? 0 : 1) } @to), 0, 'each is delivered once, but those refused');
     my %wanted = map { my ($n) = /(\d+)/; $_ => $n % 10 == 7 ? 1 : (grep { $n % 3 == $_ % 3 || $_ >= 3 } 1 .. 3)[0] } @to;
@@ -197,7 +176,7 @@ subtest 'connections are used again, and capped' => sub {
     my $plain = EmailGW::Sink->start(script => sub { $_[0] eq 'rcpt' ? { wait => 0.02, reply => '250 2.1.5 ok' } : undef });
     configure('transport = ' . $plain->transport . "\nrelay_connections = 3\n");
     $gw->send_mail(To => [ map { { email => "c$_\@example.org", name => '' } } 1 .. 50 ]) for 1 .. 2;
-    drained(15);
+    $gw->drained(15);
     is(scalar($plain->messages), 100, 'all there');
     my $connections = () = $plain->ledger('connect');
     is($connections, 3, '3 connections for 100 mails');
@@ -211,7 +190,7 @@ subtest 'a reused connection dies' => sub {
     });
     configure('transport = ' . $dying->transport . "\nrelay_connections = 1\n");
     $gw->send_mail(To => [ map { { email => "r$_\@dying.example", name => '' } } 1 .. 10 ]);
-    drained(10);
+    $gw->drained(10);
     is(scalar($dying->messages), 10, 'all delivered');
     is($gw->sql("SELECT count(*) FROM emailgw.event WHERE email LIKE '%\@dying.example' AND type = 3"), 0, 'without a deferral');
     is(scalar(my @all = $dying->ledger('rcpt')), 10, 'each said once');
@@ -223,7 +202,7 @@ subtest 'what is on the wire' => sub {
         configure('transport = ' . $plain->transport . "\n");
         my $text = ".\n..\n.x\n\n.\n" . join('', map { '.' x ($_ % 5) . "line $_\n" } 1 .. 3000) . ".\n";
         my $id = mail_to("wire$pipelining\@example.org", PlainContent => $text);
-        drained(10);
+        $gw->drained(10);
         my ($mail) = $plain->messages;
         my ($body) = $mail->{body} =~ /\r\n\r\n(.*)\z/s;
         is($body =~ s/\r\n/\n/gr, $text, 'dots come out as they went in');
@@ -243,7 +222,7 @@ subtest 'internationalized addresses' => sub {
         my $to = "j\x{f6}rg\@example.org";
         my $reply = $gw->send_mail(To => [ { email => $to, name => '' } ]);
         $sent{$to} = $reply->{json}{MessageID};
-        drained(10);
+        $gw->drained(10);
         is(status($to), $utf8 ? 'delivered' : 'bounced', $utf8 ? 'with SMTPUTF8 it goes' : 'without, it cannot');
         my ($mail) = $eai->ledger('mail');
         like($mail->{line}, qr/ SMTPUTF8 BODY=8BITMIME$/, '... and MAIL says so') if $utf8;
@@ -258,7 +237,7 @@ subtest 'TLS' => sub {
         my ($mode, $more, $encrypted) = @$case;
         configure("$at${more}relay_tls = $mode\n");
         my $to = mail_to("$mode\@tls.example") && "$mode\@tls.example";
-        drained(10);
+        $gw->drained(10);
         my ($mail) = grep { $_->{to} eq $to } $tls->messages;
         is($mail->{tls}, $encrypted, "$mode: " . ($encrypted ? 'encrypted' : 'in the clear'));
         my $smtp = detail($to)->{smtp};
@@ -267,7 +246,7 @@ subtest 'TLS' => sub {
     }
     configure("${at}relay_tls = required\n");
     mail_to('unknown@tls.example');
-    drained(10);
+    $gw->drained(10);
     is(status('unknown@tls.example'), 'expired', 'required: no certificate that nobody vouches for');
     is(detail('unknown@tls.example')->{smtp}{stage}, 'starttls', '... as the event says');
     is(copies($tls, 'unknown@tls.example'), 0, '... nothing was sent');
@@ -275,12 +254,12 @@ subtest 'TLS' => sub {
     my $broken = EmailGW::Sink->start(tls => 1, script => sub { $_[0] eq 'starttls' ? { reply => "220 go\nnonsense", close => 1 } : undef });
     configure('transport = ' . $broken->transport . "\n");
     mail_to('broken@tls.example');
-    drained(10);
+    $gw->drained(10);
     is(story('broken@tls.example'), 'delivery', 'opportunistic: where TLS fails, without it, in the same attempt');
     my $none = EmailGW::Sink->start;
     configure('transport = ' . $none->transport . "\nrelay_tls = required\n");
     mail_to('none@tls.example');
-    drained(10);
+    $gw->drained(10);
     is(status('none@tls.example'), 'expired', 'required, and not offered: not sent');
 };
 
@@ -292,24 +271,24 @@ subtest 'AUTH' => sub {
     my $at = 'transport = relay:localhost:' . $door->port . "\nrelay_user = shop\n";
     configure("${at}relay_password_file = $right\n");
     mail_to('right@auth.example');
-    drained(10);
+    $gw->drained(10);
     my ($mail) = $door->messages;
     is($mail->{user}, 'shop', 'logged in');
     is($mail->{tls}, 1, '... under TLS');
     configure("${at}relay_password_file = $wrong\n");
     mail_to('wrong@auth.example');
-    drained(10);
+    $gw->drained(10);
     is(status('wrong@auth.example'), 'expired', 'a wrong password is no fault of the mail');
     is(detail('wrong@auth.example')->{smtp}{stage}, 'auth', '... the event names the step');
     is(detail('wrong@auth.example')->{smtp}{code}, 535, '... and the code');
     my $clear = EmailGW::Sink->start(users => { shop => 'guess' });
     configure('transport = ' . $clear->transport . "\nrelay_user = shop\nrelay_password_file = $wrong\n");
     mail_to('clear@auth.example');
-    drained(10);
+    $gw->drained(10);
     is(scalar(my @auth = $clear->ledger('auth')), 0, 'no password in the clear');
     configure('transport = ' . $clear->transport . "\nrelay_user = shop\nrelay_password_file = $wrong\nrelay_tls = none\n");
     mail_to('wanted@auth.example');
-    drained(10);
+    $gw->drained(10);
     is(copies($clear, 'wanted@auth.example'), 1, '... unless the operator says so');
     is(scalar(grep { /guess|s3cret/ } $gw->log_lines), 0, 'no password in the logs');
 };

@@ -11,11 +11,6 @@ sub copies {
     return scalar grep { $_->{to} eq $to } $sink->messages;
 }
 
-sub drained {
-    my ($gw, $seconds) = @_;
-    return $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, $seconds, 'an empty queue');
-}
-
 sub mail_to {
     my ($gw, @to) = @_;
     return $gw->send_mail(To => [ map { { email => $_, name => '' } } @to ])->{json}{MessageID};
@@ -33,7 +28,7 @@ subtest 'two senders, slow servers' => sub {
     mail_to($gw, map { "quick$_\@example.org" } 1 .. 50);
     $gw->wait_for(sub { 50 == grep { $_->{to} =~ /^quick/ } $sink->messages }, 5, 'the quick ones');
     cmp_ok(time - $start, '<', 6, 'slow transfers hold up no other');
-    drained($gw, 20);
+    $gw->drained(20);
     is(copies($sink, "slow$_\@example.org"), 1, "slower than its lease: sent once") for 1 .. 3;
     is(scalar($sink->messages), 53, 'each mail once');
     is($gw->sql('SELECT count(*) FROM emailgw.event WHERE type = 2'), 53, 'one delivery event each');
@@ -56,7 +51,7 @@ subtest 'SIGTERM' => sub {
     is($gw->sql('SELECT count(*) FROM emailgw.event WHERE type = 2'), $done, '... and recorded');
     is($gw->sql('SELECT count(*) FROM emailgw.queue'), 12 - $done, 'the rest waits');
     $gw->start('sender');
-    drained($gw, 20);
+    $gw->drained(20);
     is(scalar($sink->messages), 12, 'all of it is sent then, once');
 
     $gw->expects('EG0364');
@@ -89,7 +84,7 @@ subtest 'SIGSTOP past the lease' => sub {
     is($gw->sql('SELECT count(*) FROM emailgw.event WHERE type = 2'), 6, 'one delivery event each');
     is($gw->sql('SELECT count(*) FROM emailgw.event WHERE type IN (3, 4)'), 0, 'and nothing else was written');
     my $id = mail_to($gw, map { "after$_\@example.org" } 1 .. 10);
-    drained($gw, 10);
+    $gw->drained(10);
     is($gw->sql("SELECT count(*) FROM emailgw.event WHERE message_id = '$id' AND type = 2"), 10, 'both go on');
     $gw->log_clean;
 };

@@ -30,25 +30,11 @@ sub text {
 }
 
 my $text = text();
-my ($gw, $sink, $instance, $account_id);
-
-sub queue_mails {
-    my $key = $gw->env('SENDER_KEY');
-    my $accepted = $gw->sql(<<"END");
-SELECT count(*) FILTER (WHERE a.status = 0)
-  FROM generate_series(1, $mails) AS n
- CROSS JOIN LATERAL emailgw_api.accept(ARRAY[${account_id}::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
-       sha256('$key'), NULL, NULL, 'shop\@example.com', 'Shop', 'example.com', 'Your order', '{}', NULL, NULL,
-       NULL, NULL, NULL, NULL, NULL, '{to}', '{ann\@example.org}', '{example.org}',
-       '[{"email": "ann\@example.org", "name": "Ann"}]', '[]', '[]', '[]', NULL, '$text', NULL, NULL, 5000)::emailgw_api.mail])
-       AS a
-END
-    die "accepted $accepted of $mails\n" if $accepted != $mails;
-    $gw->sql('CHECKPOINT'); # what loading has left to write is no part of the drain
-}
+my ($gw, $sink, $instance);
 
 sub ours {
-    queue_mails();
+    $gw->queue_mails($mails, plain => "'$text'", size => 5000);
+    $gw->sql('CHECKPOINT'); # what loading has left to write is no part of the drain
     my ($postgres) = $instance->ids('postgres');
     my ($before, $database, $start) = ($sink->count, cpu($postgres), time);
     $instance->start('sender');
@@ -85,7 +71,6 @@ sub measure {
     $sink = eval { EmailGW::SmtpSink->start } // skip($name, $@ =~ s/\n.*//sr);
     $gw = EmailGW->up(TRANSPORT => 'relay:' . $sink->address, SENDER_CONF => \$conf);
     $gw->stop('sender');
-    $account_id = $gw->sql("SELECT account_id FROM emailgw.domain WHERE name = 'example.com'");
     $instance = Instance->attach($gw->{dir});
     compare(name => $name, unit => 'mails', ours => \&ours, peer => \&peer, peer_name => 'Postfix');
 }
