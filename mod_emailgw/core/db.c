@@ -8,7 +8,8 @@
 
 #include "dbcall.h"
 
-#define TRIES 4 /* of a call that can do better at once: functions may be rebuilt more than once in a row */
+#define TRIES 4                     /* of a call that can do better at once */
+#define PAUSE apr_time_from_msec(5) /* before the second; each is four times as long as the one before */
 
 struct eg_rows {
     PGresult *result;
@@ -112,15 +113,28 @@ static void log_failure(const eg_db *db, const char *function, const eg_dbfailur
     }
 }
 
+/*
+ * Functions that are rebuilt are there at any moment, but others learn of it only a little
+ * after the commit: until then they look in the schema that there was.
+ */
+static void wait_for_functions(const eg_dbfailure *failed, int tries)
+{
+    if (tries > 0 && (failed->rv == EG_DB_MISSING || failed->rv == EG_DB_REFUSED)) {
+        apr_sleep(PAUSE << 2 * (tries - 1));
+    }
+}
+
 apr_status_t eg_statement_run(eg_rows **rows, eg_db *db, eg_db_repeat repeat, const eg_statement *s)
 {
     eg_dbfailure failed = { EG_DB_UNREACHABLE, 1, NULL };
     int unknown = 0; /* did any try end so? Then no later refusal can say that nothing was done */
 
     for (int tries = 0; tries < TRIES && failed.again; tries++) {
-        PGconn *conn = db->take(db);
+        PGconn *conn;
         PGresult *result;
 
+        wait_for_functions(&failed, tries);
+        conn = db->take(db);
         if (conn == NULL) {
             break;
         }
