@@ -14,6 +14,8 @@
 #include "signing.h"
 #include "stock.h"
 
+#define MEMORY_KEPT (8 * 1024 * 1024) /* bytes that are kept for parcels to come */
+
 /* A message with its jobs. */
 typedef struct parcel {
     APR_RING_ENTRY(parcel) neighbors;
@@ -30,6 +32,7 @@ struct egs_signers {
     int stopping;
     egs_control *control;
     egs_keyring *keyring;
+    apr_allocator_t *memory; /* of all parcels; has a mutex of its own */
     apr_thread_t **threads;
     int count;
 };
@@ -112,6 +115,30 @@ static void *APR_THREAD_FUNC sign(apr_thread_t *thread, void *baton)
     return NULL;
 }
 
+static apr_status_t destroy_memory(void *memory)
+{
+    apr_allocator_destroy(memory);
+    return APR_SUCCESS;
+}
+
+/* Parcels come and go by the thousand a second: what each asked the system for would cost more than itself. */
+static apr_status_t make_memory(egs_signers *signers, apr_pool_t *pool)
+{
+    apr_thread_mutex_t *mutex;
+    apr_status_t rv = apr_allocator_create(&signers->memory);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    apr_pool_cleanup_register(pool, signers->memory, destroy_memory, apr_pool_cleanup_null);
+    apr_allocator_max_free_set(signers->memory, MEMORY_KEPT);
+    rv = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    if (rv == APR_SUCCESS) {
+        apr_allocator_mutex_set(signers->memory, mutex);
+    }
+    return rv;
+}
+
 apr_status_t egs_signers_start(egs_signers **signers, egs_control *control, int threads, apr_pool_t *pool)
 {
     egs_signers *made = apr_pcalloc(pool, sizeof *made);
@@ -122,6 +149,9 @@ apr_status_t egs_signers_start(egs_signers **signers, egs_control *control, int 
     made->threads = apr_pcalloc(pool, (apr_size_t)threads * sizeof *made->threads);
     if (rv == APR_SUCCESS) {
         rv = apr_thread_cond_create(&made->arrived, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = make_memory(made, pool);
     }
     if (rv == APR_SUCCESS) {
         rv = egs_keyring_new(&made->keyring, pool);
@@ -203,16 +233,15 @@ static apr_status_t destroy_pool(void *pool)
     return APR_SUCCESS;
 }
 
-/* Its pool goes with the slice, and gives back to the system at once what it frees. */
+/* Its pool goes with the slice. */
 static parcel *make_parcel(egs_desk *desk, const egs_job *job)
 {
     apr_pool_t *pool;
     parcel *p;
 
-    if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
+    if (apr_pool_create_unmanaged_ex(&pool, NULL, desk->signers->memory) != APR_SUCCESS) {
         return NULL;
     }
-    apr_allocator_max_free_set(apr_pool_allocator_get(pool), 1);
     apr_pool_cleanup_register(job->pool, pool, destroy_pool, apr_pool_cleanup_null);
     p = apr_pcalloc(pool, sizeof *p);
     p->desk = desk;
