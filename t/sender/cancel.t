@@ -69,7 +69,7 @@ subtest "$many mails" => sub {
     my $spared = $gw->sql('SELECT count(*) FROM public.spared');
     my $at_cut = delivered($gw, $cleared);
     diag(sprintf 'answered in %.2f s', $answer->{seconds});
-    cmp_ok($answer->{seconds}, '<', 1, sprintf 'it answers within a second (%.2f s)', $answer->{seconds});
+    cmp_ok($answer->{seconds}, '<', EmailGW::allowed(1), sprintf 'it answers within a second (%.2f s)', $answer->{seconds});
     cmp_ok($answer->{mails}, '>', $many / 2, "... that $answer->{mails} mails wait");
     ok($answer->{mails} >= $many - $spared && $answer->{mails} <= $many - $sent,
         "... all but the $sent sent before, perhaps some of the $spared sent or in hand afterwards");

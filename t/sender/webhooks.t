@@ -229,7 +229,7 @@ subtest 'a dead receiver beside a live one' => sub {
     }
     @lag = sort { $a <=> $b } @lag;
     is(scalar @lag, 20, 'all of the live one\'s arrived') or return;
-    cmp_ok($lag[-1], '<', 0.6, sprintf 'p50 %.0f ms, slowest %.0f ms', $lag[10] * 1000, $lag[-1] * 1000);
+    cmp_ok($lag[-1], '<', EmailGW::allowed(0.6), sprintf 'p50 %.0f ms, slowest %.0f ms', $lag[10] * 1000, $lag[-1] * 1000);
     my @begun = sort { $a <=> $b } map { $_->{at} } $receiver->requests('/hang/dead');
     my $most = 0;
     for my $at (@begun) {
