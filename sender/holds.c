@@ -1,87 +1,80 @@
 /* Lanes whose mails no thread of this process claims for some time. */
-#include <apr_thread_mutex.h>
+#include <pthread.h>
 
 #include "holds.h"
 #include "job.h"
 
 #define COUNT_MAX 1024 /* a claim looks at all of them; a lane beyond is claimed, and its mails given back */
 
-struct egs_holds {
-    apr_thread_mutex_t *mutex;
+/* Of the whole process: what one reading of the options has learnt, the next one goes by. */
+static struct {
+    pthread_mutex_t mutex;
     int count;
     egs_hold each[COUNT_MAX];
-};
-
-egs_holds *egs_holds_new(apr_pool_t *pool)
-{
-    egs_holds *holds = apr_pcalloc(pool, sizeof *holds);
-
-    return apr_thread_mutex_create(&holds->mutex, APR_THREAD_MUTEX_DEFAULT, pool) == APR_SUCCESS ? holds
-                                                                                                 : NULL;
-}
+} holds = { .mutex = PTHREAD_MUTEX_INITIALIZER };
 
 /* Those whose time is over make room. */
-static void drop_old(egs_holds *holds)
+static void drop_old(void)
 {
     apr_time_t now = egs_clock();
     int count = 0;
 
-    for (int i = 0; i < holds->count; i++) {
-        if (holds->each[i].until > now) {
-            holds->each[count++] = holds->each[i];
+    for (int i = 0; i < holds.count; i++) {
+        if (holds.each[i].until > now) {
+            holds.each[count++] = holds.each[i];
         }
     }
-    holds->count = count;
+    holds.count = count;
 }
 
-static int find(const egs_holds *holds, int lane)
+static int find(int lane)
 {
     int i = 0;
 
-    while (i < holds->count && holds->each[i].lane != lane) {
+    while (i < holds.count && holds.each[i].lane != lane) {
         i++;
     }
     return i;
 }
 
-void egs_unhold_lane(egs_holds *holds, int lane)
+void egs_unhold_lane(int lane)
 {
     int i;
 
-    apr_thread_mutex_lock(holds->mutex);
-    i = find(holds, lane);
-    if (i < holds->count) {
-        holds->each[i] = holds->each[--holds->count];
+    pthread_mutex_lock(&holds.mutex);
+    i = find(lane);
+    if (i < holds.count) {
+        holds.each[i] = holds.each[--holds.count];
     }
-    apr_thread_mutex_unlock(holds->mutex);
+    pthread_mutex_unlock(&holds.mutex);
 }
 
-void egs_hold_lane(egs_holds *holds, egs_hold hold)
+void egs_hold_lane(egs_hold hold)
 {
     int i;
 
-    apr_thread_mutex_lock(holds->mutex);
-    drop_old(holds);
-    i = find(holds, hold.lane);
-    if (i < holds->count) {
-        holds->each[i] = hold.until > holds->each[i].until ? hold : holds->each[i];
+    pthread_mutex_lock(&holds.mutex);
+    drop_old();
+    i = find(hold.lane);
+    if (i < holds.count) {
+        holds.each[i] = hold.until > holds.each[i].until ? hold : holds.each[i];
     }
     else if (i < COUNT_MAX) {
-        holds->each[holds->count++] = hold;
+        holds.each[holds.count++] = hold;
     }
-    apr_thread_mutex_unlock(holds->mutex);
+    pthread_mutex_unlock(&holds.mutex);
 }
 
-apr_array_header_t *egs_holds_list(egs_holds *holds, apr_pool_t *pool)
+apr_array_header_t *egs_holds_list(apr_pool_t *pool)
 {
     apr_array_header_t *list;
 
-    apr_thread_mutex_lock(holds->mutex);
-    drop_old(holds);
-    list = apr_array_make(pool, holds->count, sizeof(egs_hold));
-    for (int i = 0; i < holds->count; i++) {
-        APR_ARRAY_PUSH(list, egs_hold) = holds->each[i];
+    pthread_mutex_lock(&holds.mutex);
+    drop_old();
+    list = apr_array_make(pool, holds.count, sizeof(egs_hold));
+    for (int i = 0; i < holds.count; i++) {
+        APR_ARRAY_PUSH(list, egs_hold) = holds.each[i];
     }
-    apr_thread_mutex_unlock(holds->mutex);
+    pthread_mutex_unlock(&holds.mutex);
     return list;
 }

@@ -7,11 +7,6 @@
 
 #include <apr_tables.h>
 
-typedef struct egs_holds egs_holds;
-
-/** For all threads. */
-egs_holds *egs_holds_new(apr_pool_t *pool);
-
 /** A lane that is held. */
 typedef struct {
     int lane;
@@ -20,12 +15,12 @@ typedef struct {
 } egs_hold;
 
 /** Hold a lane, or hold it longer. */
-void egs_hold_lane(egs_holds *holds, egs_hold hold);
+void egs_hold_lane(egs_hold hold);
 
 /** Its destination has room again. */
-void egs_unhold_lane(egs_holds *holds, int lane);
+void egs_unhold_lane(int lane);
 
 /** Those that are held now, of egs_hold. */
-apr_array_header_t *egs_holds_list(egs_holds *holds, apr_pool_t *pool);
+apr_array_header_t *egs_holds_list(apr_pool_t *pool);
 
 #endif

@@ -11,11 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "holds.h"
 #include "lowercase.h"
+#include "netaddr.h"
 #include "mx_carrier.h"
+
+#define HOLD_SOUGHT                                                                                          \
+    apr_time_from_sec(10) /* of a lane whose route is looked up meanwhile: unless it is found before */
 
 static void find_route(egs_carrier *carrier, egs_transit *t)
 {
+    if (!egs_routes_know(carrier->routes, t->domain) && !egs_mx_may_wait(carrier, t)) {
+        int is_sought = egs_routes_seek(carrier->routes, t->domain, t->job->lane);
+
+        egs_mx_turn_away(carrier, t, is_sought ? HOLD_SOUGHT : EGS_MX_HOLD);
+        return;
+    }
     t->route = egs_routes_take(carrier->routes, t->domain, t->job);
     if (!t->route) {
         return;
@@ -61,6 +72,22 @@ static apr_status_t open_lookup(egs_carrier *carrier, const egs_plan *plan)
     return rv;
 }
 
+static int are_same(const apr_array_header_t *left, const apr_array_header_t *right)
+{
+    if (!left || !right) {
+        return left == right;
+    }
+    return left->nelts == right->nelts &&
+           memcmp(left->elts, right->elts, (size_t)left->nelts * sizeof(eg_netaddr)) == 0;
+}
+
+static int fits(const egs_carrier *carrier, const egs_plan *plan)
+{
+    return !carrier->lookup || (carrier->resolver.timeout == plan->resolver.timeout &&
+                                are_same(carrier->resolver.servers, plan->resolver.servers) &&
+                                strcmp(carrier->rules.own, plan->peer.helo) == 0);
+}
+
 /* Read again, the options may say otherwise. */
 static void set_rules(egs_carrier *carrier, const egs_plan *plan)
 {
@@ -91,6 +118,8 @@ static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
     t->plan = plan;
     t->dice = (double)arc4random() / 4294967296.0;
     job->carried = t;
+    carrier->begun++;
+    carrier->places = 1;
     if (!carrier->lookup && open_lookup(carrier, plan) != APR_SUCCESS) {
         eg_log_at(carrier->log, EG_LOG_ERR, APR_SUCCESS,
                   EGLOGNO(0423) "message=%s recipient=%s: DNS cannot be asked", job->message_id,
@@ -113,16 +142,19 @@ static apr_interval_time_t until_next(const egs_carrier *carrier, apr_interval_t
     return carrier->finished.first ? 0 : egs_lookup_wait(carrier->lookup, egs_mx_queue_wait(carrier, wait));
 }
 
-static void work(egs_carrier *carrier, apr_interval_time_t wait)
+static void work(egs_carrier *carrier, int places, apr_interval_time_t wait)
 {
     egs_job *job;
+    egs_jobs ready;
 
+    carrier->places = places;
     egs_smtp_work(carrier->smtp, until_next(carrier, wait));
     egs_lookup_work(carrier->lookup);
     while ((job = egs_smtp_finished(carrier->smtp))) {
         egs_mx_settle(carrier, job);
     }
-    while ((job = egs_routes_ready(carrier->routes))) {
+    ready = egs_routes_ready(carrier->routes);
+    while ((job = egs_jobs_take(&ready))) {
         find_route(carrier, job->carried);
     }
     egs_mx_take_answers(carrier);
@@ -136,7 +168,8 @@ static egs_job *finished(egs_carrier *carrier)
 
 static const apr_array_header_t *held(const egs_plan *plan, apr_pool_t *pool)
 {
-    return egs_holds_list(plan->holds, pool);
+    (void)plan;
+    return egs_holds_list(pool);
 }
 
 static apr_status_t watch(egs_carrier *carrier, int fd)
@@ -148,9 +181,12 @@ const egs_transport egs_transport_mx = {
     .name = "mx",
     .prepare = egs_mx_prepare,
     .open = open_carrier,
+    .fits = fits,
     .room = room,
     .begin = begin,
     .work = work,
+    .waiting = egs_mx_waiting,
+    .recall = egs_mx_recall,
     .finished = finished,
     .held = held,
     .watch = watch,

@@ -19,6 +19,7 @@ typedef struct egs_transit {
     int is_enforced; /* only to hosts of the policy, whose certificates hold */
     egs_sts_policy policy;
     egs_destination *destination;
+    int has_waited;
     double dice;       /* which of equal hosts is the first */
     int host, address; /* of the route: where it is or was under way to */
     int tries;
@@ -29,6 +30,9 @@ typedef struct egs_transit {
 } egs_transit;
 
 typedef struct egs_mx_queue egs_mx_queue;
+
+/** A lane whose mails cannot wait here: left alone so long, unless there is room before. */
+#define EGS_MX_HOLD apr_time_from_sec(1)
 
 struct egs_carrier {
     const eg_log *log;
@@ -41,6 +45,9 @@ struct egs_carrier {
     int answers;                   /* an eventfd: there are answers about policies */
     egs_transit *uncertain;        /* those that wait for them */
     egs_mx_queue *queues, *unused; /* with mails, and without */
+    int queued;                    /* in all of them */
+    int begun, under_way;          /* mails that are not finished; those of them that have a place */
+    int places;                    /* for others to get under way just now */
     egs_jobs finished;
 };
 
@@ -56,13 +63,25 @@ void egs_mx_finish_as(egs_carrier *carrier, egs_transit *t, egs_result result, c
 /** From its host on to one that its policy allows. @return 0 when there is none */
 int egs_mx_skip_forbidden(egs_transit *t);
 
-/** Send it to its host's address; a place at the destination is taken. */
+/** Get it under way to its host's address; a place at the destination is taken. */
 void egs_mx_start(egs_carrier *carrier, egs_transit *t);
 
 /** An address has had it: finish it, or send it to the next one. */
 void egs_mx_settle(egs_carrier *carrier, egs_job *job);
 
 /* mx_queue.c */
+
+/** How many wait: for a route, a policy, a place. */
+int egs_mx_waiting(const egs_carrier *carrier);
+
+/** Is there room for it to wait for a route or a policy, or has it waited already? */
+int egs_mx_may_wait(const egs_carrier *carrier, egs_transit *t);
+
+/** There is none: back into the queue in the database. @param hold  how long its lane is left alone */
+void egs_mx_turn_away(egs_carrier *carrier, egs_transit *t, apr_interval_time_t hold);
+
+/** All that wait end, released. */
+void egs_mx_recall(egs_carrier *carrier);
 
 /** Have it wait for a place at its destination. */
 void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t);

@@ -6,7 +6,6 @@
 
 #include "destination.h"
 #include "dns.h"
-#include "holds.h"
 #include "smtp.h"
 #include "transport.h"
 
@@ -14,9 +13,9 @@ struct egs_plan {
     egs_smtp_peer peer; /* what all have in common */
     int may_be_private;
     eg_dns_resolver resolver;
+    int waiting_max; /* of one thread's mails that wait for DNS and policies, and that wait for places */
     const egs_shape *shapes; /* the operator's, ours, and one for all others */
     egs_destinations *destinations;
-    egs_holds *holds;
 };
 
 /** As egs_transport has it. */

@@ -10,6 +10,10 @@ void egs_mx_find_policy(egs_carrier *carrier, egs_transit *t)
     egs_sts_state state = egs_sts_find(egs_sts_of_process(), t->domain, &t->policy, t->job->pool);
 
     if (state == EGS_STS_PENDING) {
+        if (!egs_mx_may_wait(carrier, t)) {
+            egs_mx_turn_away(carrier, t, EGS_MX_HOLD);
+            return;
+        }
         t->next = carrier->uncertain;
         carrier->uncertain = t;
         return;

@@ -2,11 +2,11 @@
  * Mails that wait for a place at their destination. One that has enough of them, or
  * that cannot be reached, is held: the others stay in the database.
  */
+#include "holds.h"
 #include "mx_carrier.h"
 
-#define WAITING_MAX 4                  /* mails in one destination's queue */
-#define HOLD_BUSY apr_time_from_sec(1) /* of one that has them, unless they are gone before */
-#define HELD_MAX 16                    /* lanes of one destination whose hold can end before */
+#define WAITING_MAX 4 /* mails in one destination's queue */
+#define HELD_MAX 16   /* lanes of one destination whose hold can end before */
 
 /** Mails for one destination that wait for a place. */
 struct egs_mx_queue {
@@ -18,10 +18,28 @@ struct egs_mx_queue {
     egs_destination *destination;
 };
 
+int egs_mx_waiting(const egs_carrier *carrier)
+{
+    return carrier->begun - carrier->under_way;
+}
+
+int egs_mx_may_wait(const egs_carrier *carrier, egs_transit *t)
+{
+    t->has_waited |=
+        egs_mx_waiting(carrier) - carrier->queued <= t->plan->waiting_max; /* it is counted itself */
+    return t->has_waited;
+}
+
+void egs_mx_turn_away(egs_carrier *carrier, egs_transit *t, apr_interval_time_t hold)
+{
+    egs_hold_lane((egs_hold){ t->job->lane, egs_clock() + hold, 0 });
+    egs_mx_finish_as(carrier, t, EGS_RELEASED, NULL, NULL);
+}
+
 /* Its destination cannot be reached, and is left alone. */
 static void finish_suspended(egs_carrier *carrier, egs_transit *t, apr_time_t until, const char *why)
 {
-    egs_hold_lane(t->plan->holds, (egs_hold){ t->job->lane, until, 1 });
+    egs_hold_lane((egs_hold){ t->job->lane, until, 1 });
     egs_mx_finish_as(carrier, t, EGS_DEFERRED, "4.4.1", why);
 }
 
@@ -60,7 +78,7 @@ static egs_mx_queue *make_queue(egs_carrier *carrier, egs_destination *destinati
     return q;
 }
 
-static egs_transit *take_first(egs_mx_queue *q)
+static egs_transit *take_first(egs_carrier *carrier, egs_mx_queue *q)
 {
     egs_transit *t = q->first;
 
@@ -69,35 +87,36 @@ static egs_transit *take_first(egs_mx_queue *q)
         q->end = &q->first;
     }
     q->count--;
+    carrier->queued--;
     return t;
 }
 
 static void suspend_queue(egs_carrier *carrier, egs_mx_queue *q, apr_time_t until, const char *why)
 {
     while (q->first) {
-        finish_suspended(carrier, take_first(q), until, why);
+        finish_suspended(carrier, take_first(carrier, q), until, why);
     }
 }
 
 /* Nobody waits any more: what was held for that may be claimed. */
-static void end_holds(egs_mx_queue *q, const egs_plan *plan)
+static void end_holds(egs_mx_queue *q)
 {
     while (q->held_count) {
-        egs_unhold_lane(plan->holds, q->held[--q->held_count]);
+        egs_unhold_lane(q->held[--q->held_count]);
     }
 }
 
 static void serve(egs_carrier *carrier, egs_mx_queue *q)
 {
-    while (q->first) {
+    while (q->first && carrier->places > 0) {
         const char *why = NULL;
 
         switch (egs_destination_enter(q->destination, &q->when, &why, q->first->job->pool)) {
         case EGS_DESTINATION_OPEN:
             if (q->count == 1) {
-                end_holds(q, q->first->plan);
+                end_holds(q);
             }
-            egs_mx_start(carrier, take_first(q));
+            egs_mx_start(carrier, take_first(carrier, q));
             break;
         case EGS_DESTINATION_BUSY:
             return;
@@ -128,15 +147,15 @@ void egs_mx_serve_all(egs_carrier *carrier)
     }
 }
 
-static void turn_away(egs_carrier *carrier, egs_transit *t, egs_mx_queue *q)
+/* Its queue is long enough; what is held for that may be claimed when it is empty. */
+static void turn_away_from(egs_carrier *carrier, egs_transit *t, egs_mx_queue *q)
 {
     int lane = t->job->lane;
 
-    egs_hold_lane(t->plan->holds, (egs_hold){ lane, egs_clock() + HOLD_BUSY, 0 });
-    if (q && q->held_count < HELD_MAX && (!q->held_count || q->held[q->held_count - 1] != lane)) {
+    if (q->held_count < HELD_MAX && (!q->held_count || q->held[q->held_count - 1] != lane)) {
         q->held[q->held_count++] = lane;
     }
-    egs_mx_finish_as(carrier, t, EGS_RELEASED, NULL, NULL);
+    egs_mx_turn_away(carrier, t, EGS_MX_HOLD);
 }
 
 void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t)
@@ -147,8 +166,12 @@ void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t)
 
     t->destination = egs_destination_take(t->plan->destinations, key, shape);
     q = t->destination ? find_queue(carrier, t->destination) : NULL;
-    if (!t->destination || (q && q->count >= WAITING_MAX)) {
-        turn_away(carrier, t, q);
+    if (!t->destination) {
+        egs_mx_turn_away(carrier, t, EGS_MX_HOLD);
+        return;
+    }
+    if (q && (q->count >= WAITING_MAX)) {
+        turn_away_from(carrier, t, q);
         return;
     }
     if (!q) {
@@ -158,7 +181,43 @@ void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t)
     *q->end = t;
     q->end = &t->next;
     q->count++;
+    carrier->queued++;
     serve(carrier, q);
+    if (q->first == t && carrier->queued > t->plan->waiting_max) {
+        turn_away_from(carrier, take_first(carrier, q), q);
+    }
+}
+
+static void release(egs_carrier *carrier, egs_transit *first)
+{
+    egs_transit *next;
+
+    for (egs_transit *t = first; t; t = next) {
+        next = t->next;
+        egs_mx_finish_as(carrier, t, EGS_RELEASED, NULL, NULL);
+    }
+}
+
+void egs_mx_recall(egs_carrier *carrier)
+{
+    egs_jobs without_route = { NULL, NULL };
+    egs_job *job;
+
+    for (egs_mx_queue *q = carrier->queues; q; q = q->next) {
+        release(carrier, q->first);
+        q->first = NULL;
+        q->end = &q->first;
+        q->count = 0;
+    }
+    carrier->queued = 0;
+    release(carrier, carrier->uncertain);
+    carrier->uncertain = NULL;
+    if (carrier->lookup) {
+        egs_routes_recall(carrier->routes, &without_route);
+    }
+    while ((job = egs_jobs_take(&without_route))) {
+        egs_mx_finish_as(carrier, job->carried, EGS_RELEASED, NULL, NULL);
+    }
 }
 
 apr_interval_time_t egs_mx_queue_wait(const egs_carrier *carrier, apr_interval_time_t wait)
@@ -168,7 +227,7 @@ apr_interval_time_t egs_mx_queue_wait(const egs_carrier *carrier, apr_interval_t
     for (const egs_mx_queue *q = carrier->queues; q; q = q->next) {
         apr_interval_time_t left = q->when > now ? q->when - now : 0;
 
-        wait = left < wait ? left : wait;
+        wait = left < wait && carrier->places > 0 ? left : wait;
     }
     return wait;
 }

@@ -8,6 +8,7 @@
 
 void egs_mx_finish(egs_carrier *carrier, egs_transit *t)
 {
+    carrier->begun--;
     if (t->route) {
         egs_routes_give_back(t->route);
     }
@@ -29,7 +30,7 @@ void egs_mx_finish_as(egs_carrier *carrier, egs_transit *t, egs_result result, c
     egs_mx_finish(carrier, t);
 }
 
-void egs_mx_start(egs_carrier *carrier, egs_transit *t)
+static void send_to_host(egs_carrier *carrier, egs_transit *t)
 {
     const egs_route_host *host = egs_route_host_at(t->route, t->host, t->dice);
     egs_job *job = t->job;
@@ -46,6 +47,14 @@ void egs_mx_start(egs_carrier *carrier, egs_transit *t)
                      t->peer.helo, t->peer.tls, t->peer.ca_file ? t->peer.ca_file : "");
     job->outcome = (egs_outcome){ .result = EGS_RELEASED };
     egs_smtp_begin(carrier->smtp, job, &t->peer);
+}
+
+void egs_mx_start(egs_carrier *carrier, egs_transit *t)
+{
+    carrier->under_way++;
+    carrier->places--;
+    t->job->begun = egs_clock();
+    send_to_host(carrier, t);
 }
 
 int egs_mx_skip_forbidden(egs_transit *t)
@@ -112,9 +121,10 @@ void egs_mx_settle(egs_carrier *carrier, egs_job *job)
 
     t->wants_less |= wants_less(&job->outcome);
     if (is_unreachable(&job->outcome) && move_on(t)) {
-        egs_mx_start(carrier, t);
+        send_to_host(carrier, t);
         return;
     }
+    carrier->under_way--;
     egs_destination_leave(t->destination, judge(t), job->outcome.text ? job->outcome.text : "");
     egs_mx_wake_queue(carrier, t->destination);
     egs_mx_finish(carrier, t);

@@ -165,8 +165,9 @@ static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
 }
 
 /* Only slow ones are waited for: their server has the mail, and takes its time to say so. */
-static void work(egs_carrier *carrier, apr_interval_time_t wait)
+static void work(egs_carrier *carrier, int places, apr_interval_time_t wait)
 {
+    (void)places;
     egs_job *job = carrier->slow.first;
     apr_time_t left = job ? job->begun + EGS_SIMULATOR_SLOW - egs_clock() : 0;
 

@@ -144,8 +144,9 @@ static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
     egs_smtp_begin(carrier->smtp, job, &plan->peer);
 }
 
-static void work(egs_carrier *carrier, apr_interval_time_t wait)
+static void work(egs_carrier *carrier, int places, apr_interval_time_t wait)
 {
+    (void)places;
     egs_smtp_work(carrier->smtp, wait);
 }
 

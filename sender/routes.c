@@ -3,11 +3,13 @@
 #include <apr_strings.h>
 #include <stddef.h>
 
+#include "holds.h"
 #include "routes.h"
 
 #define KEPT apr_time_from_sec(300)         /* a route, or that there is none */
 #define KEPT_TEMPORARY apr_time_from_sec(5) /* that it could not be found */
 #define COUNT_MAX 10000                     /* routes that are kept */
+#define SOUGHT_MAX 1000                     /* that are looked up while no mail waits for them */
 
 typedef struct {
     egs_route route;
@@ -19,6 +21,7 @@ typedef struct {
     int users;          /* jobs that have taken it */
     int is_current;     /* the one that the next job gets */
     egs_jobs waiting;
+    int is_sought, lane; /* whose hold ends when it is known */
     eg_dns_question mx;
     eg_dns_question *addresses; /* an A and an AAAA for each host */
     int open;                   /* questions without an answer */
@@ -30,6 +33,7 @@ struct egs_routes {
     apr_pool_t *pool;
     apr_hash_t *current; /* domain -> entry */
     egs_jobs ready;
+    int sought; /* of those that are not known yet */
 };
 
 egs_routes *egs_routes_new(egs_lookup *lookup, const egs_routes_rules *rules, apr_pool_t *pool)
@@ -45,15 +49,30 @@ egs_routes *egs_routes_new(egs_lookup *lookup, const egs_routes_rules *rules, ap
 
 /* ---- looking up ------------------------------------------------------------------- */
 
-static void conclude(entry *e)
+static void move_all(egs_jobs *to, egs_jobs *from)
 {
     egs_job *job;
 
+    while ((job = egs_jobs_take(from))) {
+        egs_jobs_add(to, job);
+    }
+}
+
+static void end_hold(entry *e)
+{
+    if (e->is_sought) {
+        e->is_sought = 0;
+        e->routes->sought--;
+        egs_unhold_lane(e->lane);
+    }
+}
+
+static void conclude(entry *e)
+{
     e->is_known = 1;
     e->expires = egs_clock() + (e->route.result == EGS_ROUTE_TEMPORARY ? KEPT_TEMPORARY : KEPT);
-    while ((job = egs_jobs_take(&e->waiting))) {
-        egs_jobs_add(&e->routes->ready, job);
-    }
+    move_all(&e->routes->ready, &e->waiting);
+    end_hold(e);
 }
 
 static void addresses_answered(void *baton)
@@ -135,21 +154,56 @@ static entry *make_entry(egs_routes *routes, const char *domain)
     return e;
 }
 
-const egs_route *egs_routes_take(egs_routes *routes, const char *domain, egs_job *job)
+static int is_over(const entry *e)
+{
+    return e->is_known && egs_clock() >= e->expires;
+}
+
+int egs_routes_know(egs_routes *routes, const char *domain)
+{
+    const entry *e = apr_hash_get(routes->current, domain, APR_HASH_KEY_STRING);
+
+    return e && e->is_known && !is_over(e);
+}
+
+/* Known, or asked for. NULL: no memory. */
+static entry *find_entry(egs_routes *routes, const char *domain)
 {
     entry *e = apr_hash_get(routes->current, domain, APR_HASH_KEY_STRING);
 
-    if (e && e->is_known && egs_clock() >= e->expires) {
+    if (e && is_over(e)) {
         retire(e);
         e = NULL;
     }
     if (!e) {
         e = make_entry(routes, domain);
-        if (!e) { /* no memory: again with the next round */
-            egs_jobs_add(&routes->ready, job);
-            return NULL;
+        if (e) {
+            egs_lookup_ask(routes->lookup, &e->mx, mx_answered, e, e->pool);
         }
-        egs_lookup_ask(routes->lookup, &e->mx, mx_answered, e, e->pool);
+    }
+    return e;
+}
+
+int egs_routes_seek(egs_routes *routes, const char *domain, int lane)
+{
+    entry *e = routes->sought < SOUGHT_MAX ? find_entry(routes, domain) : NULL;
+
+    if (!e || e->is_known) {
+        return 0;
+    }
+    routes->sought += !e->is_sought;
+    e->is_sought = 1;
+    e->lane = lane;
+    return 1;
+}
+
+const egs_route *egs_routes_take(egs_routes *routes, const char *domain, egs_job *job)
+{
+    entry *e = find_entry(routes, domain);
+
+    if (!e) { /* again with the next round */
+        egs_jobs_add(&routes->ready, job);
+        return NULL;
     }
     if (!e->is_known) {
         egs_jobs_add(&e->waiting, job);
@@ -168,7 +222,21 @@ void egs_routes_give_back(const egs_route *route)
     }
 }
 
-egs_job *egs_routes_ready(egs_routes *routes)
+egs_jobs egs_routes_ready(egs_routes *routes)
 {
-    return egs_jobs_take(&routes->ready);
+    egs_jobs ready = routes->ready;
+
+    routes->ready = (egs_jobs){ NULL, NULL };
+    return ready;
+}
+
+void egs_routes_recall(egs_routes *routes, egs_jobs *recalled)
+{
+    for (apr_hash_index_t *at = apr_hash_first(NULL, routes->current); at; at = apr_hash_next(at)) {
+        entry *e = apr_hash_this_val(at);
+
+        move_all(recalled, &e->waiting);
+        end_hold(e);
+    }
+    move_all(recalled, &routes->ready);
 }

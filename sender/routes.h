@@ -19,6 +19,15 @@ typedef struct {
 /** All arguments stay as long as the routes. */
 egs_routes *egs_routes_new(egs_lookup *lookup, const egs_routes_rules *rules, apr_pool_t *pool);
 
+/** Would egs_routes_take find it at once? */
+int egs_routes_know(egs_routes *routes, const char *domain);
+
+/**
+ * Look the route of a domain up for mails to come. Its lane is held no longer when it is known.
+ * @return 0 when it is not, because there are enough of these already
+ */
+int egs_routes_seek(egs_routes *routes, const char *domain, int lane);
+
 /**
  * The route of a domain; it stays as it is until it is given back.
  * @return NULL while it is looked up: the job waits, and egs_routes_ready gives it back
@@ -30,7 +39,10 @@ void egs_routes_give_back(const egs_route *route);
 /** Look all up anew. */
 void egs_routes_forget(egs_routes *routes);
 
-/** A job that need not wait any more, once; NULL when there is none. */
-egs_job *egs_routes_ready(egs_routes *routes);
+/** The jobs that need not wait any more, once. */
+egs_jobs egs_routes_ready(egs_routes *routes);
+
+/** All jobs that wait, to the end of the list: they will not be ready. No lane is held any more. */
+void egs_routes_recall(egs_routes *routes, egs_jobs *recalled);
 
 #endif

@@ -27,6 +27,8 @@ typedef struct {
                             apr_pool_t *pool);
     /** Closed with the pool; what is running then ends without an outcome. */
     apr_status_t (*open)(egs_carrier **carrier, const eg_log *log, apr_pool_t *pool);
+    /** Can it go on with this plan, or has another to be opened? NULL: it always can. */
+    int (*fits)(const egs_carrier *carrier, const egs_plan *plan);
     /** How many jobs like this one could begin now. @param job  NULL: of any kind */
     int (*room)(egs_carrier *carrier, const egs_plan *plan, const egs_job *job);
     /**
@@ -34,8 +36,15 @@ typedef struct {
      * policy decides. Both plan and job stay until then.
      */
     void (*begin)(egs_carrier *carrier, const egs_plan *plan, egs_job *job);
-    /** Go on with what runs. Waits for something to happen, no longer than wait. */
-    void (*work)(egs_carrier *carrier, apr_interval_time_t wait);
+    /**
+     * Go on with what runs. Waits for something to happen, no longer than wait.
+     * @param places  how many of those that wait may get under way
+     */
+    void (*work)(egs_carrier *carrier, int places, apr_interval_time_t wait);
+    /** How many have begun and wait for something else than a place. NULL: there never are any. */
+    int (*waiting)(const egs_carrier *carrier);
+    /** All that wait end now, released. NULL where none do. */
+    void (*recall)(egs_carrier *carrier);
     /** A job whose attempt is over, once; NULL when there is none. */
     egs_job *(*finished)(egs_carrier *carrier);
     /** Lanes (of egs_hold) that claims pass over for now. NULL: there never are any. */

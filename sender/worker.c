@@ -25,7 +25,7 @@ typedef struct {
     const egs_transport *transport; /* NULL: none is open */
     egs_carrier *carrier;
     apr_pool_t *carrier_pool;
-    int record_at;               /* outcomes that are recorded before their time is up: half the places */
+    int connections;             /* transfers at a time */
     int hungry;                  /* there is room for more than is claimed */
     int full;                    /* of what is loaded: more only when some of it is gone */
     apr_time_t next_claim;       /* none before */
@@ -69,13 +69,47 @@ static int may_call(const worker *w)
     return !w->backoff || egs_clock() >= w->next_call;
 }
 
+/* ---- what the transport has ---------------------------------------------------- */
+
+static int is_open(const worker *w, const egs_settings *settings)
+{
+    return w->transport == settings->transport &&
+           (!w->transport->fits || w->transport->fits(w->carrier, settings->plan));
+}
+
+static void collect(worker *w)
+{
+    egs_job *job;
+
+    while (w->transport && (job = w->transport->finished(w->carrier))) {
+        job->outcome.seconds = (double)(egs_clock() - job->begun) / APR_USEC_PER_SEC;
+        w->running--;
+        w->ended += job->outcome.result != EGS_RELEASED;
+        egs_results_add(w->results, job);
+    }
+}
+
+static void recall(worker *w)
+{
+    if (w->running && w->transport->recall) {
+        w->transport->recall(w->carrier);
+        collect(w);
+    }
+}
+
+/* Those that the transport has begun and that need no place yet. */
+static int waiting(const worker *w)
+{
+    return w->transport && w->transport->waiting ? w->transport->waiting(w->carrier) : 0;
+}
+
 /*
  * Places for transfers. An outcome keeps its place until it is recorded: what a
  * crash can send a second time is then never more than the connections.
  */
-static int free_places(const worker *w, const egs_options *options)
+static int free_places(const worker *w)
 {
-    return options->connections - w->running - egs_results_count(w->results);
+    return w->connections - (w->running - waiting(w)) - egs_results_count(w->results);
 }
 
 /* ---- the database's side ------------------------------------------------------ */
@@ -87,7 +121,7 @@ static void record(worker *w)
     if (!due || !may_call(w)) {
         return;
     }
-    if (egs_clock() >= due || egs_results_count(w->results) >= w->record_at || w->give_up ||
+    if (egs_clock() >= due || egs_results_count(w->results) >= (w->connections + 1) / 2 || w->give_up ||
         (!w->running && !in_hand(w))) {
         note_answer(w, egs_results_record(w->results, w->carrier));
     }
@@ -133,12 +167,12 @@ static void measure(worker *w)
 /* How many to claim. Never more than can begin soon: what waits here, no other sender can take. */
 static int claim_limit(worker *w, const egs_settings *settings)
 {
-    int places = free_places(w, settings->options), room, limit;
+    int places = free_places(w), room, limit;
 
     if (w->give_up || egs_stock_unloaded(w->stock)) {
         return 0;
     }
-    if (w->transport == settings->transport) {
+    if (is_open(w, settings)) {
         room = w->transport->room(w->carrier, settings->plan, NULL);
         places = room < places ? room : places;
     }
@@ -156,7 +190,10 @@ static void claim(worker *w)
     int limit = claim_limit(w, settings), count;
 
     w->log.level = settings->options->log_level;
-    w->record_at = (settings->options->connections + 1) / 2;
+    w->connections = settings->options->connections;
+    if (w->transport && !is_open(w, settings)) {
+        recall(w);
+    }
     w->hungry = limit > 0;
     if (w->hungry && (w->backoff ? may_call(w) : egs_clock() >= w->next_claim)) {
         apr_status_t rv = egs_stock_claim(w->stock, &count, limit);
@@ -192,7 +229,7 @@ static int open_transport(worker *w, const egs_settings *settings)
 {
     apr_status_t rv;
 
-    if (w->transport == settings->transport) {
+    if (is_open(w, settings)) {
         return 1;
     }
     if (w->running || egs_results_count(w->results)) {
@@ -211,18 +248,6 @@ static int open_transport(worker *w, const egs_settings *settings)
         w->transport->watch(w->carrier, egs_desk_fd(w->desk));
     }
     return 1;
-}
-
-static void collect(worker *w)
-{
-    egs_job *job;
-
-    while (w->transport && (job = w->transport->finished(w->carrier))) {
-        job->outcome.seconds = (double)(egs_clock() - job->begun) / APR_USEC_PER_SEC;
-        w->running--;
-        w->ended += job->outcome.result != EGS_RELEASED;
-        egs_results_add(w->results, job);
-    }
 }
 
 /*
@@ -254,7 +279,7 @@ static void begin_all(worker *w)
         egs_job *job = w->waiting.first;
         const egs_settings *settings = egs_stock_settings(job);
 
-        if (!open_transport(w, settings) || free_places(w, settings->options) < 1 ||
+        if (!open_transport(w, settings) || free_places(w) < 1 ||
             w->transport->room(w->carrier, settings->plan, job) < 1) {
             return;
         }
@@ -277,6 +302,7 @@ static void begin_to_stop(worker *w)
     egs_stock_unload(w->stock, &w->waiting);
     egs_desk_recall(w->desk, &w->waiting);
     release(w, &w->waiting);
+    recall(w);
     w->waiting_count = 0;
     w->next_call = 0;
 }
@@ -311,7 +337,7 @@ static void rest(worker *w)
     apr_interval_time_t pause = find_pause(w);
 
     if (w->running) {
-        w->transport->work(w->carrier, pause);
+        w->transport->work(w->carrier, w->give_up ? 0 : free_places(w), pause);
     }
     else if (egs_desk_count(w->desk)) {
         egs_desk_wait(w->desk, pause);

@@ -73,7 +73,7 @@ static void a_file_each(void **state)
     assert_int_not_equal(outbox->room(carrier, plan, &first), 0);
     assert_null(outbox->finished(carrier));
     outbox->begin(carrier, plan, &first);
-    outbox->work(carrier, 0);
+    outbox->work(carrier, 1, 0);
     assert_ptr_equal(outbox->finished(carrier), &first);
     assert_null(outbox->finished(carrier));
     assert_int_equal(first.outcome.result, EGS_DELIVERED);

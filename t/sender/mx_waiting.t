@@ -1,0 +1,66 @@
+# Mails of the transport mx that wait for DNS take nobody's place, hold up no end of the
+# sender, and go by another resolver as soon as the configuration names one.
+use EmailGW;
+use EmailGW::Dns;
+use EmailGW::Sink;
+use Instance;
+use Time::HiRes qw(time);
+
+my $port = Instance::free_port();
+my $sink = EmailGW::Sink->start(address => '127.0.1.1', port => $port);
+my $dns = EmailGW::Dns->up(silent => ['silent.example']);
+$dns->zone('live.example', '@ MX 10 mail', 'mail A 127.0.1.1');
+
+my $patience = 20; # seconds that an answer is waited for
+my @conf = ('threads = 1', 'connections = 8', 'poll = 20ms', 'retry = 300ms', 'lifetime = 5min', 'hostname = mail.example.com',
+    "mx_port = $port", 'mx_rate = 0');
+my $conf = join "\n", @conf, "resolver_timeout = ${patience}s", '';
+my $gw = EmailGW->up(RATE => 'off', TRANSPORT => 'mx', RESOLVER => $dns->resolver, SENDER_CONF => \$conf);
+
+sub log_has {
+    my ($pattern) = @_;
+    open my $log, '<', $gw->env('LOGS') . '/sender.log' or die "sender.log: $!\n";
+    return scalar grep { /$pattern/ } <$log>;
+}
+
+sub arrived {
+    my ($to) = @_;
+    return scalar grep { $_->{to} =~ $to } $sink->messages;
+}
+
+sub leased { return scalar $gw->sql('SELECT count(*) FROM emailgw.queue WHERE leased') }
+
+subtest 'many domains whose servers say nothing' => sub {
+    $gw->queue_mails(400, email => "'a\@d' || n || '.silent.example'");
+    ok($gw->wait_for(sub { leased() >= 8 }, 5, 'waiting mails'), 'as many of them as there are places wait');
+    my $start = time;
+    $gw->queue_mails(100, email => "'live' || n || '\@live.example'");
+    ok($gw->wait_for(sub { arrived(qr/^live/) == 100 }, 15, '100 others'), '100 mails to a live one arrive beside them');
+    cmp_ok(time - $start, '<', $patience * 0.75, sprintf '... in %.1f s', time - $start);
+    cmp_ok(leased(), '<=', 8 + 4 * 8, 'the others wait in the database');
+};
+
+subtest 'the sender is to end' => sub {
+    my $start = time;
+    $gw->stop('sender');
+    cmp_ok(time - $start, '<', EmailGW::allowed(4), 'it does not wait for an answer');
+    is(leased(), 0, 'nothing is left claimed');
+    is($gw->sql("SELECT count(*) FROM emailgw.queue WHERE email LIKE '%.silent.example'"), 400, 'all of them are still there');
+    is($gw->sql("SELECT count(*) FROM emailgw.event AS e JOIN emailgw.recipient AS r USING (message_id, recipient_no)"
+        . " WHERE r.email LIKE '%.silent.example' AND e.type <> 1"), 0, 'and nothing was said of them');
+    ok(!log_has(qr/EG0364/), 'none may go twice');
+    $gw->start('sender');
+};
+
+subtest 'another resolver' => sub {
+    $gw->wait_for(sub { leased() >= 8 }, 5, 'waiting mails');
+    my $other = EmailGW::Dns->up;
+    $other->zone('silent.example', "mail A 127.0.1.1", map { "d$_ MX 10 mail" } 1 .. 400);
+    my $start = time;
+    $gw->reload_sender(join "\n", @conf, 'resolver = ' . $other->resolver, 'resolver_timeout = 2s', '');
+    ok($gw->wait_for(sub { arrived(qr/silent/) == 400 }, 30, '400 mails'), sprintf 'all go by it, after %.1f s', time - $start);
+    cmp_ok(time - $start, '<', $patience, 'those that waited do not wait on');
+    ok($gw->drained(10), 'nothing is left');
+};
+
+done_testing;
