@@ -26,6 +26,17 @@ static int is_owned(const char *name)
     return 0;
 }
 
+/* No field of the mail: how it is to be delivered. */
+static void add_tls_wish(eg_mail *mail, eg_call *call, const json_t *value)
+{
+    if (!json_is_string(value) || apr_cstr_casecmp(json_string_value(value), "required") != 0) {
+        eg_errors_add(&call->errors, EG_E_HEADER,
+                      "Invalid value of header '" EG_TLS_FIELD "' in Headers: only 'required' is allowed");
+        return;
+    }
+    json_array_append_new(mail->headers, json_pack("[s, s]", EG_TLS_FIELD, "required"));
+}
+
 static void add_header(eg_mail *mail, eg_call *call, const char *name, const json_t *value)
 {
     const char *shown = eg_utf8_excerpt(name, strlen(name), call->pool);
@@ -39,6 +50,9 @@ static void add_header(eg_mail *mail, eg_call *call, const char *name, const jso
     else if (is_owned(name)) {
         eg_errors_add(&call->errors, EG_E_HEADER,
                       "Header '%s' cannot be set in Headers: the gateway writes it", shown);
+    }
+    else if (apr_cstr_casecmp(name, EG_TLS_FIELD) == 0) {
+        add_tls_wish(mail, call, value);
     }
     else if (!json_is_string(value) || !eg_mail_is_line(json_string_value(value))) {
         eg_errors_add(&call->errors, EG_E_HEADER,

@@ -30,7 +30,8 @@ typedef struct {
     const char *subject;
     json_t *to, *cc, *reply_to; /* arrays of {"email", "name"}; cc and reply_to may be empty */
     json_t *headers;            /* array of [name, value], in the order given */
-    const char *html, *plain;   /* either may be NULL */
+    int needs_tls; /* its client wants it delivered over TLS with a certificate that holds, or not at all */
+    const char *html, *plain; /* either may be NULL */
     egs_attachment *attachments;
     int attachment_count;
     apr_time_t date;         /* of the first attempt: the Date field */

@@ -1,6 +1,7 @@
 /*
  * The contents of a slice of jobs, out of the database.
  */
+#include <apr_cstr.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -50,6 +51,22 @@ static json_t *json_column(const eg_rows *rows, int row, const char *column, apr
     return value;
 }
 
+static int wants_tls(const json_t *headers)
+{
+    size_t i;
+    const json_t *field;
+
+    json_array_foreach(headers, i, field)
+    {
+        const char *name = json_string_value(json_array_get(field, 0));
+
+        if (name && apr_cstr_casecmp(name, EG_TLS_FIELD) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static egs_content *read_content(const eg_rows *rows, int row, apr_pool_t *pool)
 {
     egs_content *content = apr_pcalloc(pool, sizeof *content);
@@ -64,6 +81,7 @@ static egs_content *read_content(const eg_rows *rows, int row, apr_pool_t *pool)
     content->cc = json_column(rows, row, "mail_cc", pool);
     content->reply_to = json_column(rows, row, "reply_to", pool);
     content->headers = json_column(rows, row, "headers", pool);
+    content->needs_tls = wants_tls(content->headers);
     content->html = eg_rows_text(rows, row, "html");
     content->plain = eg_rows_text(rows, row, "plain");
     content->date = eg_rows_int(rows, row, "first_attempt_us");

@@ -1,6 +1,7 @@
 /*
  * A stored message as RFC 5322 / MIME bytes (GMime).
  */
+#include <apr_cstr.h>
 #include <apr_strings.h>
 #include <gmime/gmime.h>
 #include <string.h>
@@ -74,7 +75,7 @@ static void put_custom(egs_text *text, const json_t *headers)
         const char *name = json_string_value(json_array_get(pair, 0));
         const char *value = json_string_value(json_array_get(pair, 1));
 
-        if (name && value && eg_field_name_valid(name)) {
+        if (name && value && eg_field_name_valid(name) && apr_cstr_casecmp(name, EG_TLS_FIELD) != 0) {
             egs_header_text(text, name, value);
         }
     }

@@ -30,6 +30,12 @@ void egs_mx_finish_as(egs_carrier *carrier, egs_transit *t, egs_result result, c
     egs_mx_finish(carrier, t);
 }
 
+/* By its domain's policy, or its own client's wish. */
+static int needs_tls(const egs_transit *t)
+{
+    return t->is_enforced || t->job->content->needs_tls;
+}
+
 static void send_to_host(egs_carrier *carrier, egs_transit *t)
 {
     const egs_route_host *host = egs_route_host_at(t->route, t->host, t->dice);
@@ -40,7 +46,7 @@ static void send_to_host(egs_carrier *carrier, egs_transit *t)
     t->peer = t->plan->peer;
     t->peer.host = apr_pstrdup(job->pool, host->name); /* the outcome outlives the route */
     t->peer.address = host->addresses[t->address];
-    t->peer.tls = t->is_enforced ? EGS_TLS_REQUIRED : t->shape->tls;
+    t->peer.tls = needs_tls(t) ? EGS_TLS_REQUIRED : t->shape->tls;
     t->peer.mails = t->shape->mails;
     t->peer.key =
         apr_psprintf(job->pool, "%s\n%s\n%d\n%s\n%d\n%s", t->peer.host, t->peer.address, t->peer.port,
@@ -95,11 +101,11 @@ static int wants_less(const egs_outcome *outcome)
 
 /*
  * Only what speaks of the whole destination is held against it: not one domain's bad
- * host among all those of a provider, nor what a domain's policy asks of a host.
+ * host among all those of a provider, nor what a policy or a mail asks of a host.
  */
 static int speaks_of_all(const egs_transit *t)
 {
-    return !t->is_enforced && !*t->shape->suffix;
+    return !needs_tls(t) && !*t->shape->suffix;
 }
 
 static egs_left judge(const egs_transit *t)

@@ -15,6 +15,7 @@
 
 struct egs_plan {
     egs_smtp_peer peer;
+    egs_smtp_peer strict; /* the same server, for mails that go over TLS or not at all */
 };
 
 struct egs_carrier {
@@ -97,6 +98,13 @@ static apr_status_t read_name(egs_smtp_peer *peer, const char **problem, const e
     return egs_peer_read_name(&peer->helo, problem, options, pool);
 }
 
+static void write_key(egs_smtp_peer *peer, apr_pool_t *pool)
+{
+    peer->key = apr_psprintf(pool, "%s\n%d\n%s\n%d\n%s\n%s\n%s", peer->host, peer->port, peer->helo,
+                             peer->tls, peer->ca_file ? peer->ca_file : "", peer->user ? peer->user : "",
+                             peer->user ? peer->password : "");
+}
+
 static apr_status_t prepare(const egs_plan **plan, const char **problem, const egs_options *options,
                             apr_pool_t *pool)
 {
@@ -120,9 +128,10 @@ static apr_status_t prepare(const egs_plan **plan, const char **problem, const e
     peer->tls = options->relay_tls;
     peer->connections = options->relay_connections;
     egs_peer_set_timeouts(peer, options);
-    peer->key = apr_psprintf(pool, "%s\n%d\n%s\n%d\n%s\n%s\n%s", peer->host, peer->port, peer->helo,
-                             peer->tls, peer->ca_file ? peer->ca_file : "", peer->user ? peer->user : "",
-                             peer->user ? peer->password : "");
+    made->strict = made->peer;
+    made->strict.tls = EGS_TLS_REQUIRED;
+    write_key(peer, pool);
+    write_key(&made->strict, pool);
     *plan = made;
     return APR_SUCCESS;
 }
@@ -133,15 +142,19 @@ static apr_status_t open_carrier(egs_carrier **carrier, const eg_log *log, apr_p
     return egs_smtp_open(&(*carrier)->smtp, log, pool);
 }
 
+static const egs_smtp_peer *peer_for(const egs_plan *plan, const egs_job *job)
+{
+    return job && job->content->needs_tls ? &plan->strict : &plan->peer;
+}
+
 static int room(egs_carrier *carrier, const egs_plan *plan, const egs_job *job)
 {
-    (void)job;
-    return egs_smtp_room(carrier->smtp, &plan->peer);
+    return egs_smtp_room(carrier->smtp, peer_for(plan, job));
 }
 
 static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
 {
-    egs_smtp_begin(carrier->smtp, job, &plan->peer);
+    egs_smtp_begin(carrier->smtp, job, peer_for(plan, job));
 }
 
 static void work(egs_carrier *carrier, int places, apr_interval_time_t wait)

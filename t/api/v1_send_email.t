@@ -308,6 +308,7 @@ subtest 'attachments, headers and the rest: 101 to 107, 111' => sub {
         (map { [ "header value: $_->[0]", 422, 102, { Headers => { 'X-Test' => $_->[1] } }, qr/'X-Test'/ ] }
             [ 'CR LF', "x\r\nBcc: evil\@example.net" ], [ 'LF', "x\nBcc: y" ], [ 'CR', "x\rBcc: y" ],
             [ 'a number', 1 ], [ 'null', undef ], [ 'a list', ['x'] ]),
+        [ 'a wish for TLS', 422, 102, { Headers => { 'X-EG-TLS' => 'perhaps' } }, qr/only 'required' is allowed/ ],
         [ 'a header twice', 422, 102, { Headers => { 'X-Test' => 'x', 'x-test' => 'y' } }, qr/given twice/ ],
         [ '101 headers', 422, 102, { Headers => { map { ("X-$_" => 'x') } 1 .. 101 } } ],
         [ '17 KB of headers', 422, 102, { Headers => { map { ("X-$_" => 'x' x 900) } 1 .. 19 } } ],

@@ -211,7 +211,7 @@ sub raw {
 sub send_mail {
     my ($gw, %change) = @_;
     my $headers = delete $change{headers} // {};
-    my $key = ($change{as} // {})->{key} // $gw->env('SENDER_KEY');
+    my $key = $change{as} ? $change{as}{key} : $gw->env('SENDER_KEY');
     return $gw->call('POST', '/api/v1/email',
         { key => $key, type => 'application/json', body => $gw->mail_body(%change), headers => $headers });
 }

@@ -90,8 +90,8 @@ $gw->expects(qw(EG0360)); # servers that want nothing of us
 my %sent;
 
 sub mail_to {
-    my ($to) = @_;
-    my $reply = $gw->send_mail(To => [ { email => $to, name => '' } ]);
+    my ($to, %with) = @_;
+    my $reply = $gw->send_mail(To => [ { email => $to, name => '' } ], %with);
     is($reply->{status}, 200, "accepted for $to") or diag($reply->{body});
     return $sent{$to} = $reply->{json}{MessageID};
 }
@@ -183,6 +183,22 @@ subtest 'TLS' => sub {
     is(takers("b\@$_-only.example"), $_ eq 'good' ? 'good' : '', "... only where the certificate holds: $_") for @names;
     like(story("b\@$_-only.example"), $_ eq 'good' ? qr/\Adelivery\z/ : qr/\A(?:deferred )+bounce\z/, "... $_") for @names;
     reload();
+};
+
+subtest 'TLS that a mail asks for' => sub {
+    my $required = sub { mail_to($_[0], Headers => { 'x-eg-tls' => 'Required', 'X-Other' => 'stays' }) };
+    my @names = qw(good expired other broken);
+    $required->("c\@$_-only.example") for @names;
+    $required->('c@order.example');
+    mail_to('d@order.example');
+    ok($gw->drained(15), 'all end');
+    is(takers("c\@$_-only.example"), $_ eq 'good' ? 'good' : '', "only where the certificate holds: $_") for @names;
+    is(takers('c@order.example'), '', '... and not in the clear');
+    like(story('c@order.example'), qr/\A(?:deferred )+bounce\z/, '... but it comes back');
+    is(takers('d@order.example'), 'one', 'another mail to the same server goes as ever');
+    my ($mail) = grep { $_->{to} eq 'c@good-only.example' } $sink{good}->messages;
+    unlike($mail->{body}, qr/^X-EG-TLS/mi, 'the field is not sent');
+    like($mail->{body}, qr/^X-Other: stays\r?$/m, '... others are');
 };
 
 subtest 'MTA-STS' => sub {

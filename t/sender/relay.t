@@ -261,6 +261,13 @@ subtest 'TLS' => sub {
     mail_to('none@tls.example');
     $gw->drained(10);
     is(status('none@tls.example'), 'expired', 'required, and not offered: not sent');
+
+    configure('transport = ' . $none->transport . "\n");
+    my $id = $gw->send_mail(To => [ { email => 'wish@tls.example', name => '' } ], Headers => { 'X-EG-TLS' => 'required' })->{json}{MessageID};
+    mail_to('beside@tls.example');
+    $gw->drained(10);
+    like($gw->story($id), qr/\A(?:deferred )+bounce\z/, 'a mail that asks for TLS where none is offered: not sent');
+    is(status('beside@tls.example'), 'delivered', '... but the one beside it');
 };
 
 subtest 'AUTH' => sub {
