@@ -130,7 +130,7 @@ $(UNITS): $(B)/t/unit/%: $(B)/t/unit/%.o $(ARCHIVES)
 	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS) $$(pkg-config --libs cmocka)
 $(REPLAYS): $(B)/t/fuzz/replay_%: $(B)/t/fuzz/fuzz_%.o $(B)/t/fuzz/replay.o $(ARCHIVES)
 	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
-$(BENCHES): $(B)/t/bench/%: $(B)/t/bench/%.o
+$(BENCHES): $(B)/t/bench/%: $(B)/t/bench/%.o $(ARCHIVES)
 	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
 $(PROBES): $(B)/t/sender/%: $(B)/t/sender/%.o $(ARCHIVES)
 	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)

@@ -56,8 +56,8 @@ sub show {
         my @us = map { $_->{cpu}{$whose} / $_->{count} } @results;
         push @cpu, sprintf '%s %.0f [%.0f..%.0f]', $whose, median(@us), min(@us), max(@us);
     }
-    printf "%s: %s: %.0f [%.0f..%.0f] %s a second; %sCPU microseconds each: %s\n", $name, $side, median(@rates),
-        min(@rates), max(@rates), $unit, latency(@results), join ', ', @cpu;
+    printf "%s: %s: %.0f [%.0f..%.0f] %s a second%s%s\n", $name, $side, median(@rates), min(@rates), max(@rates), $unit,
+        latency(@results), @cpu ? '; CPU microseconds each: ' . join ', ', @cpu : '';
     return median(@rates);
 }
 
@@ -65,7 +65,7 @@ sub show {
 sub latency {
     my (@results) = @_;
     return '' if !defined $results[0]{p50};
-    return sprintf 'p50 %.1f ms, p99 %.1f ms; ', map { my $p = $_; median(map { $_->{$p} } @results) } qw(p50 p99);
+    return sprintf '; p50 %.1f ms, p99 %.1f ms', map { my $p = $_; median(map { $_->{$p} } @results) } qw(p50 p99);
 }
 
 sub median {

@@ -30,6 +30,13 @@ sub text {
 }
 
 my $text = text();
+
+sub mail {
+    return "From: Shop <shop\@example.com>\nTo: Ann <ann\@example.org>\nSubject: Your order\n"
+        . "Date: Mon, 02 Jan 2023 03:04:05 +0000\nMIME-Version: 1.0\n"
+        . "Content-Type: text/plain; charset=us-ascii\n\n$text";
+}
+
 my ($gw, $sink, $instance);
 
 sub ours {
@@ -47,16 +54,12 @@ sub ours {
     return { count => $mails, seconds => $end - $start, cpu => $used };
 }
 
-my $mail = "From: Shop <shop\@example.com>\nTo: Ann <ann\@example.org>\nSubject: Your order\n"
-    . "Date: Mon, 02 Jan 2023 03:04:05 +0000\nMIME-Version: 1.0\n"
-    . "Content-Type: text/plain; charset=us-ascii\n\n$text";
-
 # Its best form here: with sessions kept for the next mail, as by default, each mail goes
 # through one more process, and that costs more than a session over loopback.
 sub peer {
     my $postfix = EmailGW::Postfix->new(relay => $sink->address,
         settings => { smtp_connection_cache_on_demand => 'no' });
-    $postfix->preload($mails, $mail);
+    $postfix->preload($mails, mail());
     my ($before, $start) = ($sink->count, time);
     $postfix->start(qmgr => 1);
     my $end = $sink->wait_count($before + $mails, $patience) // die "Postfix takes over $patience s\n";
