@@ -61,7 +61,7 @@ sub show {
     return median(@rates);
 }
 
-# "p50 2.1 ms, p99 5.2 ms; " where it was measured.
+# "; p50 2.1 ms, p99 5.2 ms" where it was measured.
 sub latency {
     my (@results) = @_;
     return '' if !defined $results[0]{p50};
