@@ -19,6 +19,7 @@
 #define LOOK_AGAIN apr_time_from_msec(50) /* at a place that another thread may have given up */
 #define GAP_FIRST apr_time_from_msec(500) /* between two mails after the first "slow down" */
 #define GAP_MAX apr_time_from_sec(60)
+#define MINUTE apr_time_from_sec(60)
 #define WHY_MAX 200 /* bytes */
 
 struct egs_destination {
@@ -30,6 +31,7 @@ struct egs_destination {
     double places;           /* 1 to what the shape allows */
     apr_interval_time_t gap; /* between two mails */
     apr_time_t next;         /* no mail begins before */
+    apr_time_t opened;       /* the time that the connections opened so far are good for */
     int failures;            /* connections that failed since the last that did not */
     int suspensions;         /* since it was last reached */
     apr_time_t until;        /* of the suspension */
@@ -167,7 +169,22 @@ int egs_destination_places(egs_destination *d)
     return places;
 }
 
-egs_destination_state egs_destination_enter(egs_destination *d, apr_time_t *when, const char **why,
+/* A minute's worth at once, then one by one. */
+static apr_time_t may_open(const egs_destination *d)
+{
+    int most = d->shape->new_connections;
+
+    return most ? d->opened - MINUTE + MINUTE / most : 0;
+}
+
+static void note_opening(egs_destination *d, apr_time_t now)
+{
+    if (d->shape->new_connections) {
+        d->opened = (d->opened > now ? d->opened : now) + MINUTE / d->shape->new_connections;
+    }
+}
+
+egs_destination_state egs_destination_enter(egs_destination *d, int opens, apr_time_t *when, const char **why,
                                             apr_pool_t *pool)
 {
     egs_destination_state state = EGS_DESTINATION_BUSY;
@@ -185,8 +202,14 @@ egs_destination_state egs_destination_enter(egs_destination *d, apr_time_t *when
     else if (now < d->next) {
         *when = d->next;
     }
+    else if (opens && now < may_open(d)) {
+        *when = may_open(d);
+    }
     else {
         state = EGS_DESTINATION_OPEN;
+        if (opens) {
+            note_opening(d, now);
+        }
         d->running++;
         d->next = (now > d->next + d->gap ? now : d->next) + d->gap; /* one gap may be caught up */
     }

@@ -15,6 +15,7 @@ typedef struct {
     int mails;          /* over one connection, 1 or more */
     int rate;           /* mails begun in a second; 0: any number */
     egs_tls tls;
+    int new_connections; /* opened in a minute; 0: any number */
 } egs_shape;
 
 /** The first shape of the list whose suffix a name has; its last one has the suffix "". */
@@ -38,10 +39,11 @@ typedef enum {
 
 /**
  * May one more mail begin?
+ * @param opens  would it open a connection?
  * @param when  if not: not before that, by egs_clock
  * @param why  of a suspension: what the last attempt met with, in pool
  */
-egs_destination_state egs_destination_enter(egs_destination *d, apr_time_t *when, const char **why,
+egs_destination_state egs_destination_enter(egs_destination *d, int opens, apr_time_t *when, const char **why,
                                             apr_pool_t *pool);
 
 typedef enum {

@@ -63,6 +63,9 @@ void egs_mx_finish_as(egs_carrier *carrier, egs_transit *t, egs_result result, c
 /** From its host on to one that its policy allows. @return 0 when there is none */
 int egs_mx_skip_forbidden(egs_transit *t);
 
+/** Would it open a connection? */
+int egs_mx_opens(const egs_carrier *carrier, egs_transit *t);
+
 /** Get it under way to its host's address; a place at the destination is taken. */
 void egs_mx_start(egs_carrier *carrier, egs_transit *t);
 

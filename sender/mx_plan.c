@@ -17,15 +17,15 @@
     "entries SUFFIX:CONNECTIONS:MAILS:RATE:TLS with commas between; CONNECTIONS is 1 to 256, MAILS (over "   \
     "one connection) 1 to 100000, RATE (a second) 0 to 100000, TLS opportunistic, always or required"
 
-/* What the big providers bear, by the names of their hosts. */
+/* What the big providers bear, by the names of their hosts; of new connections they bear what all do. */
 static const egs_shape shipped[] = {
-    { "google.com", 5, 50, 100, EGS_TLS_ALWAYS },
-    { "googlemail.com", 5, 50, 100, EGS_TLS_ALWAYS },
-    { "outlook.com", 5, 50, 100, EGS_TLS_OPPORTUNISTIC },
-    { "office365.us", 5, 50, 100, EGS_TLS_OPPORTUNISTIC },
-    { "yahoodns.net", 10, 20, 100, EGS_TLS_OPPORTUNISTIC },
-    { "icloud.com", 10, 5, 100, EGS_TLS_OPPORTUNISTIC },
-    { "comcast.net", 25, 1000, 100, EGS_TLS_OPPORTUNISTIC },
+    { "google.com", 5, 50, 100, EGS_TLS_ALWAYS, 0 },
+    { "googlemail.com", 5, 50, 100, EGS_TLS_ALWAYS, 0 },
+    { "outlook.com", 5, 50, 100, EGS_TLS_OPPORTUNISTIC, 0 },
+    { "office365.us", 5, 50, 100, EGS_TLS_OPPORTUNISTIC, 0 },
+    { "yahoodns.net", 10, 20, 100, EGS_TLS_OPPORTUNISTIC, 0 },
+    { "icloud.com", 10, 5, 100, EGS_TLS_OPPORTUNISTIC, 0 },
+    { "comcast.net", 25, 1000, 100, EGS_TLS_OPPORTUNISTIC, 0 },
 };
 
 static int read_number(int *number, char **at, int least, int most)
@@ -75,7 +75,10 @@ static apr_status_t read_shapes(egs_plan *plan, const char **problem, const egs_
         APR_ARRAY_PUSH(shapes, egs_shape) = shipped[i];
     }
     APR_ARRAY_PUSH(shapes, egs_shape) =
-        (egs_shape){ "", options->mx_connections, options->mx_mails, options->mx_rate, options->mx_tls };
+        (egs_shape){ "", options->mx_connections, options->mx_mails, options->mx_rate, options->mx_tls, 0 };
+    for (int i = 0; i < shapes->nelts; i++) {
+        APR_ARRAY_IDX(shapes, i, egs_shape).new_connections = options->mx_new_connections;
+    }
     plan->shapes = (const egs_shape *)shapes->elts;
     return APR_SUCCESS;
 }

@@ -111,7 +111,8 @@ static void serve(egs_carrier *carrier, egs_mx_queue *q)
     while (q->first && carrier->places > 0) {
         const char *why = NULL;
 
-        switch (egs_destination_enter(q->destination, &q->when, &why, q->first->job->pool)) {
+        switch (egs_destination_enter(q->destination, egs_mx_opens(carrier, q->first), &q->when, &why,
+                                      q->first->job->pool)) {
         case EGS_DESTINATION_OPEN:
             if (q->count == 1) {
                 end_holds(q);

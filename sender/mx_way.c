@@ -36,13 +36,16 @@ static int needs_tls(const egs_transit *t)
     return t->is_enforced || t->job->content->needs_tls;
 }
 
-static void send_to_host(egs_carrier *carrier, egs_transit *t)
+/* Where it is to go next, and how. Once for each address, however often it is asked for a place there. */
+static void aim(egs_transit *t)
 {
     const egs_route_host *host = egs_route_host_at(t->route, t->host, t->dice);
     egs_job *job = t->job;
 
+    if (t->peer.key) {
+        return;
+    }
     t->shape = egs_shape_find(t->plan->shapes, host->name);
-    t->tries++;
     t->peer = t->plan->peer;
     t->peer.host = apr_pstrdup(job->pool, host->name); /* the outcome outlives the route */
     t->peer.address = host->addresses[t->address];
@@ -51,8 +54,20 @@ static void send_to_host(egs_carrier *carrier, egs_transit *t)
     t->peer.key =
         apr_psprintf(job->pool, "%s\n%s\n%d\n%s\n%d\n%s", t->peer.host, t->peer.address, t->peer.port,
                      t->peer.helo, t->peer.tls, t->peer.ca_file ? t->peer.ca_file : "");
-    job->outcome = (egs_outcome){ .result = EGS_RELEASED };
-    egs_smtp_begin(carrier->smtp, job, &t->peer);
+}
+
+static void send_to_host(egs_carrier *carrier, egs_transit *t)
+{
+    aim(t);
+    t->tries++;
+    t->job->outcome = (egs_outcome){ .result = EGS_RELEASED };
+    egs_smtp_begin(carrier->smtp, t->job, &t->peer);
+}
+
+int egs_mx_opens(const egs_carrier *carrier, egs_transit *t)
+{
+    aim(t);
+    return !egs_smtp_has_idle(carrier->smtp, &t->peer);
 }
 
 void egs_mx_start(egs_carrier *carrier, egs_transit *t)
@@ -78,6 +93,7 @@ static int move_on(egs_transit *t)
     if (t->tries >= ADDRESSES_MAX || egs_clock() >= t->job->lease_end) {
         return 0;
     }
+    t->peer.key = NULL;
     if (++t->address >= egs_route_host_at(t->route, t->host, t->dice)->address_count) {
         t->address = 0;
         t->host++;

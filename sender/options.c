@@ -73,6 +73,8 @@ static const option options_known[] = {
     { "mx_connections", COUNT, AT(mx_connections), 1, 256, "10", "1 to 256",
       "connections to one destination" },
     { "mx_mails", COUNT, AT(mx_mails), 1, 100000, "100", "1 to 100000", "mails over one connection" },
+    { "mx_new_connections", COUNT, AT(mx_new_connections), 0, 100000, "100", "0 to 100000; 0 for any number",
+      "connections opened to one destination in a minute" },
     { "mx_rate", COUNT, AT(mx_rate), 0, 100000, "100", "0 to 100000; 0 for any number",
       "mails a second to one destination" },
     { "mx_tls", TLS, AT(mx_tls), 0, 0, "opportunistic", "none, opportunistic, always or required",

@@ -51,6 +51,7 @@ typedef struct {
     int mx_private;                      /* is a mail host's address to be used that is not public? */
     int mx_connections;                  /* to one destination, 1 to 256 */
     int mx_mails;                        /* over one connection, 1 to 100000 */
+    int mx_new_connections;              /* in a minute to one destination, 0 to 100000; 0: any number */
     int mx_rate;                         /* a second to one destination, 0 to 100000; 0: any number */
     egs_tls mx_tls;                      /* to destinations that mx_destinations does not name */
     const char *mx_ca_file;              /* PEM; NULL: the system's */

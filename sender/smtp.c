@@ -140,6 +140,11 @@ static egs_smtp_conn *find_idle(const egs_smtp *smtp, const egs_smtp_peer *peer)
     return found;
 }
 
+int egs_smtp_has_idle(const egs_smtp *smtp, const egs_smtp_peer *peer)
+{
+    return find_idle(smtp, peer) != NULL;
+}
+
 /* One without a connection, if need be that of another peer which is idle longest. */
 static egs_smtp_conn *find_unused(egs_smtp *smtp)
 {

@@ -37,6 +37,9 @@ apr_status_t egs_smtp_open(egs_smtp **smtp, const eg_log *log, apr_pool_t *pool)
 /** How many more mails could go to this peer now. */
 int egs_smtp_room(const egs_smtp *smtp, const egs_smtp_peer *peer);
 
+/** Is there a connection to this peer that the next mail would use? */
+int egs_smtp_has_idle(const egs_smtp *smtp, const egs_smtp_peer *peer);
+
 /** Begin a mail; egs_smtp_finished gives it back when its outcome is known. */
 void egs_smtp_begin(egs_smtp *smtp, egs_job *job, const egs_smtp_peer *peer);
 

@@ -25,6 +25,7 @@ typedef struct {
     const egs_transport *transport; /* NULL: none is open */
     egs_carrier *carrier;
     apr_pool_t *carrier_pool;
+    const egs_settings *seen;    /* those that were in force last; only compared */
     int connections;             /* transfers at a time */
     int hungry;                  /* there is room for more than is claimed */
     int full;                    /* of what is loaded: more only when some of it is gone */
@@ -191,8 +192,9 @@ static void claim(worker *w)
 
     w->log.level = settings->options->log_level;
     w->connections = settings->options->connections;
-    if (w->transport && !is_open(w, settings)) {
-        recall(w);
+    if (settings != w->seen || (w->transport && !is_open(w, settings))) {
+        recall(w); /* what waits goes by the new ones */
+        w->seen = settings;
     }
     w->hungry = limit > 0;
     if (w->hungry && (w->backoff ? may_call(w) : egs_clock() >= w->next_claim)) {

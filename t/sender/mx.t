@@ -83,7 +83,7 @@ for my $name (sort keys %policy) {
 
 my $conf = join "\n", 'threads = 2', 'poll = 20ms', 'retry = 300ms, 400ms', 'lifetime = 4s', 'hostname = mail.example.com',
     'connect_timeout = 1s', 'command_timeout = 1s', 'final_timeout = 3s', 'resolver_timeout = 1s', "mx_port = $port",
-    'mx_connections = 4', 'mx_rate = 0', 'mx_ca_file = ' . $authority->root,
+    'mx_connections = 4', 'mx_rate = 0', 'mx_new_connections = 0', 'mx_ca_file = ' . $authority->root,
     'sts_ca_file = ' . $authority->root, 'sts_port = ' . $hosts->port, 'sts_allow = 127.0.0.1:' . $hosts->port, '';
 my $gw = EmailGW->up(RATE => 'off', TRANSPORT => 'mx', RESOLVER => $dns->resolver, SENDER_CONF => \$conf);
 $gw->expects(qw(EG0360)); # servers that want nothing of us
@@ -166,6 +166,20 @@ subtest 'addresses that are not public' => sub {
     is(connections('one'), $before, '... indeed');
     reload('mx_private = yes');
     ok($gw->drained(10), 'until they may be');
+};
+
+subtest 'so many new connections a minute' => sub {
+    reload('mx_mails = 1', 'mx_new_connections = 6');
+    my $before = connections('three');
+    $gw->queue_mails(12, email => "'new' || n || '\@implicit.example'");
+    my $taken = sub { scalar grep { $_->{to} =~ /^new/ } $sink{three}->messages };
+    $gw->wait_for(sub { $taken->() >= 6 }, 5, 'the first ones');
+    sleep 2;
+    is(connections('three') - $before, 6, 'no more of them than that');
+    cmp_ok($taken->(), '<', 12, '... and what is left waits'); # one that was open already may have been used
+    reload('mx_mails = 1');
+    $gw->wait_for(sub { $taken->() == 12 }, 10, 'the others');
+    reload();
 };
 
 subtest 'TLS' => sub {

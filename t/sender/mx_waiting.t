@@ -13,7 +13,7 @@ $dns->zone('live.example', '@ MX 10 mail', 'mail A 127.0.1.1');
 
 my $patience = 20; # seconds that an answer is waited for
 my @conf = ('threads = 1', 'connections = 8', 'poll = 20ms', 'retry = 300ms', 'lifetime = 5min', 'hostname = mail.example.com',
-    "mx_port = $port", 'mx_rate = 0');
+    "mx_port = $port", 'mx_rate = 0', 'mx_new_connections = 0');
 my $conf = join "\n", @conf, "resolver_timeout = ${patience}s", '';
 my $gw = EmailGW->up(RATE => 'off', TRANSPORT => 'mx', RESOLVER => $dns->resolver, SENDER_CONF => \$conf);
 

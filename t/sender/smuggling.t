@@ -93,7 +93,7 @@ server($_->{address}, $port, $_->{name}, $_->{end}, alone => $_->{alone}) for @k
 $dns->zone('kinds.example', map { ("$_->{name} MX 10 mx.$_->{name}", "mx.$_->{name} A $_->{address}") } @kinds);
 
 my $gw = EmailGW->up(RATE => 'off', TRANSPORT => 'mx', RESOLVER => $dns->resolver,
-    SENDER_CONF => \"mx_port = $port\nmx_rate = 0\npoll = 20ms\nhostname = mail.example.com\n");
+    SENDER_CONF => \"mx_port = $port\nmx_rate = 0\nmx_new_connections = 0\npoll = 20ms\nhostname = mail.example.com\n");
 my @everywhere = map { { email => "a\@$_->{name}.kinds.example", name => '' } } @kinds;
 my $sent = 0;
 

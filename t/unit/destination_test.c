@@ -7,9 +7,10 @@
 
 static const egs_durations suspensions = { { apr_time_from_sec(100), apr_time_from_sec(200) }, 2 };
 static const egs_shape shapes[] = {
-    { "mail.example", 3, 10, 0, EGS_TLS_REQUIRED },
-    { "paced.example", 100, 10, 10, EGS_TLS_OPPORTUNISTIC },
-    { "", 8, 100, 0, EGS_TLS_OPPORTUNISTIC },
+    { "mail.example", 3, 10, 0, EGS_TLS_REQUIRED, 0 },
+    { "paced.example", 100, 10, 10, EGS_TLS_OPPORTUNISTIC, 0 },
+    { "shy.example", 100, 10, 0, EGS_TLS_OPPORTUNISTIC, 300 },
+    { "", 8, 100, 0, EGS_TLS_OPPORTUNISTIC, 0 },
 };
 
 /* How many can be let in now. */
@@ -19,7 +20,7 @@ static int let_in(egs_destination *d, apr_pool_t *pool)
     apr_time_t when = 0;
     int count = 0;
 
-    while (egs_destination_enter(d, &when, &why, pool) == EGS_DESTINATION_OPEN) {
+    while (egs_destination_enter(d, 0, &when, &why, pool) == EGS_DESTINATION_OPEN) {
         count++;
     }
     return count;
@@ -30,8 +31,8 @@ static void finds_the_shape(void **state)
     (void)state;
     assert_ptr_equal(egs_shape_find(shapes, "mail.example"), &shapes[0]);
     assert_ptr_equal(egs_shape_find(shapes, "MX1.Mail.Example"), &shapes[0]);
-    assert_ptr_equal(egs_shape_find(shapes, "hotmail.example"), &shapes[2]);
-    assert_ptr_equal(egs_shape_find(shapes, "x"), &shapes[2]);
+    assert_ptr_equal(egs_shape_find(shapes, "hotmail.example"), &shapes[3]);
+    assert_ptr_equal(egs_shape_find(shapes, "x"), &shapes[3]);
 }
 
 static void has_places(void **state)
@@ -50,7 +51,7 @@ static void has_places(void **state)
 static void grows_with_success(void **state)
 {
     egs_destinations *all = egs_destinations_new(&suspensions, *state);
-    egs_destination *d = egs_destination_take(all, "a", &shapes[2]);
+    egs_destination *d = egs_destination_take(all, "a", &shapes[3]);
     int places = egs_destination_places(d);
 
     assert_true(places > 1 && places < 8);
@@ -73,7 +74,7 @@ static void slows_down(void **state)
     assert_int_equal(egs_destination_places(d), 1);
     egs_destination_leave(d, EGS_LEFT_UNTRIED, "");
     egs_destination_leave(d, EGS_LEFT_UNTRIED, "");
-    assert_int_equal(egs_destination_enter(d, &when, &why, *state), EGS_DESTINATION_BUSY);
+    assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_BUSY);
     assert_true(when > egs_clock());
     assert_true(when < egs_clock() + apr_time_from_sec(2));
 }
@@ -86,8 +87,33 @@ static void keeps_the_pace(void **state)
     apr_time_t when = 0;
 
     assert_in_range(let_in(d, *state), 1, 2);
-    assert_int_equal(egs_destination_enter(d, &when, &why, *state), EGS_DESTINATION_BUSY);
+    assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_BUSY);
     assert_in_range(when - egs_clock(), 0, apr_time_from_msec(200));
+}
+
+static void opens_so_many_connections_in_a_minute(void **state)
+{
+    egs_destinations *all = egs_destinations_new(&suspensions, *state);
+    egs_destination *d = egs_destination_take(all, "shy", egs_shape_find(shapes, "shy.example"));
+    const char *why = NULL;
+    apr_time_t when = 0, start = egs_clock();
+    int count = 0;
+
+    for (;;) { /* whatever the places: each ends well */
+        if (egs_destination_enter(d, 1, &when, &why, *state) != EGS_DESTINATION_OPEN) {
+            break;
+        }
+        egs_destination_leave(d, EGS_LEFT_WELL, "");
+        count++;
+    }
+    assert_in_range(count, 300, 302);
+    assert_in_range(when, start + apr_time_from_msec(100), egs_clock() + apr_time_from_msec(200));
+    assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_OPEN);
+    egs_destination_leave(d, EGS_LEFT_WELL, "");
+    apr_sleep(apr_time_from_msec(220));
+    assert_int_equal(egs_destination_enter(d, 1, &when, &why, *state), EGS_DESTINATION_OPEN);
+    egs_destination_leave(d, EGS_LEFT_WELL, "");
+    egs_destination_give_back(all, d);
 }
 
 static void leaves_alone_who_cannot_be_reached(void **state)
@@ -104,7 +130,7 @@ static void leaves_alone_who_cannot_be_reached(void **state)
     for (int i = 0; i < 3; i++) {
         egs_destination_leave(d, EGS_LEFT_UNREACHABLE, "no answer");
     }
-    assert_int_equal(egs_destination_enter(d, &when, &why, *state), EGS_DESTINATION_SUSPENDED);
+    assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_SUSPENDED);
     assert_string_equal(why, "no answer");
     assert_in_range(when - egs_clock(), apr_time_from_sec(99), apr_time_from_sec(100));
     assert_int_equal(egs_destination_places(d), 1); /* a single mail finds out */
@@ -113,8 +139,13 @@ static void leaves_alone_who_cannot_be_reached(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(finds_the_shape), EG_TEST(has_places),     EG_TEST(grows_with_success),
-        EG_TEST(slows_down),      EG_TEST(keeps_the_pace), EG_TEST(leaves_alone_who_cannot_be_reached),
+        EG_TEST(finds_the_shape),
+        EG_TEST(has_places),
+        EG_TEST(grows_with_success),
+        EG_TEST(slows_down),
+        EG_TEST(keeps_the_pace),
+        EG_TEST(opens_so_many_connections_in_a_minute),
+        EG_TEST(leaves_alone_who_cannot_be_reached),
     };
 
     return EG_TEST_RUN(tests);

@@ -340,6 +340,7 @@ static void reference_gives_the_defaults(void **state)
             assert_int_equal(told.mx_private, defaults.mx_private);
             assert_int_equal(told.mx_connections, defaults.mx_connections);
             assert_int_equal(told.mx_mails, defaults.mx_mails);
+            assert_int_equal(told.mx_new_connections, defaults.mx_new_connections);
             assert_int_equal(told.mx_rate, defaults.mx_rate);
             assert_int_equal(told.mx_tls, defaults.mx_tls);
             assert_null(told.mx_ca_file);
@@ -356,7 +357,7 @@ static void reference_gives_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(names, 58);
+    assert_int_equal(names, 59);
 }
 
 int main(void)
