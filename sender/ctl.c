@@ -8,11 +8,13 @@
 #include <apr_strings.h>
 
 static const egs_ctl_command *const commands[] = {
-    &egs_ctl_init,          &egs_ctl_migrate,     &egs_ctl_status,       &egs_ctl_user_add,
-    &egs_ctl_user_set,      &egs_ctl_user_list,   &egs_ctl_user_limits,  &egs_ctl_domain_add,
-    &egs_ctl_domain_enable, &egs_ctl_domain_list, &egs_ctl_domain_dns,   &egs_ctl_key_add,
-    &egs_ctl_key_list,      &egs_ctl_key_delete,  &egs_ctl_suppress_add, &egs_ctl_suppress_remove,
-    &egs_ctl_suppress_list, &egs_ctl_queue_list,  &egs_ctl_queue_cancel, &egs_ctl_sts,
+    &egs_ctl_init,         &egs_ctl_migrate,         &egs_ctl_status,
+    &egs_ctl_user_add,     &egs_ctl_user_set,        &egs_ctl_user_list,
+    &egs_ctl_user_limits,  &egs_ctl_domain_add,      &egs_ctl_domain_enable,
+    &egs_ctl_domain_list,  &egs_ctl_domain_dns,      &egs_ctl_domain_rotate,
+    &egs_ctl_key_add,      &egs_ctl_key_list,        &egs_ctl_key_delete,
+    &egs_ctl_suppress_add, &egs_ctl_suppress_remove, &egs_ctl_suppress_list,
+    &egs_ctl_queue_list,   &egs_ctl_queue_cancel,    &egs_ctl_sts,
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -37,12 +39,12 @@ static int help_commands(const char *group)
     printf("usage: emailgwctl [--config FILE] [--json] COMMAND ...\n\n");
     for (size_t i = 0; i < COMMANDS; i++) {
         if (in_group(commands[i], group)) {
-            printf("  %-18s%s\n", commands[i]->name, commands[i]->help);
+            printf("  %-20s%s\n", commands[i]->name, commands[i]->help);
         }
     }
-    printf("\n  --config FILE     default %s\n", EGS_OPTIONS_PATH);
-    printf("  --json            one JSON object a line instead of text\n");
-    printf("  COMMAND --help    arguments of a command\n\n");
+    printf("\n  --config FILE       default %s\n", EGS_OPTIONS_PATH);
+    printf("  --json              one JSON object a line instead of text\n");
+    printf("  COMMAND --help      arguments of a command\n\n");
     printf("Exit status: 0 done, 1 refused, 2 called wrongly.\n");
     return 0;
 }

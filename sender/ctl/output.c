@@ -211,6 +211,11 @@ void egs_ctl_say(const egs_ctl *ctl, json_t *object, const char *sentence)
     fflush(stdout); /* what a long run has done is seen while it goes on */
 }
 
+const char *egs_ctl_state_name(eg_record_state state)
+{
+    return state == EG_RECORD_HOLDS ? "verified" : state == EG_RECORD_FAILS ? "failed" : "unknown";
+}
+
 /* PostgreSQL's "2026-01-31 08:00:00.5+00" as RFC 3339 in UTC; anything else stays. */
 static const char *time_text(const char *text, apr_pool_t *pool)
 {
