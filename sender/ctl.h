@@ -28,8 +28,9 @@ typedef struct {
 
 typedef struct {
     const char *name;    /* "status", "user add" */
-    const char *operand; /* what the one operand is called in the help; NULL when there is none */
+    const char *operand; /* what the first operand is called in the help; NULL when there is none */
     int operand_optional;
+    const char *second;            /* the same of another one behind it */
     const egs_ctl_option *options; /* ended by a NULL name; NULL for none */
     const char *help;              /* one line */
     int (*run)(egs_ctl *ctl);
@@ -41,7 +42,8 @@ struct egs_ctl {
     eg_db *db;
     int json;
     const egs_ctl_command *command;
-    const char *operand;                     /* NULL when it was not given */
+    const char *operand; /* NULL when it was not given */
+    const char *second;
     const char *values[EGS_CTL_OPTIONS_MAX]; /* in the order of command->options */
 };
 
@@ -49,7 +51,7 @@ extern const egs_ctl_command egs_ctl_init, egs_ctl_migrate, egs_ctl_status;
 extern const egs_ctl_command egs_ctl_user_add, egs_ctl_user_set, egs_ctl_user_list, egs_ctl_user_limits;
 extern const egs_ctl_command egs_ctl_domain_add, egs_ctl_domain_enable, egs_ctl_domain_list,
     egs_ctl_domain_dns;
-extern const egs_ctl_command egs_ctl_domain_rotate;
+extern const egs_ctl_command egs_ctl_domain_rotate, egs_ctl_domain_source;
 extern const egs_ctl_command egs_ctl_key_add, egs_ctl_key_list, egs_ctl_key_delete;
 extern const egs_ctl_command egs_ctl_suppress_add, egs_ctl_suppress_remove, egs_ctl_suppress_list;
 extern const egs_ctl_command egs_ctl_queue_list, egs_ctl_queue_cancel;

@@ -22,10 +22,10 @@ typedef struct {
     const char *ca_file;  /* NULL: the system's */
     const char *user;     /* NULL: no AUTH */
     const char *password; /* with user */
-    int connections;      /* at most, of one thread */
+    int connections;      /* at most, of one thread; 0: others see to that */
     int mails;            /* over one connection; 0: any number */
     apr_interval_time_t connect_timeout, command_timeout, final_timeout;
-    const char *key; /* a connection serves every peer of its key */
+    const char *key; /* a connection serves every peer of its key, for mails of one source */
 } egs_smtp_peer;
 
 /** One thread's connections. */

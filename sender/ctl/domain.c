@@ -167,15 +167,11 @@ static int enable(egs_ctl *ctl)
 
 /* The long records are for programs; domain add showed them to people. */
 static const egs_ctl_column columns_text[] = {
-    { "username", EGS_COLUMN_TEXT },
-    { "domain_id", EGS_COLUMN_NUMBER },
-    { "name", EGS_COLUMN_TEXT },
-    { "domain_status", EGS_COLUMN_TEXT },
-    { "subdomain", EGS_COLUMN_TEXT },
-    { "tracking_base_url", EGS_COLUMN_TEXT },
-    { "dkim_selector", EGS_COLUMN_TEXT },
-    { "created_at", EGS_COLUMN_TIME },
-    { NULL, EGS_COLUMN_TEXT },
+    { "username", EGS_COLUMN_TEXT },      { "domain_id", EGS_COLUMN_NUMBER },
+    { "name", EGS_COLUMN_TEXT },          { "domain_status", EGS_COLUMN_TEXT },
+    { "subdomain", EGS_COLUMN_TEXT },     { "tracking_base_url", EGS_COLUMN_TEXT },
+    { "dkim_selector", EGS_COLUMN_TEXT }, { "source_address", EGS_COLUMN_TEXT },
+    { "created_at", EGS_COLUMN_TIME },    { NULL, EGS_COLUMN_TEXT },
 };
 
 static const egs_ctl_column columns_json[] = {
@@ -185,7 +181,7 @@ static const egs_ctl_column columns_json[] = {
     { "dkim_selector", EGS_COLUMN_TEXT },     { "dkim_record", EGS_COLUMN_TEXT },
     { "ownership_token", EGS_COLUMN_TEXT },   { "subdomain", EGS_COLUMN_TEXT },
     { "tracking_base_url", EGS_COLUMN_TEXT }, { "pending_selector", EGS_COLUMN_TEXT },
-    { NULL, EGS_COLUMN_TEXT },
+    { "source_address", EGS_COLUMN_TEXT },    { NULL, EGS_COLUMN_TEXT },
 };
 
 static int list(egs_ctl *ctl)

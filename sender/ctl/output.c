@@ -109,6 +109,9 @@ const char *egs_ctl_synopsis(const egs_ctl_command *command, apr_pool_t *pool)
     if (command->operand != NULL) {
         text = apr_psprintf(pool, command->operand_optional ? "%s [%s]" : "%s %s", text, command->operand);
     }
+    if (command->second != NULL) {
+        text = apr_pstrcat(pool, text, " ", command->second, NULL);
+    }
     for (const egs_ctl_option *option = command->options; option != NULL && option->name != NULL; option++) {
         const char *one = option->value == NULL
                               ? apr_pstrcat(pool, "--", option->name, NULL)
