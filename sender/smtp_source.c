@@ -100,6 +100,7 @@ static source *remember(egs_smtp *smtp, const char *text)
     return known;
 }
 
+/* The outcome has no stage: this says nothing of the server. */
 void egs_smtp_source_fail(egs_smtp_conn *c)
 {
     source *known = remember(c->smtp, c->source);
@@ -107,7 +108,6 @@ void egs_smtp_source_fail(egs_smtp_conn *c)
     char why[200];
 
     apr_strerror(APR_FROM_OS_ERROR(c->source_error), why, sizeof why);
-    outcome->stage = EGS_STAGE_NONE; /* it says nothing of the server */
     outcome->enhanced = "4.4.0";
     outcome->text = apr_psprintf(c->job->pool, "the source address %s cannot be used: %s", c->source, why);
     if (!known->told) {
