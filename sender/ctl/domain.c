@@ -1,8 +1,4 @@
 /* emailgwctl domain add, enable, list, dns: sender domains. */
-#include <string.h>
-
-#include <apr_strings.h>
-
 #include "ctl.h"
 #include "domainrow.h"
 #include "newdomain.h"

@@ -3,10 +3,6 @@
  * it and shows its record; a later one, when DNS has that record, has mail signed with
  * it. Until then nothing changes for anybody.
  */
-#include <string.h>
-
-#include <apr_strings.h>
-
 #include "ctl.h"
 #include "datetime.h"
 #include "domaincheck.h"
