@@ -8,11 +8,14 @@
 #include <apr_strings.h>
 
 static const egs_ctl_command *const commands[] = {
-    &egs_ctl_init,          &egs_ctl_migrate,     &egs_ctl_status,       &egs_ctl_user_add,
-    &egs_ctl_user_set,      &egs_ctl_user_list,   &egs_ctl_user_limits,  &egs_ctl_domain_add,
-    &egs_ctl_domain_enable, &egs_ctl_domain_list, &egs_ctl_domain_dns,   &egs_ctl_key_add,
-    &egs_ctl_key_list,      &egs_ctl_key_delete,  &egs_ctl_suppress_add, &egs_ctl_suppress_remove,
-    &egs_ctl_suppress_list, &egs_ctl_queue_list,  &egs_ctl_queue_cancel, &egs_ctl_sts,
+    &egs_ctl_init,          &egs_ctl_migrate,      &egs_ctl_status,
+    &egs_ctl_user_add,      &egs_ctl_user_set,     &egs_ctl_user_list,
+    &egs_ctl_user_limits,   &egs_ctl_domain_add,   &egs_ctl_domain_enable,
+    &egs_ctl_domain_list,   &egs_ctl_domain_dns,   &egs_ctl_domain_rotate,
+    &egs_ctl_domain_source, &egs_ctl_key_add,      &egs_ctl_key_list,
+    &egs_ctl_key_delete,    &egs_ctl_suppress_add, &egs_ctl_suppress_remove,
+    &egs_ctl_suppress_list, &egs_ctl_queue_list,   &egs_ctl_queue_cancel,
+    &egs_ctl_sts,
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -37,12 +40,12 @@ static int help_commands(const char *group)
     printf("usage: emailgwctl [--config FILE] [--json] COMMAND ...\n\n");
     for (size_t i = 0; i < COMMANDS; i++) {
         if (in_group(commands[i], group)) {
-            printf("  %-18s%s\n", commands[i]->name, commands[i]->help);
+            printf("  %-20s%s\n", commands[i]->name, commands[i]->help);
         }
     }
-    printf("\n  --config FILE     default %s\n", EGS_OPTIONS_PATH);
-    printf("  --json            one JSON object a line instead of text\n");
-    printf("  COMMAND --help    arguments of a command\n\n");
+    printf("\n  --config FILE       default %s\n", EGS_OPTIONS_PATH);
+    printf("  --json              one JSON object a line instead of text\n");
+    printf("  COMMAND --help      arguments of a command\n\n");
     printf("Exit status: 0 done, 1 refused, 2 called wrongly.\n");
     return 0;
 }
@@ -81,7 +84,7 @@ static int is_group(const char *word)
     return 0;
 }
 
-/* A word that is no option: names the command, or is its operand. */
+/* A word that is no option: names the command, or is one of its operands. */
 static int take_word(egs_ctl *ctl, invocation *called, const char *word)
 {
     if (ctl->command == NULL) {
@@ -98,10 +101,15 @@ static int take_word(egs_ctl *ctl, invocation *called, const char *word)
         }
         return egs_ctl_misuse(ctl, "there is no command \"%s\"", name);
     }
-    if (ctl->command->operand == NULL || ctl->operand != NULL) {
+    if (ctl->command->operand != NULL && ctl->operand == NULL) {
+        ctl->operand = word;
+    }
+    else if (ctl->command->second != NULL && ctl->second == NULL) {
+        ctl->second = word;
+    }
+    else {
         return egs_ctl_misuse(ctl, "\"%s\" is one argument too many", word);
     }
-    ctl->operand = word;
     return 0;
 }
 
@@ -185,6 +193,9 @@ static int check_arguments(const egs_ctl *ctl)
 
     if (ctl->command->operand != NULL && ctl->operand == NULL && !ctl->command->operand_optional) {
         return egs_ctl_misuse(ctl, "%s is missing", ctl->command->operand);
+    }
+    if (ctl->command->second != NULL && ctl->second == NULL) {
+        return egs_ctl_misuse(ctl, "%s is missing", ctl->command->second);
     }
     for (int i = 0; options != NULL && options[i].name != NULL; i++) {
         if (options[i].required && ctl->values[i] == NULL) {

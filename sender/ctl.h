@@ -11,7 +11,9 @@
 #include <jansson.h>
 
 #include "db.h"
+#include "domainrecords.h"
 #include "options.h"
+#include "secret.h"
 
 #define EGS_CTL_OPTIONS_MAX 10 /* of one command */
 
@@ -26,8 +28,9 @@ typedef struct {
 
 typedef struct {
     const char *name;    /* "status", "user add" */
-    const char *operand; /* what the one operand is called in the help; NULL when there is none */
+    const char *operand; /* what the first operand is called in the help; NULL when there is none */
     int operand_optional;
+    const char *second;            /* the same of another one behind it */
     const egs_ctl_option *options; /* ended by a NULL name; NULL for none */
     const char *help;              /* one line */
     int (*run)(egs_ctl *ctl);
@@ -39,7 +42,8 @@ struct egs_ctl {
     eg_db *db;
     int json;
     const egs_ctl_command *command;
-    const char *operand;                     /* NULL when it was not given */
+    const char *operand; /* NULL when it was not given */
+    const char *second;
     const char *values[EGS_CTL_OPTIONS_MAX]; /* in the order of command->options */
 };
 
@@ -47,6 +51,7 @@ extern const egs_ctl_command egs_ctl_init, egs_ctl_migrate, egs_ctl_status;
 extern const egs_ctl_command egs_ctl_user_add, egs_ctl_user_set, egs_ctl_user_list, egs_ctl_user_limits;
 extern const egs_ctl_command egs_ctl_domain_add, egs_ctl_domain_enable, egs_ctl_domain_list,
     egs_ctl_domain_dns;
+extern const egs_ctl_command egs_ctl_domain_rotate, egs_ctl_domain_source;
 extern const egs_ctl_command egs_ctl_key_add, egs_ctl_key_list, egs_ctl_key_delete;
 extern const egs_ctl_command egs_ctl_suppress_add, egs_ctl_suppress_remove, egs_ctl_suppress_list;
 extern const egs_ctl_command egs_ctl_queue_list, egs_ctl_queue_cancel;
@@ -79,6 +84,9 @@ eg_dbarg egs_ctl_id(apr_int64_t account_id);
 /** A domain name to A-labels. @return 0, or the exit status after a refusal that has been told */
 int egs_ctl_domain(const char **ascii, egs_ctl *ctl, const char *text);
 
+/** The public half of the sender's key. @return 0, or the exit status after a refusal that has been told */
+int egs_ctl_sender_key(eg_bytes *key, egs_ctl *ctl);
+
 /* ctl/output.c */
 
 /** Tell why not, on standard error. @return 1 */
@@ -110,6 +118,9 @@ void egs_ctl_list(const egs_ctl *ctl, const eg_rows *rows, const egs_ctl_column 
 
 /** One row as an object. */
 json_t *egs_ctl_row(const egs_ctl *ctl, const eg_rows *rows, int row, const egs_ctl_column *columns);
+
+/** "verified", "failed", "unknown". */
+const char *egs_ctl_state_name(eg_record_state state);
 
 /* ctl/password.c */
 

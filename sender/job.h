@@ -38,6 +38,7 @@ typedef struct {
     apr_int64_t domain_id;   /* of the sender domain */
     apr_int64_t list_id;     /* whose subscribers it goes to; 0: none's */
     const char *return_host; /* of the return path, or NULL */
+    const char *source;      /* the address to connect from; NULL: the system's choice */
     egs_dkim_signer signer;  /* pair is NULL where there is no key that can be used */
     eg_bytes message;        /* rendered and signed by the first of its jobs, the same for all of them */
 } egs_content;

@@ -88,6 +88,7 @@ static egs_content *read_content(const eg_rows *rows, int row, apr_pool_t *pool)
     content->domain_id = eg_rows_int(rows, row, "domain_id");
     content->list_id = eg_rows_int(rows, row, "list_id");
     content->return_host = eg_rows_text(rows, row, "return_host");
+    content->source = eg_rows_text(rows, row, "source_address");
     content->signer.domain = content->domain;
     content->signer.selector = eg_rows_text(rows, row, "dkim_selector");
     return content;

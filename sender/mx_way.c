@@ -67,7 +67,7 @@ static void send_to_host(egs_carrier *carrier, egs_transit *t)
 int egs_mx_opens(const egs_carrier *carrier, egs_transit *t)
 {
     aim(t);
-    return !egs_smtp_has_idle(carrier->smtp, &t->peer);
+    return !egs_smtp_has_idle(carrier->smtp, &t->peer, t->job->content->source);
 }
 
 void egs_mx_start(egs_carrier *carrier, egs_transit *t)

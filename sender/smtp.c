@@ -124,15 +124,20 @@ apr_status_t egs_smtp_watch(egs_smtp *smtp, int fd)
 
 /* ---- which connection --------------------------------------------------------------- */
 
-/* An idle connection to this peer, the one used last; that one stays alive, and the others end. */
-static egs_smtp_conn *find_idle(const egs_smtp *smtp, const egs_smtp_peer *peer)
+static int is_from(const egs_smtp_conn *c, const char *source)
+{
+    return c->source && source ? !strcmp(c->source, source) : !c->source && !source;
+}
+
+/* An idle connection to this peer from this source, the one used last; that one stays alive, and the others end. */
+static egs_smtp_conn *find_idle(const egs_smtp *smtp, const egs_smtp_peer *peer, const char *source)
 {
     egs_smtp_conn *found = NULL;
 
     for (int i = 0; i < smtp->count; i++) {
         egs_smtp_conn *c = smtp->conns[i];
 
-        if (c->state == EGS_CONN_IDLE && !strcmp(c->key, peer->key) &&
+        if (c->state == EGS_CONN_IDLE && !strcmp(c->key, peer->key) && is_from(c, source) &&
             (!found || c->deadline > found->deadline)) {
             found = c;
         }
@@ -140,33 +145,54 @@ static egs_smtp_conn *find_idle(const egs_smtp *smtp, const egs_smtp_peer *peer)
     return found;
 }
 
-int egs_smtp_has_idle(const egs_smtp *smtp, const egs_smtp_peer *peer)
+int egs_smtp_has_idle(const egs_smtp *smtp, const egs_smtp_peer *peer, const char *source)
 {
-    return find_idle(smtp, peer) != NULL;
+    return find_idle(smtp, peer, source) != NULL;
 }
 
-/* One without a connection, if need be that of another peer which is idle longest. */
-static egs_smtp_conn *find_unused(egs_smtp *smtp)
+/* The connection of this key, or of any with NULL, that is idle longest; ended. NULL: there is none. */
+static egs_smtp_conn *end_oldest(const egs_smtp *smtp, const char *key)
 {
     egs_smtp_conn *oldest = NULL;
 
     for (int i = 0; i < smtp->count; i++) {
         egs_smtp_conn *c = smtp->conns[i];
 
-        if (c->state == EGS_CONN_UNUSED) {
-            return c;
-        }
-        if (c->state == EGS_CONN_IDLE && (!oldest || c->deadline < oldest->deadline)) {
+        if (c->state == EGS_CONN_IDLE && (!key || !strcmp(c->key, key)) &&
+            (!oldest || c->deadline < oldest->deadline)) {
             oldest = c;
         }
-    }
-    if (smtp->count < EGS_CONNS_MAX) {
-        return egs_smtp_conn_make(smtp);
     }
     if (oldest) {
         egs_smtp_conn_quit(oldest);
     }
     return oldest;
+}
+
+/* The peer counts idle connections, too, and those from another source are of no use to this mail. */
+static void keep_to_limit(const egs_smtp *smtp, const egs_smtp_peer *peer)
+{
+    int open = 0;
+
+    for (int i = 0; i < smtp->count; i++) {
+        const egs_smtp_conn *c = smtp->conns[i];
+
+        open += c->state != EGS_CONN_UNUSED && !strcmp(c->key, peer->key);
+    }
+    if (peer->connections && open >= peer->connections) {
+        end_oldest(smtp, peer->key);
+    }
+}
+
+/* One without a connection, if need be that of another peer which is idle longest. */
+static egs_smtp_conn *find_unused(egs_smtp *smtp)
+{
+    for (int i = 0; i < smtp->count; i++) {
+        if (smtp->conns[i]->state == EGS_CONN_UNUSED) {
+            return smtp->conns[i];
+        }
+    }
+    return smtp->count < EGS_CONNS_MAX ? egs_smtp_conn_make(smtp) : end_oldest(smtp, NULL);
 }
 
 int egs_smtp_room(const egs_smtp *smtp, const egs_smtp_peer *peer)
@@ -190,13 +216,14 @@ void egs_smtp_begin(egs_smtp *smtp, egs_job *job, const egs_smtp_peer *peer)
         egs_jobs_add(&smtp->finished, job);
         return;
     }
-    c = find_idle(smtp, peer);
+    c = find_idle(smtp, peer, job->content->source);
     if (c) {
         c->job = job;
         c->peer = peer;
         egs_smtp_conn_start_mail(c);
         return;
     }
+    keep_to_limit(smtp, peer);
     c = find_unused(smtp);
     if (!c) {
         egs_jobs_add(&smtp->finished, job);
@@ -228,6 +255,7 @@ apr_status_t egs_smtp_open(egs_smtp **smtp, const eg_log *log, apr_pool_t *pool)
 
     made->log = log;
     made->pool = pool;
+    made->sources = apr_hash_make(pool);
     made->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (made->epoll < 0) {
         return errno;

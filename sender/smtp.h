@@ -22,10 +22,10 @@ typedef struct {
     const char *ca_file;  /* NULL: the system's */
     const char *user;     /* NULL: no AUTH */
     const char *password; /* with user */
-    int connections;      /* at most, of one thread */
+    int connections;      /* at most, of one thread; 0: others see to that */
     int mails;            /* over one connection; 0: any number */
     apr_interval_time_t connect_timeout, command_timeout, final_timeout;
-    const char *key; /* a connection serves every peer of its key */
+    const char *key; /* a connection serves every peer of its key, for mails of one source */
 } egs_smtp_peer;
 
 /** One thread's connections. */
@@ -37,8 +37,8 @@ apr_status_t egs_smtp_open(egs_smtp **smtp, const eg_log *log, apr_pool_t *pool)
 /** How many more mails could go to this peer now. */
 int egs_smtp_room(const egs_smtp *smtp, const egs_smtp_peer *peer);
 
-/** Is there a connection to this peer that the next mail would use? */
-int egs_smtp_has_idle(const egs_smtp *smtp, const egs_smtp_peer *peer);
+/** Is there a connection that the next mail from this source (of egs_content) to this peer would use? */
+int egs_smtp_has_idle(const egs_smtp *smtp, const egs_smtp_peer *peer, const char *source);
 
 /** Begin a mail; egs_smtp_finished gives it back when its outcome is known. */
 void egs_smtp_begin(egs_smtp *smtp, egs_job *job, const egs_smtp_peer *peer);

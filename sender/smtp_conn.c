@@ -93,7 +93,7 @@ void egs_smtp_conn_hang_up(egs_smtp_conn *c)
     c->fd = CURL_SOCKET_BAD;
     c->curl_time = 0;
     c->state = EGS_CONN_UNUSED;
-    c->key = c->tls_version = c->tls_cipher = NULL;
+    c->key = c->tls_version = c->tls_cipher = c->source = NULL;
     apr_pool_clear(c->pool);
 }
 

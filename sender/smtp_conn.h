@@ -6,11 +6,13 @@
  * it, idle in its eyes, for one to clear away.
  *
  * smtp.c calls smtp_connect.c and smtp_mail.c; both call smtp_conn.c; a mail
- * that may begin again goes back to smtp_connect.c.
+ * that may begin again goes back to smtp_connect.c, which has its socket from
+ * smtp_source.c.
  */
 #ifndef EGS_SMTP_CONN_H
 #define EGS_SMTP_CONN_H
 
+#include <apr_hash.h>
 #include <curl/curl.h>
 #include <stdint.h>
 
@@ -40,8 +42,10 @@ typedef struct {
     int reset; /* the last one was refused half-way */
     unsigned extensions;
     const char *key, *tls_version, *tls_cipher;
-    egs_stage stage; /* while connecting */
-    int answered;    /* reader holds a whole reply */
+    const char *source; /* the address that it was opened from; NULL: the system's choice */
+    int source_error;   /* why not, as errno; 0: nothing speaks against it */
+    egs_stage stage;    /* while connecting */
+    int answered;       /* reader holds a whole reply */
     egs_reply_reader reader;
     char error[CURL_ERROR_SIZE];
     egs_job *job; /* while connecting or busy */
@@ -55,7 +59,8 @@ struct egs_smtp {
     int epoll;
     egs_smtp_conn *conns[EGS_CONNS_MAX]; /* made when first needed */
     int count;
-    int refused; /* the log has told that connections are */
+    int refused;         /* the log has told that connections are */
+    apr_hash_t *sources; /* those that could not be used at some time: see smtp_source.c */
     egs_jobs finished;
     char input[EGS_CONN_INPUT];
 };
@@ -104,6 +109,14 @@ int egs_smtp_conn_drive(egs_smtp_conn *c, curl_socket_t fd, int what);
 
 /** While connecting: give up. The mail is deferred, for what the server said or else for this problem. */
 void egs_smtp_conn_fail(egs_smtp_conn *c, const char *problem);
+
+/* smtp_source.c */
+
+/** Have the connection that is being opened come from its source. It sets source_error. */
+void egs_smtp_source_set(egs_smtp_conn *c);
+
+/** While connecting: the source could not be used. The mail is deferred, and the log has it once. */
+void egs_smtp_source_fail(egs_smtp_conn *c);
 
 /* smtp_mail.c */
 

@@ -136,6 +136,9 @@ static void set_handle(egs_smtp_conn *c, const egs_smtp_peer *peer)
     if (peer->address) {
         set_address(c, peer);
     }
+    if (c->source) {
+        egs_smtp_source_set(c);
+    }
     if (peer->user) {
         curl_easy_setopt(easy, CURLOPT_USERNAME, peer->user);
         curl_easy_setopt(easy, CURLOPT_PASSWORD, peer->password);
@@ -148,6 +151,8 @@ void egs_smtp_conn_open(egs_smtp_conn *c, egs_job *job, const egs_smtp_peer *pee
     c->peer = peer;
     c->state = EGS_CONN_CONNECTING;
     c->key = apr_pstrdup(c->pool, peer->key);
+    c->source = apr_pstrdup(c->pool, job->content->source);
+    c->source_error = 0;
     c->used = c->reset = 0;
     c->extensions = 0;
     c->error[0] = '\0';
@@ -221,7 +226,10 @@ void egs_smtp_conn_fail(egs_smtp_conn *c, const char *problem)
         egs_reply_give_up(&c->reader);
     }
     c->job->outcome.result = EGS_DEFERRED;
-    if (c->answered && reply->code >= 400) {
+    if (c->source_error && c->stage == EGS_STAGE_CONNECT) {
+        egs_smtp_source_fail(c);
+    }
+    else if (c->answered && reply->code >= 400) {
         egs_smtp_conn_set_reply(c, c->stage, reply);
     }
     else {

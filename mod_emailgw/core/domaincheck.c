@@ -51,3 +51,13 @@ void eg_domaincheck_run(eg_domaincheck *checks, int count, const eg_dns_resolver
         check->outcome = eg_domainrecords_outcome(check->records, check->count);
     }
 }
+
+void eg_domaincheck_run_one(eg_domainrecord *record, const eg_domainfacts *facts,
+                            const eg_dns_resolver *resolver, apr_pool_t *pool)
+{
+    eg_dns_question question;
+
+    ask(&question, record->host, record->type);
+    eg_dns_ask(&question, 1, resolver, pool);
+    eg_domainrecord_judge(record, facts, &question, 1, pool);
+}

@@ -16,4 +16,8 @@ typedef struct {
 /** Blocks up to the resolver's timeout: no database connection should be held meanwhile. */
 void eg_domaincheck_run(eg_domaincheck *checks, int count, const eg_dns_resolver *resolver, apr_pool_t *pool);
 
+/** The same for one record, of any purpose but DMARC. */
+void eg_domaincheck_run_one(eg_domainrecord *record, const eg_domainfacts *facts,
+                            const eg_dns_resolver *resolver, apr_pool_t *pool);
+
 #endif

@@ -24,17 +24,28 @@ static int is_tracked_at(const char *host, const char *url, apr_pool_t *pool)
            strcasecmp(uri.hostname, host) == 0;
 }
 
+static eg_domainrecord make(eg_record_purpose purpose, const char *host, eg_dns_type type, const char *value)
+{
+    return (eg_domainrecord){ .purpose = purpose,
+                              .host = host,
+                              .type = type,
+                              .value = value,
+                              .required = purpose <= EG_RECORD_SPF,
+                              .found = "",
+                              .reason = "" };
+}
+
 static int add(eg_domainrecord *records, int count, eg_record_purpose purpose, const char *host,
                eg_dns_type type, const char *value)
 {
-    records[count] = (eg_domainrecord){ .purpose = purpose,
-                                        .host = host,
-                                        .type = type,
-                                        .value = value,
-                                        .required = purpose <= EG_RECORD_SPF,
-                                        .found = "",
-                                        .reason = "" };
+    records[count] = make(purpose, host, type, value);
     return count + 1;
+}
+
+eg_domainrecord eg_domainrecord_of_key(const eg_domainfacts *facts, apr_pool_t *pool)
+{
+    return make(EG_RECORD_DKIM, apr_pstrcat(pool, facts->dkim_selector, "._domainkey.", facts->name, NULL),
+                EG_DNS_TXT, facts->dkim_record);
 }
 
 int eg_domainrecords_make(eg_domainrecord records[EG_RECORDS_MAX], const eg_domainfacts *facts,
@@ -46,9 +57,7 @@ int eg_domainrecords_make(eg_domainrecord records[EG_RECORDS_MAX], const eg_doma
 
     count = add(records, count, EG_RECORD_OWNERSHIP, apr_pstrcat(pool, "_emailgw.", facts->name, NULL),
                 EG_DNS_TXT, facts->ownership_token);
-    count = add(records, count, EG_RECORD_DKIM,
-                apr_pstrcat(pool, facts->dkim_selector, "._domainkey.", facts->name, NULL), EG_DNS_TXT,
-                facts->dkim_record);
+    records[count++] = eg_domainrecord_of_key(facts, pool);
     if (*facts->mail_host != '\0') {
         count = add(records, count, EG_RECORD_RETURN_PATH, below, EG_DNS_MX,
                     apr_pstrcat(pool, RETURN_PATH_PREFERENCE " ", facts->mail_host, NULL));

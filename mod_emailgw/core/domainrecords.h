@@ -49,6 +49,9 @@ typedef struct {
 int eg_domainrecords_make(eg_domainrecord records[EG_RECORDS_MAX], const eg_domainfacts *facts,
                           apr_pool_t *pool);
 
+/** The record of the DKIM key alone, not looked up yet: by name, dkim_selector and dkim_record of the facts. */
+eg_domainrecord eg_domainrecord_of_key(const eg_domainfacts *facts, apr_pool_t *pool);
+
 /**
  * Set state, found and reason of a record by the answers to its questions.
  * @param answers  one for the record itself; of DMARC a second one may follow, for

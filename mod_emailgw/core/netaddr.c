@@ -77,6 +77,26 @@ int eg_netaddr_is_public(const eg_netaddr *addr)
     return (bytes[0] & 0xe0) == 0x20;
 }
 
+int eg_netaddr_is_source(const eg_netaddr *addr)
+{
+    static const unsigned char unspecified[16] = { 0 };
+    const unsigned char *bytes = addr->bytes, *v4 = eg_netaddr_v4(addr);
+
+    if (v4 != NULL) {
+        return v4[0] != 0 && v4[0] < 224;
+    }
+    return memcmp(bytes, unspecified, sizeof unspecified) != 0 && bytes[0] != 0xff &&
+           !(bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
+}
+
+const char *eg_netaddr_text(char buffer[EG_NETADDR_TEXT_SIZE], const eg_netaddr *addr)
+{
+    const unsigned char *v4 = eg_netaddr_v4(addr);
+
+    return v4 != NULL ? inet_ntop(AF_INET, v4, buffer, EG_NETADDR_TEXT_SIZE)
+                      : inet_ntop(AF_INET6, addr->bytes, buffer, EG_NETADDR_TEXT_SIZE);
+}
+
 int eg_netaddr_is_web_port(int port)
 {
     return port == 80 || port == 443 || (port >= 1024 && port <= 65535);

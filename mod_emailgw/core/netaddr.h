@@ -33,6 +33,17 @@ const unsigned char *eg_netaddr_v4(const eg_netaddr *addr);
  */
 int eg_netaddr_is_public(const eg_netaddr *addr);
 
+/**
+ * Can a connection be made from it, on a machine that has it? Not from what is
+ * unspecified, multicast or reserved, nor from IPv6 link-local addresses, which mean
+ * nothing without an interface (RFC 6890, RFC 4007 section 6).
+ */
+int eg_netaddr_is_source(const eg_netaddr *addr);
+
+#define EG_NETADDR_TEXT_SIZE 46
+/** The address alone as eg_netaddr_parse takes it, in its one form: "192.0.2.1", "2001:db8::1" (RFC 5952). */
+const char *eg_netaddr_text(char buffer[EG_NETADDR_TEXT_SIZE], const eg_netaddr *addr);
+
 /** Ports that a URL may name: 80, 443 and 1024 to 65535. */
 int eg_netaddr_is_web_port(int port);
 

@@ -5,14 +5,13 @@
 
 #include <apr_strings.h>
 
-#include "dkimkey.h"
 #include "hostname.h"
 #include "trackurl.h"
 
 #define TOKEN_SIZE 24       /* random bytes of the ownership record */
 #define WEBHOOK_KEY_SIZE 32 /* bytes */
 #define BEFORE_NAME_MAX                                                                                      \
-    20 /* octets of the longest fixed thing before a domain's name: "eg202611._domainkey." */
+    21 /* octets of the longest fixed thing before a domain's name: "eg202611a._domainkey." */
 #define TRACK_PREFIX "track-"
 #define LABEL_MAX 63 /* octets (RFC 1035 section 2.3.4) */
 
@@ -65,6 +64,18 @@ apr_status_t eg_subdomain_parse(const char **label, const char *text, const char
     return APR_SUCCESS;
 }
 
+apr_status_t eg_newdomain_make_key(eg_dkimkey *key, eg_bytes *sealed, eg_bytes sender_key,
+                                   apr_int64_t account_id, apr_pool_t *pool)
+{
+    apr_status_t rv = eg_dkimkey_new(key, apr_time_now(), pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = eg_seal_to_sender(sealed, sender_key, account_id, key->private_der.data, key->private_der.size,
+                               pool);
+    }
+    return rv;
+}
+
 apr_status_t eg_newdomain_make(eg_newdomain *made, const char *name, const char *subdomain,
                                const char *tracking_url, const eg_domain_settings *settings,
                                const eg_secret *secret, eg_bytes sender_key, apr_int64_t account_id,
@@ -84,11 +95,7 @@ apr_status_t eg_newdomain_make(eg_newdomain *made, const char *name, const char 
                      sizeof webhook_key, pool);
     }
     if (rv == APR_SUCCESS) {
-        rv = eg_dkimkey_new(&dkim, apr_time_now(), pool);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = eg_seal_to_sender(&made->dkim_sealed, sender_key, account_id, dkim.private_der.data,
-                               dkim.private_der.size, pool);
+        rv = eg_newdomain_make_key(&dkim, &made->dkim_sealed, sender_key, account_id, pool);
     }
     if (rv != APR_SUCCESS) {
         return rv;

@@ -4,6 +4,7 @@
 #ifndef EG_NEWDOMAIN_H
 #define EG_NEWDOMAIN_H
 
+#include "dkimkey.h"
 #include "domainrecords.h"
 #include "secret.h"
 
@@ -38,6 +39,13 @@ typedef struct {
     eg_bytes dkim_sealed;        /* to the sender */
     eg_bytes webhook_key_sealed; /* with the secret */
 } eg_newdomain;
+
+/**
+ * A DKIM key of a domain of this account, sealed to the sender.
+ * @param sender_key  the public half
+ */
+apr_status_t eg_newdomain_make_key(eg_dkimkey *key, eg_bytes *sealed, eg_bytes sender_key,
+                                   apr_int64_t account_id, apr_pool_t *pool);
 
 /**
  * Keys and tokens of a domain of this account.

@@ -1,5 +1,7 @@
-/* What commands share: their options' values, calls to the database, names given on the command line. */
+/* What commands share: their options' values, calls to the database, names given on the command line, a key file. */
 #include <string.h>
+
+#include <apr_strings.h>
 
 #include "ctl.h"
 #include "hostname.h"
@@ -91,6 +93,16 @@ int egs_ctl_domain(const char **ascii, egs_ctl *ctl, const char *text)
                               "\"%s\" is no domain name: two labels or more of letters, digits and inner "
                               "hyphens are needed, as in example.com",
                               text);
+    }
+    return 0;
+}
+
+int egs_ctl_sender_key(eg_bytes *key, egs_ctl *ctl)
+{
+    const char *path = apr_pstrcat(ctl->pool, ctl->options->sender_key_file, ".pub", NULL), *problem;
+
+    if (eg_senderkey_load_public(key, &problem, path, ctl->pool) != APR_SUCCESS) {
+        return egs_ctl_refuse(ctl, "%s; emailgwctl init makes the key files", problem);
     }
     return 0;
 }

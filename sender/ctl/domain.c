@@ -1,8 +1,4 @@
 /* emailgwctl domain add, enable, list, dns: sender domains. */
-#include <string.h>
-
-#include <apr_strings.h>
-
 #include "ctl.h"
 #include "domainrow.h"
 #include "newdomain.h"
@@ -41,21 +37,24 @@ static int make_keys(eg_newdomain *made, egs_ctl *ctl, const char *name, const c
                      const char *tracking_url, apr_int64_t account_id)
 {
     const egs_options *options = ctl->options;
-    const char *path_pub = apr_pstrcat(ctl->pool, options->sender_key_file, ".pub", NULL);
     eg_domain_settings settings;
     const char *problem;
     eg_secret *secret;
     eg_bytes sender;
+    int failed;
 
-    if (eg_secret_load(&secret, &problem, options->secret_file, ctl->pool) != APR_SUCCESS ||
-        eg_senderkey_load_public(&sender, &problem, path_pub, ctl->pool) != APR_SUCCESS) {
+    if (eg_secret_load(&secret, &problem, options->secret_file, ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "%s; emailgwctl init makes the key files", problem);
+    }
+    failed = egs_ctl_sender_key(&sender, ctl);
+    if (failed) {
+        return failed;
     }
     eg_domain_settings_make(&settings, options->mail_host != NULL ? options->mail_host : options->hostname,
                             options->tracking_url, ctl->pool);
     if (eg_newdomain_make(made, name, subdomain, tracking_url, &settings, secret, sender, account_id,
                           ctl->pool) != APR_SUCCESS) {
-        return egs_ctl_refuse(ctl, "OpenSSL made no keys; is %s a key?", path_pub);
+        return egs_ctl_refuse(ctl, "OpenSSL made no keys; is %s.pub a key?", options->sender_key_file);
     }
     return 0;
 }
@@ -164,15 +163,11 @@ static int enable(egs_ctl *ctl)
 
 /* The long records are for programs; domain add showed them to people. */
 static const egs_ctl_column columns_text[] = {
-    { "username", EGS_COLUMN_TEXT },
-    { "domain_id", EGS_COLUMN_NUMBER },
-    { "name", EGS_COLUMN_TEXT },
-    { "domain_status", EGS_COLUMN_TEXT },
-    { "subdomain", EGS_COLUMN_TEXT },
-    { "tracking_base_url", EGS_COLUMN_TEXT },
-    { "dkim_selector", EGS_COLUMN_TEXT },
-    { "created_at", EGS_COLUMN_TIME },
-    { NULL, EGS_COLUMN_TEXT },
+    { "username", EGS_COLUMN_TEXT },      { "domain_id", EGS_COLUMN_NUMBER },
+    { "name", EGS_COLUMN_TEXT },          { "domain_status", EGS_COLUMN_TEXT },
+    { "subdomain", EGS_COLUMN_TEXT },     { "tracking_base_url", EGS_COLUMN_TEXT },
+    { "dkim_selector", EGS_COLUMN_TEXT }, { "source_address", EGS_COLUMN_TEXT },
+    { "created_at", EGS_COLUMN_TIME },    { NULL, EGS_COLUMN_TEXT },
 };
 
 static const egs_ctl_column columns_json[] = {
@@ -181,7 +176,8 @@ static const egs_ctl_column columns_json[] = {
     { "domain_status", EGS_COLUMN_TEXT },     { "created_at", EGS_COLUMN_TIME },
     { "dkim_selector", EGS_COLUMN_TEXT },     { "dkim_record", EGS_COLUMN_TEXT },
     { "ownership_token", EGS_COLUMN_TEXT },   { "subdomain", EGS_COLUMN_TEXT },
-    { "tracking_base_url", EGS_COLUMN_TEXT }, { NULL, EGS_COLUMN_TEXT },
+    { "tracking_base_url", EGS_COLUMN_TEXT }, { "pending_selector", EGS_COLUMN_TEXT },
+    { "source_address", EGS_COLUMN_TEXT },    { NULL, EGS_COLUMN_TEXT },
 };
 
 static int list(egs_ctl *ctl)
@@ -202,11 +198,6 @@ static int list(egs_ctl *ctl)
 
 /* ---- domain dns ----------------------------------------------------------------------- */
 
-static const char *state_name(eg_record_state state)
-{
-    return state == EG_RECORD_HOLDS ? "verified" : state == EG_RECORD_FAILS ? "failed" : "unknown";
-}
-
 /* The long values stand last, so that people see the rest. */
 static json_t *list_states(const eg_domaincheck *check, int looked_up)
 {
@@ -215,7 +206,7 @@ static json_t *list_states(const eg_domaincheck *check, int looked_up)
     for (int i = 0; i < check->count; i++) {
         const eg_domainrecord *one = &check->records[i];
         json_t *item = json_pack("{s:s, s:b, s:s}", "purpose", eg_record_purpose_name(one->purpose),
-                                 "required", one->required, "state", state_name(one->state));
+                                 "required", one->required, "state", egs_ctl_state_name(one->state));
 
         if (looked_up) {
             json_object_set_new(item, "reason", json_string(one->reason));
@@ -251,7 +242,7 @@ static void show_dns(egs_ctl *ctl, const eg_domaincheck *check, const eg_rows *r
     json_t *records = list_states(check, looked_up), *found = list_found(check);
 
     if (looked_up) {
-        json_object_set_new(shown, "required_records", json_string(state_name(check->outcome)));
+        json_object_set_new(shown, "required_records", json_string(egs_ctl_state_name(check->outcome)));
     }
     for (int i = 0; looked_up && ctl->json && i < check->count; i++) {
         json_object_set_new(json_array_get(records, (size_t)i), "found",

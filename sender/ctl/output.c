@@ -109,6 +109,9 @@ const char *egs_ctl_synopsis(const egs_ctl_command *command, apr_pool_t *pool)
     if (command->operand != NULL) {
         text = apr_psprintf(pool, command->operand_optional ? "%s [%s]" : "%s %s", text, command->operand);
     }
+    if (command->second != NULL) {
+        text = apr_pstrcat(pool, text, " ", command->second, NULL);
+    }
     for (const egs_ctl_option *option = command->options; option != NULL && option->name != NULL; option++) {
         const char *one = option->value == NULL
                               ? apr_pstrcat(pool, "--", option->name, NULL)
@@ -209,6 +212,11 @@ void egs_ctl_say(const egs_ctl *ctl, json_t *object, const char *sentence)
         printf("%s\n", printable(sentence, ctl->pool));
     }
     fflush(stdout); /* what a long run has done is seen while it goes on */
+}
+
+const char *egs_ctl_state_name(eg_record_state state)
+{
+    return state == EG_RECORD_HOLDS ? "verified" : state == EG_RECORD_FAILS ? "failed" : "unknown";
 }
 
 /* PostgreSQL's "2026-01-31 08:00:00.5+00" as RFC 3339 in UTC; anything else stays. */

@@ -11,7 +11,7 @@ my @rules = (
     [ qr{^(?:libpq-fe|libpq/\S+|pg_config\w*)\.h$}, 'libpq', qr{^mod_emailgw/core/db(?:group)?\.c$} ],
     [ qr{^curl/}, 'libcurl', qr{^sender/(?:smtp_conn\.h|webhook_http\.c|sts_fetch\.c)$} ],
     [ qr{^smtp_conn\.h$}, 'the inside of an SMTP connection and libcurl with it',
-        qr{^sender/smtp(?:_conn|_connect|_mail)?\.c$} ],
+        qr{^sender/smtp(?:_conn|_connect|_mail|_source)?\.c$} ],
     [ qr{^(?:gmime/|glib)}, 'GMime', qr{^sender/(?:mime|inbound|main)\.c$} ],
 );
 my %httpd_header = map { $_ => 1 } qw(config.h directives.h request.h response.h store.h limiter.h tracking.h

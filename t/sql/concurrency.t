@@ -37,6 +37,7 @@ sweeps();
 partitions();
 domains();
 keys_of_domain();
+rotations();
 done_testing();
 
 END {
@@ -279,6 +280,24 @@ sub keys_of_domain {
     is((grep { $_ == 0 } @answers), 10, '8 sessions add keys: as many as the limit leaves');
     is((grep { $_ == 112 } @answers), 22, '... all others are refused');
     is(psql($dsn, "SELECT count(*) FROM emailgw.api_key WHERE account_id = $account"), 11, '... the table agrees');
+}
+
+# Six give one domain a DKIM key, then change to it: there is one key, and one change.
+sub rotations {
+    my $account = account();
+    my $slowly = sub { "BEGIN; SELECT $_[0]; SELECT pg_sleep(0.2); COMMIT;\n" };
+    my @keys = map { split ' ' } parallel(6, $slowly->("pending_record FROM emailgw_api.ctl_domain_rotate($account,"
+        . " 'example.com', 'eg', gen_random_uuid()::text, '')"));
+    my %different = map { $_ => 1 } @keys;
+    is(scalar @keys, 6, '6 sessions make a DKIM key: all have an answer');
+    is(join(' ', keys %different), psql($dsn, "SELECT pending_record FROM emailgw.domain WHERE account_id = $account"),
+        '... which is one key');
+    my @changes = map { split ' ' } parallel(6, $slowly->("replace(status, ' ', '_') FROM"
+        . " emailgw_api.ctl_domain_rotate_finish($account, 'example.com', 'eg')"));
+    is((grep { $_ eq 'ok' } @changes), 1, '6 sessions change to it: one does');
+    is((grep { /no_longer/ } @changes), 5, '... the others are refused');
+    is(psql($dsn, "SELECT dkim_record || ' ' || records_version FROM emailgw.domain WHERE account_id = $account"),
+        "$keys[0] 2", '... and it is changed once');
 }
 
 # An account with an enabled domain and the key \x01; a limit of its own for a period.

@@ -254,6 +254,20 @@ static void shows_anything_cleanly(void **state)
     assert_non_null(strstr(record.found, "... | 5 more"));
 }
 
+static void names_the_key_alone(void **state)
+{
+    const eg_domainfacts pending = { .name = "example.com",
+                                     .dkim_selector = "eg202611a",
+                                     .dkim_record = "v=DKIM1; k=rsa; p=" KEY };
+    eg_domainrecord record = eg_domainrecord_of_key(&pending, *state);
+
+    assert_string_equal(record.host, "eg202611a._domainkey.example.com");
+    assert_string_equal(record.value, pending.dkim_record);
+    assert_int_equal(record.purpose, EG_RECORD_DKIM);
+    assert_int_equal(record.type, EG_DNS_TXT);
+    assert_int_equal(record.state, EG_RECORD_UNKNOWN);
+}
+
 static void sums_up(void **state)
 {
     eg_domainrecord records[EG_RECORDS_MAX];
@@ -273,9 +287,13 @@ static void sums_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(lists_what_to_publish),     EG_TEST(judges),
-        EG_TEST(tells_absent_from_unknown), EG_TEST(finds_dmarc_above),
-        EG_TEST(shows_anything_cleanly),    EG_TEST(sums_up),
+        EG_TEST(lists_what_to_publish),
+        EG_TEST(judges),
+        EG_TEST(tells_absent_from_unknown),
+        EG_TEST(finds_dmarc_above),
+        EG_TEST(shows_anything_cleanly),
+        EG_TEST(names_the_key_alone),
+        EG_TEST(sums_up),
     };
 
     return EG_TEST_RUN(tests);

@@ -157,12 +157,57 @@ static void knows_web_ports(void **state)
                  eg_netaddr_is_web_port(65536));
 }
 
+static void knows_what_can_be_a_source(void **state)
+{
+    static const struct {
+        const char *text, *form; /* NULL: no source */
+    } sources[] = {
+        { "0.0.0.0", NULL },
+        { "0.0.0.1", NULL },
+        { "1.0.0.0", "1.0.0.0" },
+        { "10.0.0.1", "10.0.0.1" },
+        { "127.0.0.2", "127.0.0.2" },
+        { "169.254.1.1", "169.254.1.1" },
+        { "192.0.2.1", "192.0.2.1" },
+        { "223.255.255.255", "223.255.255.255" },
+        { "224.0.0.1", NULL },
+        { "240.0.0.1", NULL },
+        { "255.255.255.255", NULL },
+        { "::", NULL },
+        { "::1", "::1" },
+        { "::ffff:0.0.0.0", NULL },
+        { "::ffff:192.0.2.1", "192.0.2.1" },
+        { "::ffff:224.0.0.1", NULL },
+        { "2001:DB8:0:0::0:1", "2001:db8::1" },
+        { "fd00::1", "fd00::1" },
+        { "fe7f::1", "fe7f::1" },
+        { "fe80::1", NULL },
+        { "febf::1", NULL },
+        { "fec0::1", "fec0::1" },
+        { "ff02::1", NULL },
+        { "FFFE:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL },
+        { "fdff:ffff:ffff:ffff:ffff:ffff:255.255.255.255", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        char buffer[EG_NETADDR_TEXT_SIZE];
+        eg_netaddr addr;
+
+        print_message("# %s\n", sources[i].text);
+        assert_int_equal(eg_netaddr_parse(&addr, sources[i].text, 0), APR_SUCCESS);
+        assert_int_equal(eg_netaddr_is_source(&addr), sources[i].form != NULL);
+        if (sources[i].form != NULL) {
+            assert_string_equal(eg_netaddr_text(buffer, &addr), sources[i].form);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(knows_what_is_public),
-        EG_TEST(reads_sockets),
-        EG_TEST(reads_lists),
+        EG_TEST(knows_what_is_public), EG_TEST(knows_what_can_be_a_source),
+        EG_TEST(reads_sockets),        EG_TEST(reads_lists),
         EG_TEST(knows_web_ports),
     };
 

@@ -38,6 +38,7 @@ use File::Temp ();
 use IO::Handle;
 use IO::Select;
 use IO::Socket::INET;
+use IO::Socket::IP;
 use JSON::PP ();
 use MIME::Base64 ();
 use POSIX ();
@@ -51,7 +52,8 @@ sub start {
     my ($class, %with) = @_;
     my $sink = bless { pipelining => 1, %with }, $class;
     $sink->{dir} = File::Temp->newdir('/tmp/emailgw-sink.XXXXXX');
-    $sink->{listener} = IO::Socket::INET->new(LocalAddr => $with{address} // '127.0.0.1', LocalPort => $with{port} // 0, Listen => 300,
+    my $listener = ($with{address} // '') =~ /:/ ? 'IO::Socket::IP' : 'IO::Socket::INET';
+    $sink->{listener} = $listener->new(LocalAddr => $with{address} // '127.0.0.1', LocalPort => $with{port} // 0, Listen => 300,
         ReuseAddr => 1) or die "a sink: $!\n";
     setsockopt $sink->{listener}, IPPROTO_TCP, TCP_MAXSEG, $with{segment} or die "segments: $!\n" if $with{segment};
     $sink->{port} = $sink->{listener}->sockport;
@@ -106,7 +108,7 @@ sub ledger {
     return grep { !defined $step || $_->{step} eq $step } @entries;
 }
 
-# What was taken: {from, to, body, no, id}, bodies without dot-stuffing; with digest {sha256, size} instead.
+# What was taken: {from, to, body, no, id, peer}, bodies without dot-stuffing, peer the other side's address; with digest {sha256, size} instead.
 sub messages {
     my ($sink) = @_;
     return $sink->ledger('message');
@@ -150,7 +152,7 @@ sub serve {
 sub talk {
     my ($sink, $socket, $no) = @_;
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
-    my $c = { no => $no, mails => 0, socket => $socket, buffer => '', sink => $sink };
+    my $c = { no => $no, mails => 0, socket => $socket, buffer => '', sink => $sink, peer => $socket->peerhost };
     $sink->step('connect', $c, '', "220 sink.example ESMTP");
     while (defined(my $line = read_line($c))) {
         my ($verb) = $line =~ /^([A-Za-z]+)/ or die "closed: no command\n";
@@ -281,7 +283,7 @@ sub do_data {
     my %kept = $sink->{digest} ? (sha256 => Digest::SHA::sha256_hex($content), size => length $content) : (body => $body);
     $sink->step('dot', $c, $sink->{digest} ? '' : $wire, '250 2.0.0 taken', 2, sub {
         $sink->note(no => $c->{no}, step => 'message', from => $c->{from}, to => $c->{to}, %kept, id => $id,
-            tls => $c->{tls} ? 1 : 0, user => $c->{user});
+            tls => $c->{tls} ? 1 : 0, user => $c->{user}, peer => $c->{peer});
     });
     $c->{mails}++;
     delete @$c{qw(open accepted to)};

@@ -1,0 +1,52 @@
+-- ctl_domain_rotate: a domain's pending DKIM key; where it has none, the one that
+-- is given becomes it. Mail is signed with the current key all the while.
+--   p_selector  taken with a letter behind it where the domain has had it before:
+--               resolvers may still know that key
+--   p_record, p_sealed  of the key; NULL: nothing is changed
+-- dkim_selector is what is signed with, pending_selector NULL where there is no
+-- pending key.
+CREATE FUNCTION emailgw_api.ctl_domain_rotate(p_account_id bigint, p_name text, p_selector text, p_record text,
+                                              p_sealed bytea, OUT status text, OUT domain_id bigint,
+                                              OUT dkim_selector text, OUT pending_selector text,
+                                              OUT pending_record text, OUT pending_since timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c_host_max CONSTANT integer := 253; -- octets of the record's name (RFC 1035 section 2.3.4)
+    v_domain record;
+    v_free text;
+BEGIN
+    SELECT d.* INTO v_domain
+      FROM domain AS d
+     WHERE d.account_id = p_account_id AND d.name = p_name AND d.deleted_at IS NULL
+       FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        status := 'unknown domain';
+        RETURN;
+    END IF;
+    IF v_domain.pending_selector IS NULL AND p_record IS NOT NULL THEN
+        SELECT f.selector INTO v_free
+          FROM (SELECT n, p_selector || CASE WHEN n > 0 THEN chr(ascii('a') + n - 1) ELSE '' END AS selector
+                  FROM generate_series(0, 26) AS n) AS f
+         WHERE f.selector <> ALL (v_domain.former_selectors || v_domain.dkim_selector)
+           AND octet_length(f.selector || '._domainkey.' || p_name) <= c_host_max
+         ORDER BY f.n
+         LIMIT 1;
+        IF v_free IS NULL THEN
+            status := 'no selector is left this month';
+            RETURN;
+        END IF;
+        UPDATE domain AS d
+           SET pending_selector = v_free, pending_record = p_record, pending_sealed = p_sealed, pending_since = now()
+         WHERE d.account_id = p_account_id AND d.domain_id = v_domain.domain_id
+        RETURNING d.* INTO v_domain;
+    END IF;
+    status := 'ok';
+    domain_id := v_domain.domain_id;
+    dkim_selector := v_domain.dkim_selector;
+    pending_selector := v_domain.pending_selector;
+    pending_record := v_domain.pending_record;
+    pending_since := v_domain.pending_since;
+END
+$$;
