@@ -111,30 +111,27 @@ static void finish_apart(egs_html_token *token, egs_html_scan *scan, const char 
     finish(token, stop ? EGS_HTML_APART : EGS_HTML_UNFINISHED, scan, stop ? stop : scan->end);
 }
 
-static const char *behind(const char *at, const char *end, const char *wanted)
+/* Behind the next ">"; NULL: there is none. */
+static const char *bracket_end(const char *at, const char *end)
 {
-    const char *found = at < end ? memmem(at, (size_t)(end - at), wanted, strlen(wanted)) : NULL;
+    const char *found = memchr(at, '>', (size_t)(end - at));
 
-    return found ? found + strlen(wanted) : NULL;
+    return found ? found + 1 : NULL;
 }
 
-/* At is behind "<!--". @return behind the comment; NULL: it has no end */
+/*
+ * At is behind "<!--". The dashes that open it may be those that close it in "-->", not in "--!>".
+ * @return behind the comment; NULL: it has no end
+ */
 static const char *comment_end(const char *at, const char *end)
 {
-    if (at < end && *at == '>') {
-        return at + 1;
-    }
-    if (end - at >= 2 && at[0] == '-' && at[1] == '>') {
-        return at + 2;
-    }
-    while ((at = behind(at, end, "--")) && at < end) {
-        if (*at == '>') {
+    const char *start = at;
+
+    while ((at = memchr(at, '>', (size_t)(end - at)))) {
+        if (memcmp(at - 2, "--", 2) == 0 || (at - start >= 3 && memcmp(at - 3, "--!", 3) == 0)) {
             return at + 1;
         }
-        if (end - at >= 2 && at[0] == '!' && at[1] == '>') {
-            return at + 2;
-        }
-        at--; /* of three dashes the last two may end it */
+        at++;
     }
     return NULL;
 }
@@ -154,10 +151,10 @@ static void read_apart(egs_html_token *token, egs_html_scan *scan)
         return;
     }
     if (begins(at, end, CDATA) && !scan->no_cdata_end) {
-        stop = behind(at, end, "]]>");
+        stop = memmem(at, (size_t)(end - at), "]]>", 3);
         scan->no_cdata_end = !stop;
     }
-    finish_apart(token, scan, stop ? stop : behind(at, end, ">"));
+    finish_apart(token, scan, stop ? stop + 3 : bracket_end(at, end));
 }
 
 static void note_raw_element(egs_html_scan *scan, const egs_html_token *token)
@@ -222,11 +219,14 @@ static const char *raw_end(const egs_html_scan *scan)
     if (strcmp(scan->opened_name, "plaintext") == 0) {
         return NULL;
     }
-    while ((at = behind(at, end, "</")) && (apr_size_t)(end - at) > length) {
-        if (is_named(at, length, scan->opened_name) &&
-            (is_blank(at[length]) || at[length] == '/' || at[length] == '>')) {
-            return at - 2;
+    while ((at = memchr(at, '<', (size_t)(end - at))) && (apr_size_t)(end - at) > length + 2) {
+        const char *name = at + 2;
+
+        if (at[1] == '/' && is_named(name, length, scan->opened_name) &&
+            (is_blank(name[length]) || name[length] == '/' || name[length] == '>')) {
+            return at;
         }
+        at++;
     }
     return NULL;
 }

@@ -34,8 +34,8 @@ typedef struct {
  * class no-track or an attribute data-no-track. A value with a character
  * reference that is not known (html_entities.h) stays.
  *
- * {{unsubscribe}} becomes a link where it stands in text, the URL within a link
- * and as the whole of an href. Comments (those for Outlook too), declarations,
+ * {{unsubscribe}} becomes a link where it stands in text but not right behind a
+ * "<", the URL within a link and as the whole of an href. Comments (those for Outlook too), declarations,
  * CDATA sections, the contents of style, script, title, textarea and the like,
  * and what the text ends in the middle of stay as they are.
  *

@@ -60,6 +60,12 @@ static const char *unsubscribe_text(const rewriter *r)
     return r->in_link ? url : apr_pstrcat(r->pool, "<a href=\"", url, "\">", words, "</a>", NULL);
 }
 
+/* Behind a "<" a URL would read as a tag. */
+static apr_size_t unsubscribe_length(const rewriter *r, const char *at, const char *end)
+{
+    return at > r->start && at[-1] == '<' ? 0 : egs_link_unsubscribe(at, r->start, end);
+}
+
 static void rewrite_text(rewriter *r, const egs_html_token *token)
 {
     const char *at = token->data, *end = at + token->length;
@@ -69,7 +75,7 @@ static void rewrite_text(rewriter *r, const egs_html_token *token)
         return;
     }
     while ((at = memchr(at, '{', (size_t)(end - at))) && r->links < EGS_REWRITE_LINKS_MAX) {
-        length = egs_link_unsubscribe(at, r->start, end);
+        length = unsubscribe_length(r, at, end);
         if (length) {
             egs_edits_replace(&r->edits, at, length, unsubscribe_text(r));
             r->has_unsubscribe = 1;

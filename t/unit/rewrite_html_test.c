@@ -440,6 +440,7 @@ static const struct {
       "<a class=no-track href='" ESCAPED "'>x" },
     { "both", "<a href='{{unsubscribe}}'>{{unsubscribe}}</a>{{unsubscribe}}",
       "<a href='" ESCAPED "'>" ESCAPED "</a><a href=\"" ESCAPED "\">Leave &amp; go</a>" },
+    { "behind what would make a tag of it", "<a><{{unsubscribe}}>", "<a><{{unsubscribe}}>F" },
     { "another name", "{{unsubscribed}}", "{{unsubscribed}}F" },
     { "letter case", "{{Unsubscribe}}", "{{Unsubscribe}}F" },
     { "single braces", "{unsubscribe}", "{unsubscribe}F" },
