@@ -1,4 +1,4 @@
-"""HTML before and after it was rewritten, judged by Python's HTML parser: FOLDER/N.json and N.html."""
+"""Texts before and after they were rewritten: FOLDER/N.json and N.html or N.txt. Judged by Python's HTML parser."""
 import html.parser
 import json
 import pathlib
@@ -29,8 +29,22 @@ class Links(html.parser.HTMLParser):
             self.found.append((re.sub(r"[\t\r\n]", "", address.strip(" \t\r\n\f")), opted_out))
 
 
+def urls_of(text):
+    """The links of a plain text: all up to white space, less what is around them."""
+    for match in re.finditer(r"(?<![A-Za-z0-9_+])https?://[A-Za-z0-9][^\s<>\"]*", text, re.I):
+        url = match.group()
+        while url[-1] in ".,;:!?'" or url[-1] == ")" and url.count("(") < url.count(")"):
+            url = url[:-1]
+        if not PLACEHOLDER.search(url):
+            yield url
+
+
 def is_tracked(address, opted_out):
     return bool(re.match(r"https?://", address, re.I)) and not opted_out and not PLACEHOLDER.search(address)
+
+
+def undo_plain(after, urls):
+    return re.sub(re.escape(PREFIX) + r"(\d+)\?a=1&b=2", lambda match: urls[int(match.group(1))], after)
 
 
 def undo(before, after):
@@ -49,11 +63,13 @@ def undo(before, after):
     return undone
 
 
-def check(path):
-    about = json.loads(path.read_text())
-    before = pathlib.Path(about["path"]).read_bytes().decode()
-    after = path.with_suffix(".html").read_bytes().decode()
-    given = about["urls"]
+def check_plain(before, after, given):
+    assert given == list(urls_of(before)), f"{given} were found"
+    assert after.count(PREFIX) == len(given), "they are tracked"
+    assert undo_plain(after, given) == before, "all else is as it was"
+
+
+def check_html(before, after, given):
     wanted = [address for address, opted_out in Links(before).found if is_tracked(address, opted_out)]
     assert given == wanted, f"{len(given)} links were found, {len(wanted)} are there: {set(given) ^ set(wanted)}"
     links = Links(after)
@@ -65,7 +81,15 @@ def check(path):
     end = after.lower().rfind("</body")
     assert end < 0 or after[:end].endswith(PIXEL), "the pixel is in the body"
     assert undo(before, after) == before, "all else is as it was"
-    return len(given)
+
+
+def check(path):
+    about = json.loads(path.read_text())
+    kind = pathlib.Path(about["path"]).suffix
+    before = pathlib.Path(about["path"]).read_bytes().decode()
+    after = path.with_suffix(kind).read_bytes().decode()
+    (check_html if kind == ".html" else check_plain)(before, after, about["urls"])
+    return len(about["urls"])
 
 
 folder = pathlib.Path(sys.argv[1])

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <apr_strings.h>
 
@@ -560,7 +561,7 @@ static const char *const nasty[] = {
     "\r\n",
 };
 
-/* 5 MB of each, in a second at most where nothing else is going on. */
+/* 5 MB of each. */
 static void time_is_linear(void **state)
 {
     const apr_size_t size = 5 * 1000 * 1000;
@@ -570,8 +571,8 @@ static void time_is_linear(void **state)
         links seen;
         egs_rewriting with;
         const char *text;
-        apr_time_t before;
-        apr_interval_time_t took;
+        clock_t before;
+        double took; /* seconds of the processor's time */
 
         apr_pool_create(&pool, *state);
         with = tracking(&seen, pool);
@@ -579,11 +580,11 @@ static void time_is_linear(void **state)
         with.unsubscribe_url = URL;
         with.footer_html = "F";
         text = repeated(nasty[i], size, pool);
-        before = apr_time_now();
+        before = clock();
         egs_rewrite_html(text, size, &with, pool);
-        took = apr_time_now() - before;
-        print_message("# %s: %d ms\n", nasty[i], (int)(took / 1000));
-        assert_true(took < apr_time_from_sec(1));
+        took = (double)(clock() - before) / CLOCKS_PER_SEC;
+        print_message("# %s: %.0f ms\n", nasty[i], took * 1000);
+        assert_true(took < 1);
         apr_pool_destroy(pool);
     }
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <apr_strings.h>
 
@@ -303,19 +304,19 @@ static void time_is_linear(void **state)
         links seen;
         egs_rewriting with;
         const char *text;
-        apr_time_t before;
-        apr_interval_time_t took;
+        clock_t before;
+        double took; /* seconds of the processor's time */
 
         apr_pool_create(&pool, *state);
         with = tracking(&seen, pool);
         with.unsubscribe_url = URL;
         with.footer_plain = "F";
         text = repeated(nasty[i], size, pool);
-        before = apr_time_now();
+        before = clock();
         egs_rewrite_plain(text, size, &with, pool);
-        took = apr_time_now() - before;
-        print_message("# %s: %d ms\n", nasty[i], (int)(took / 1000));
-        assert_true(took < apr_time_from_sec(1));
+        took = (double)(clock() - before) / CLOCKS_PER_SEC;
+        print_message("# %s: %.0f ms\n", nasty[i], took * 1000);
+        assert_true(took < 1);
         apr_pool_destroy(pool);
     }
 }
