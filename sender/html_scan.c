@@ -44,7 +44,7 @@ static progress read_quoted(egs_html_attribute *attribute, const char **at, cons
     if (!closing) {
         return CUT_OFF;
     }
-    attribute->quote = **at;
+    attribute->is_quoted = 1;
     attribute->value = *at + 1;
     attribute->value_length = (apr_size_t)(closing - attribute->value);
     *at = closing + 1;

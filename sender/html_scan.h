@@ -31,7 +31,7 @@ typedef struct {
     apr_size_t name_length;
     const char *value; /* without its quotes, not decoded; NULL: there is none */
     apr_size_t value_length;
-    char quote; /* '"', '\'', or NUL for none */
+    int is_quoted;
 } egs_html_attribute;
 
 typedef struct {

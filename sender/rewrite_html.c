@@ -190,7 +190,7 @@ static void replace_value(rewriter *r, const egs_html_attribute *attribute, cons
 {
     const char *value = escaped(url, r->pool);
 
-    if (!attribute->quote) {
+    if (!attribute->is_quoted) {
         value = apr_pstrcat(r->pool, "\"", value, "\"", NULL);
     }
     egs_edits_replace(&r->edits, attribute->value, attribute->value_length, value);

@@ -69,6 +69,7 @@ static const struct {
     { "emphasis and code", "*http://x.test/a* **http://y.test/** `http://z.test/b`", "*T1* **T2** `T3`",
       "http://x.test/a\nhttp://y.test/\nhttp://z.test/b" },
     { "double quotes", "\"http://x.test/a\"", "\"T1\"", "http://x.test/a" },
+    { "... and more behind", "a=\"http://x.test/a\"b", "a=\"T1\"b", "http://x.test/a" },
     { "single quotes", "'http://x.test/a'", "'T1'", "http://x.test/a" },
     { "angle brackets", "<http://x.test/a>", "<T1>", "http://x.test/a" },
     { "... after a word", "<URL:http://x.test/a>", "<URL:T1>", "http://x.test/a" },
