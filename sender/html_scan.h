@@ -12,14 +12,13 @@ typedef enum {
     EGS_HTML_TEXT,
     EGS_HTML_START_TAG,
     EGS_HTML_END_TAG,
-    EGS_HTML_APART, /* comments, declarations, CDATA sections; contents of style, script, title and their like */
+    EGS_HTML_APART,     /* comments, declarations, CDATA sections; contents of style, title and the like */
     EGS_HTML_UNFINISHED /* what the text ends in the middle of; the last token */
 } egs_html_kind;
 
 typedef struct {
     egs_html_kind kind;
-    const char
-        *data; /* in the text; of an element without an end, whose contents are apart: from its start tag */
+    const char *data; /* in the text; of an element that has to have an end and has none, its start tag */
     apr_size_t length;
     const char *name; /* of a tag, in any letter case */
     apr_size_t name_length;

@@ -151,7 +151,7 @@ static int is_unsubscribe(const egs_html_attribute *href)
     return end > at && egs_link_unsubscribe(at, at, end) == (apr_size_t)(end - at);
 }
 
-/* As a URL is read (URL standard section 4.4): nothing but the ends loses its blanks, all of it its line ends. */
+/* As a URL is read (URL standard section 4.4): without blanks at its ends, and without line ends. */
 static void clean(egs_text *url)
 {
     char *from = url->data, *end = from + url->length, *to = from;
