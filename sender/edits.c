@@ -1,0 +1,72 @@
+/*
+ * Places of a text where something else is to stand.
+ */
+#include <string.h>
+
+#include "edits.h"
+
+typedef struct {
+    const char *place;
+    apr_size_t removed;
+    const char *added;
+    apr_size_t added_length;
+} edit;
+
+#define EDIT(edits, i) APR_ARRAY_IDX((edits)->list, i, edit)
+
+void egs_edits_init(egs_edits *edits, const char *text, apr_size_t length, apr_pool_t *pool)
+{
+    edits->text = text;
+    edits->length = length;
+    edits->list = apr_array_make(pool, 32, sizeof(edit));
+}
+
+void egs_edits_replace(egs_edits *edits, const char *place, apr_size_t length, const char *string)
+{
+    APR_ARRAY_PUSH(edits->list, edit) = (edit){ place, length, string, strlen(string) };
+}
+
+void egs_edits_insert(egs_edits *edits, const char *place, const char *string)
+{
+    int i;
+
+    egs_edits_replace(edits, place, 0, string);
+    for (i = edits->list->nelts - 1; i > 0 && EDIT(edits, i - 1).place > place; i--) {
+        edit later = EDIT(edits, i - 1);
+
+        EDIT(edits, i - 1) = EDIT(edits, i);
+        EDIT(edits, i) = later;
+    }
+}
+
+static apr_size_t length_of(const egs_edits *edits)
+{
+    apr_size_t length = edits->length;
+
+    for (int i = 0; i < edits->list->nelts; i++) {
+        length += EDIT(edits, i).added_length - EDIT(edits, i).removed;
+    }
+    return length;
+}
+
+eg_bytes egs_edits_make(const egs_edits *edits, apr_pool_t *pool)
+{
+    apr_size_t length = length_of(edits);
+    const char *from = edits->text, *end = edits->text + edits->length;
+    char *made, *to;
+
+    if (edits->list->nelts == 0) {
+        return (eg_bytes){ edits->text, edits->length };
+    }
+    to = made = apr_palloc(pool, length + 1);
+    for (int i = 0; i < edits->list->nelts; i++) {
+        const edit *each = &EDIT(edits, i);
+
+        to = (char *)memcpy(to, from, (size_t)(each->place - from)) + (each->place - from);
+        to = (char *)memcpy(to, each->added, each->added_length) + each->added_length;
+        from = each->place + each->removed;
+    }
+    memcpy(to, from, (size_t)(end - from));
+    made[length] = '\0';
+    return (eg_bytes){ made, length };
+}
