@@ -222,3 +222,20 @@ apr_status_t eg_tracktoken_verify(eg_track_mail *mail, eg_track_purpose purpose,
                              .recipient_no = (int)eg_bigendian_get(bytes + AT_RECIPIENT, RECIPIENT_BYTES) };
     return APR_SUCCESS;
 }
+
+int eg_tracktoken_path(eg_track_purpose *purpose, const char **token, const char *path, const char *prefix)
+{
+    static const char letters[] = { EG_TRACK_OPEN, EG_TRACK_CLICK, EG_TRACK_UNSUBSCRIBE, '\0' };
+    apr_size_t length = strlen(prefix);
+
+    if (strncmp(path, prefix, length) != 0) {
+        return 0;
+    }
+    path += length;
+    if (path[0] != '/' || path[1] == '\0' || strchr(letters, path[1]) == NULL || path[2] != '/') {
+        return 0;
+    }
+    *purpose = (eg_track_purpose)path[1];
+    *token = path + 3;
+    return 1;
+}

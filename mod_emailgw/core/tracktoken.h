@@ -49,6 +49,12 @@ apr_status_t eg_tracktoken_verify(eg_track_mail *mail, eg_track_purpose purpose,
                                   const char *target, const eg_secret *secret, apr_pool_t *pool);
 
 /**
+ * "<prefix>/c/<token>": what a path's link is for, and the token, which may be any text.
+ * @return 0 when it is no path of a link
+ */
+int eg_tracktoken_path(eg_track_purpose *purpose, const char **token, const char *path, const char *prefix);
+
+/**
  * Can a link lead there? http or https with a host, no blank, no backslash, no control
  * character, valid UTF-8.
  */

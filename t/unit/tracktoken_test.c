@@ -263,6 +263,43 @@ static void finds_the_target(void **state)
     }
 }
 
+static const struct {
+    const char *path, *prefix;
+    char purpose; /* 0: it is none */
+    const char *token;
+} paths[] = {
+    { "/e/o/abc", "/e", 'o', "abc" },
+    { "/e/c/", "/e", 'c', "" },
+    { "/e/u/a/b", "/e", 'u', "a/b" },
+    { "/mail/e/u/a", "/mail/e", 'u', "a" },
+    { "/e/x/abc", "/e", 0, NULL },
+    { "/e/o", "/e", 0, NULL },
+    { "/e/", "/e", 0, NULL },
+    { "/e", "/e", 0, NULL },
+    { "/eo/abc", "/e", 0, NULL },
+    { "/e/oo/abc", "/e", 0, NULL },
+    { "/f/o/abc", "/e", 0, NULL },
+    { "e/o/abc", "/e", 0, NULL },
+    { "", "/e", 0, NULL },
+};
+
+static void knows_its_paths(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        eg_track_purpose purpose;
+        const char *token;
+
+        print_message("# %s\n", paths[i].path);
+        assert_int_equal(eg_tracktoken_path(&purpose, &token, paths[i].path, paths[i].prefix),
+                         paths[i].purpose != 0);
+        if (paths[i].purpose != 0) {
+            assert_int_equal(purpose, paths[i].purpose);
+            assert_string_equal(token, paths[i].token);
+        }
+    }
+}
+
 /* A new key makes them, an old one still verifies, one that is gone does not. */
 static void keys_come_and_go(void **state)
 {
@@ -315,6 +352,7 @@ int main(void)
         EG_TEST(takes_web_addresses_alone),
         EG_TEST(has_a_length),
         EG_TEST(finds_the_target),
+        EG_TEST(knows_its_paths),
         EG_TEST(keys_come_and_go),
         EG_TEST(cannot_be_guessed),
     };
