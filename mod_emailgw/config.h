@@ -48,7 +48,7 @@ typedef struct {
     const eg_rate_tables *rates; /* of all servers; see limiter.h */
     eg_bytes sender_key;         /* public half; no data without EmailGatewaySenderKeyFile */
     eg_group *group;             /* of its database, once a connection has told which that is (store.c) */
-    apr_time_t away_until;       /* its database did not answer: till then tracking asks no more (tracking.c) */
+    apr_time_t away_until; /* its database did not answer: till then tracking asks no more (tracking.c) */
 } egm_server_config;
 
 void *egm_config_make_server(apr_pool_t *pool, server_rec *s);

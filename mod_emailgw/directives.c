@@ -206,10 +206,11 @@ static int is_path(const char *value)
 static const char *set_tracking_path(cmd_parms *cmd, void *dir, const char *value)
 {
     if (!is_path(value)) {
-        return apr_psprintf(cmd->pool,
-                            "%s takes a path of letters, digits and -._~ that begins with a slash and does not "
-                            "end with one, such as /e, not '%s'",
-                            cmd->cmd->name, value);
+        return apr_psprintf(
+            cmd->pool,
+            "%s takes a path of letters, digits and -._~ that begins with a slash and does not "
+            "end with one, such as /e, not '%s'",
+            cmd->cmd->name, value);
     }
     *(const char **)member_of(cmd, dir) = value;
     return NULL;

@@ -59,8 +59,8 @@ static const char *who(const char *email, const char *domain, apr_pool_t *pool)
     if (email == NULL || domain == NULL) {
         return "this sender";
     }
-    return apr_pstrcat(pool, emphasized(domain, pool), " to ", emphasized(eg_linkpage_mask(email, pool), pool),
-                       NULL);
+    return apr_pstrcat(pool, emphasized(domain, pool), " to ",
+                       emphasized(eg_linkpage_mask(email, pool), pool), NULL);
 }
 
 const char *eg_linkpage_ask(const char *email, const char *domain, apr_pool_t *pool)
@@ -78,21 +78,23 @@ const char *eg_linkpage_ask(const char *email, const char *domain, apr_pool_t *p
 const char *eg_linkpage_done(const char *email, const char *domain, apr_pool_t *pool)
 {
     return page("You are unsubscribed",
-                apr_pstrcat(pool, "<p role=\"status\">There will be no more mails from ", who(email, domain, pool),
-                            ". You can close this page.</p>\n", NULL),
+                apr_pstrcat(pool, "<p role=\"status\">There will be no more mails from ",
+                            who(email, domain, pool), ". You can close this page.</p>\n", NULL),
                 pool);
 }
 
 const char *eg_linkpage_later(apr_pool_t *pool)
 {
-    return page("Not now", "<p role=\"alert\">This could not be done at this moment. Please try again in a few "
-                           "minutes.</p>\n",
+    return page("Not now",
+                "<p role=\"alert\">This could not be done at this moment. Please try again in a few "
+                "minutes.</p>\n",
                 pool);
 }
 
 const char *eg_linkpage_gone(apr_pool_t *pool)
 {
-    return page("This link is not valid", "<p>It may be too old, or it was not copied as a whole.</p>\n", pool);
+    return page("This link is not valid", "<p>It may be too old, or it was not copied as a whole.</p>\n",
+                pool);
 }
 
 const char *eg_linkpage_policy(apr_pool_t *pool)

@@ -166,7 +166,8 @@ static int handle(request_rec *r)
         return DECLINED;
     }
     prepare(&call, r);
-    return eg_surface_of(&surface, path) ? handle_ours(r, &call, surface) : egm_tracking_answer(r, &call, path);
+    return eg_surface_of(&surface, path) ? handle_ours(r, &call, surface)
+                                         : egm_tracking_answer(r, &call, path);
 }
 
 /* ---- registration -------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 
 #include "eg.h"
 
-#define EG_SPOOL_NAME_MAX 32               /* letters and digits of a name */
+#define EG_SPOOL_NAME_MAX 32                /* letters and digits of a name */
 #define EG_SPOOL_FILE_MAX (4 * 1024 * 1024) /* bytes after which another file is begun */
 
 typedef struct eg_spool eg_spool;

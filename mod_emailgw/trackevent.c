@@ -56,10 +56,12 @@ static void find_order(unsigned char order[8 + EG_UUID_BYTES + 2], const eg_trac
 apr_status_t eg_trackevent_record(int *known, const eg_trackevent *event, eg_db *db)
 {
     /* Opens do not wait for the disk, so they wait for none that must. */
-    static const eg_group_function opens = { .name = FUNCTION, .row = ROW }, others = { .name = FUNCTION, .row = ROW };
+    static const eg_group_function opens = { .name = FUNCTION, .row = ROW },
+                                   others = { .name = FUNCTION, .row = ROW };
     unsigned char order[8 + EG_UUID_BYTES + 2];
-    eg_group_place place = { .id = event->event_id, .order = order, .order_size = sizeof order,
-                             .size = strlen(event->detail) + 200 };
+    eg_group_place place = {
+        .id = event->event_id, .order = order, .order_size = sizeof order, .size = strlen(event->detail) + 200
+    };
     eg_dbarg args[ARGS];
     eg_rows *rows;
     apr_status_t rv = APR_SUCCESS;
@@ -99,15 +101,15 @@ apr_status_t eg_trackevents_record(const eg_trackevent *events, int count, eg_db
 
 /* ---- lines of the spool --------------------------------------------------------------------------- */
 
-#define RECIPIENT_MAX 32767                      /* smallint */
+#define RECIPIENT_MAX 32767                   /* smallint */
 #define AT_MAX APR_TIME_C(253402300799999999) /* the end of the year 9999 */
 
 const char *eg_trackevent_line(const eg_trackevent *event, apr_pool_t *pool)
 {
     json_t *line = json_pack("{s:s, s:I, s:s, s:i, s:s, s:I, s:b, s:s}", "event", event->event_id, "account",
-                             (json_int_t)event->mail.account_id, "message", event->mail.message_id, "recipient",
-                             event->mail.recipient_no, "type", eg_eventtype_name(event->type), "at",
-                             (json_int_t)event->at, "machine", event->machine, "detail", event->detail);
+                             (json_int_t)event->mail.account_id, "message", event->mail.message_id,
+                             "recipient", event->mail.recipient_no, "type", eg_eventtype_name(event->type),
+                             "at", (json_int_t)event->at, "machine", event->machine, "detail", event->detail);
 
     return apr_pstrcat(pool, eg_json_text(eg_json_own(line, pool), pool), "\n", NULL);
 }
@@ -134,12 +136,12 @@ apr_status_t eg_trackevent_parse(eg_trackevent *event, const char *line, apr_siz
     int machine;
 
     if (eg_json_parse(&value, &problem, line, length, pool) != APR_SUCCESS ||
-        json_unpack(value, "{s:s, s:I, s:s, s:I, s:s, s:I, s:b, s:s}", "event", &event_id, "account", &account_id,
-                    "message", &message_id, "recipient", &recipient_no, "type", &type, "at", &at, "machine", &machine,
-                    "detail", &detail) != 0 ||
+        json_unpack(value, "{s:s, s:I, s:s, s:I, s:s, s:I, s:b, s:s}", "event", &event_id, "account",
+                    &account_id, "message", &message_id, "recipient", &recipient_no, "type", &type, "at", &at,
+                    "machine", &machine, "detail", &detail) != 0 ||
         !eg_uuid_valid(event_id) || !eg_uuid_valid(message_id) || account_id < 1 || account_id > EG_ID_MAX ||
-        recipient_no < 0 || recipient_no > RECIPIENT_MAX || at < 0 || at > AT_MAX || !is_tracked(eg_eventtype_parse(type)) ||
-        !is_object(detail, pool)) {
+        recipient_no < 0 || recipient_no > RECIPIENT_MAX || at < 0 || at > AT_MAX ||
+        !is_tracked(eg_eventtype_parse(type)) || !is_object(detail, pool)) {
         return APR_EINVAL;
     }
     *event = (eg_trackevent){ .event_id = event_id,

@@ -32,14 +32,13 @@
 #define NAME_BYTES 8                   /* of a hash: a virtual host's name in the spool */
 
 /* The smallest image: GIF89a, one pixel, transparent. */
-static const unsigned char pixel[] = { 'G',  'I',  'F',  '8',  '9',  'a',  1,    0,    1,    0,    0x80,
-                                       0,    0,    0,    0,    0,    0xff, 0xff, 0xff, 0x21, 0xf9, 4,
-                                       1,    0,    0,    0,    0,    0x2c, 0,    0,    0,    0,    1,
-                                       0,    1,    0,    0,    2,    2,    0x44, 1,    0,    0x3b };
+static const unsigned char pixel[] = { 'G', 'I',  'F',  '8',  '9',  'a',  1, 0, 1, 0,    0x80, 0, 0,    0, 0,
+                                       0,   0xff, 0xff, 0xff, 0x21, 0xf9, 4, 1, 0, 0,    0,    0, 0x2c, 0, 0,
+                                       0,   0,    1,    0,    1,    0,    0, 2, 2, 0x44, 1,    0, 0x3b };
 
 /** Of this child. */
 static struct {
-    eg_spool *spool; /* NULL without EmailGatewayTrackingSpool */
+    eg_spool *spool;     /* NULL without EmailGatewayTrackingSpool */
     apr_hash_t *servers; /* name in the spool -> server_rec, of those with the engine on */
     int told;            /* that there is no spool */
 } child;
@@ -49,7 +48,8 @@ int egm_tracking_owns(const request_rec *r, const char *path)
     eg_track_purpose purpose;
     const char *token;
 
-    return eg_tracktoken_path(&purpose, &token, path, egm_config_of_server(r->server)->settings.tracking_path);
+    return eg_tracktoken_path(&purpose, &token, path,
+                              egm_config_of_server(r->server)->settings.tracking_path);
 }
 
 /* ---- answers -------------------------------------------------------------------------------------- */
@@ -87,7 +87,8 @@ static int is_away(request_rec *r)
 
 static void note_away(request_rec *r)
 {
-    __atomic_store_n(&egm_config_of_server(r->server)->away_until, apr_time_now() + AWAY_TIME, __ATOMIC_RELAXED);
+    __atomic_store_n(&egm_config_of_server(r->server)->away_until, apr_time_now() + AWAY_TIME,
+                     __ATOMIC_RELAXED);
 }
 
 /* "" where there is nobody to tell servers apart for. */
@@ -136,8 +137,8 @@ static apr_status_t record(int *known, const eg_trackevent *event, request_rec *
     return add_to_spool(event, r, call->log);
 }
 
-static apr_status_t tell(int *known, eg_eventtype type, const eg_track_mail *mail, const char *url, request_rec *r,
-                         const eg_call *call)
+static apr_status_t tell(int *known, eg_eventtype type, const eg_track_mail *mail, const char *url,
+                         request_rec *r, const eg_call *call)
 {
     const char *agent = apr_table_get(r->headers_in, "User-Agent");
     char *event_id = apr_palloc(r->pool, EG_UUID_SIZE);
@@ -200,10 +201,9 @@ static subject look_up(const eg_track_mail *mail, request_rec *r, const eg_call 
     subject found = { NULL, NULL, 0 };
     eg_rows *rows;
 
-    if (is_away(r) ||
-        eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_unsubscribe",
-                   EG_DB_ARGS(eg_db_int(mail->account_id), eg_db_text(mail->message_id),
-                              eg_db_int(mail->recipient_no))) != APR_SUCCESS) {
+    if (is_away(r) || eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_unsubscribe",
+                                 EG_DB_ARGS(eg_db_int(mail->account_id), eg_db_text(mail->message_id),
+                                            eg_db_int(mail->recipient_no))) != APR_SUCCESS) {
         return found;
     }
     found.gone = eg_rows_count(rows) == 0;
@@ -289,7 +289,8 @@ static void write_server_log(const eg_log *log, eg_log_level level, apr_status_t
     ap_log_error(APLOG_MARK, levels[level], rv, (server_rec *)log->baton, "%s", line);
 }
 
-static apr_status_t read_spool_file(void *baton, const char *name, const char *text, apr_size_t length, apr_pool_t *pool)
+static apr_status_t read_spool_file(void *baton, const char *name, const char *text, apr_size_t length,
+                                    apr_pool_t *pool)
 {
     server_rec *server = apr_hash_get(child.servers, name, APR_HASH_KEY_STRING);
     const eg_log log = { .write = write_server_log, .level = EG_LOG_DEBUG, .baton = server };

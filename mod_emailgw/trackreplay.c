@@ -41,8 +41,7 @@ static void record_one_by_one(replay *all)
 
 static void flush(replay *all)
 {
-    apr_status_t rv =
-        all->count > 0 ? eg_trackevents_record(all->events, all->count, all->db) : APR_SUCCESS;
+    apr_status_t rv = all->count > 0 ? eg_trackevents_record(all->events, all->count, all->db) : APR_SUCCESS;
 
     if (rv == EG_DB_REFUSED || rv == EG_DB_NO_PARTITION) {
         record_one_by_one(all);
