@@ -5,12 +5,13 @@
 -- suppressed has the numbers of the leased recipients that are on the suppression
 -- list by now, as an array, NULL for none: one probe each.
 -- return_host is where the domain's return path leads by the records that it was
--- given; NULL where those have none.
+-- given; NULL where those have none. What is tracked is said by the mail, else by its
+-- domain; tracking_url is NULL where links have nothing to begin with.
 CREATE FUNCTION emailgw_api.get_contents(p_account_ids bigint[], p_message_ids uuid[])
 RETURNS TABLE (account_id bigint, message_id uuid, domain text, from_email text, from_name text, subject text,
                mail_to jsonb, mail_cc jsonb, reply_to jsonb, headers jsonb, html text, plain text,
                first_attempt_us bigint, domain_id bigint, dkim_selector text, return_host text, list_id bigint,
-               suppressed jsonb)
+               suppressed jsonb, track_links boolean, track_opens boolean, unsubscribe_link boolean, tracking_url text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
@@ -24,7 +25,8 @@ BEGIN
            c.mail_to, c.mail_cc, c.reply_to, c.headers, c.html, c.plain,
            (extract(epoch FROM coalesce(q.first_attempt_at, now())) * 1000000)::bigint,
            m.domain_id, d.dkim_selector, CASE WHEN d.mail_host <> '' THEN d.subdomain || '.' || d.name END, m.list_id,
-           q.suppressed
+           q.suppressed, coalesce(m.track_links, d.link_tracking), coalesce(m.track_opens, d.open_tracking),
+           d.unsubscribe_link, d.tracking_base_url
       FROM unnest(p_account_ids, p_message_ids) AS w (account_id, message_id)
      CROSS JOIN LATERAL (SELECT * FROM message AS l
                           WHERE l.account_id = w.account_id AND l.message_id = w.message_id
@@ -32,7 +34,8 @@ BEGIN
      CROSS JOIN LATERAL (SELECT * FROM content AS l
                           WHERE l.account_id = w.account_id AND l.message_id = w.message_id
                             AND l.message_id BETWEEN v_low AND v_high OFFSET 0) AS c
-     CROSS JOIN LATERAL (SELECT l.name, l.dkim_selector, l.mail_host, l.subdomain FROM domain AS l
+     CROSS JOIN LATERAL (SELECT l.name, l.dkim_selector, l.mail_host, l.subdomain, l.link_tracking, l.open_tracking,
+                                l.unsubscribe_link, l.tracking_base_url FROM domain AS l
                           WHERE l.account_id = w.account_id AND l.domain_id = m.domain_id OFFSET 0) AS d
      CROSS JOIN LATERAL (SELECT min(l.first_attempt_at) AS first_attempt_at,
                                 jsonb_agg(l.recipient_no) FILTER (
