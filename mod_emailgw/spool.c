@@ -28,6 +28,7 @@ typedef struct {
 
 struct eg_spool {
     const char *directory;
+    const apr_array_header_t *names;
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
     apr_hash_t *writers; /* name -> writer */
@@ -39,11 +40,13 @@ static apr_status_t close_all(void *spool)
     return APR_SUCCESS;
 }
 
-apr_status_t eg_spool_make(eg_spool **spool, const char *directory, apr_pool_t *pool)
+apr_status_t eg_spool_make(eg_spool **spool, const char *directory, const apr_array_header_t *names,
+                           apr_pool_t *pool)
 {
     eg_spool *made = apr_pcalloc(pool, sizeof *made);
 
     made->directory = apr_pstrdup(pool, directory);
+    made->names = names;
     made->pool = pool;
     made->writers = apr_hash_make(pool);
     apr_pool_cleanup_register(pool, made, close_all, apr_pool_cleanup_null);
@@ -165,6 +168,11 @@ static int has_suffix(const char *name)
     return length > strlen(SUFFIX) + EG_UUID_SIZE && strcmp(name + length - strlen(SUFFIX), SUFFIX) == 0;
 }
 
+static const char *name_of(const char *file, apr_pool_t *pool)
+{
+    return apr_pstrndup(pool, file, strlen(file) - strlen(SUFFIX) - EG_UUID_SIZE);
+}
+
 /* The time in the id is what their order goes by, whatever name they have. */
 static int compare_ages(const void *a, const void *b)
 {
@@ -174,17 +182,17 @@ static int compare_ages(const void *a, const void *b)
                   second + strlen(second) - strlen(SUFFIX) - EG_UUID_SIZE + 1);
 }
 
-static apr_array_header_t *list_files(const char *directory, apr_pool_t *pool)
+static apr_array_header_t *list_files(const eg_spool *spool, apr_pool_t *pool)
 {
     apr_array_header_t *files = apr_array_make(pool, 8, sizeof(const char *));
     apr_finfo_t about;
     apr_dir_t *dir;
 
-    if (apr_dir_open(&dir, directory, pool) != APR_SUCCESS) {
+    if (apr_dir_open(&dir, spool->directory, pool) != APR_SUCCESS) {
         return files;
     }
     while (apr_dir_read(&about, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        if (has_suffix(about.name)) {
+        if (has_suffix(about.name) && eg_textlist_has(spool->names, name_of(about.name, pool))) {
             APR_ARRAY_PUSH(files, const char *) = apr_pstrdup(pool, about.name);
         }
     }
@@ -195,7 +203,7 @@ static apr_array_header_t *list_files(const char *directory, apr_pool_t *pool)
 
 int eg_spool_waits(eg_spool *spool, apr_pool_t *pool)
 {
-    return list_files(spool->directory, pool)->nelts > 0;
+    return list_files(spool, pool)->nelts > 0;
 }
 
 /* Ours now, and not the one that another reader has just done with? */
@@ -225,11 +233,6 @@ static apr_size_t read_lines(char *text, apr_size_t size, int fd)
     return length;
 }
 
-static const char *name_of(const char *file, apr_pool_t *pool)
-{
-    return apr_pstrndup(pool, file, strlen(file) - strlen(SUFFIX) - EG_UUID_SIZE);
-}
-
 static apr_status_t read_file(const eg_spool *spool, const char *file, const char *name,
                               eg_spool_reader *reader, void *baton, apr_pool_t *pool)
 {
@@ -256,7 +259,7 @@ static apr_status_t read_file(const eg_spool *spool, const char *file, const cha
 
 void eg_spool_read(eg_spool *spool, eg_spool_reader *reader, void *baton, apr_pool_t *pool)
 {
-    apr_array_header_t *files = list_files(spool->directory, pool);
+    apr_array_header_t *files = list_files(spool, pool);
     apr_array_header_t *failed = apr_array_make(pool, 2, sizeof(const char *)); /* names */
     apr_pool_t *scratch;
 

@@ -10,15 +10,21 @@
 #ifndef EG_SPOOL_H
 #define EG_SPOOL_H
 
+#include <apr_tables.h>
+
 #include "eg.h"
 
-#define EG_SPOOL_NAME_MAX 32                /* letters and digits of a name */
 #define EG_SPOOL_FILE_MAX (4 * 1024 * 1024) /* bytes after which another file is begun */
 
 typedef struct eg_spool eg_spool;
 
-/** One process's way into a directory that is there; for any number of its threads. */
-apr_status_t eg_spool_make(eg_spool **spool, const char *directory, apr_pool_t *pool);
+/**
+ * One process's way into a directory that is there; for any number of its threads.
+ * @param names  whose lines it writes and reads, of const char *: files of others are
+ *        left alone
+ */
+apr_status_t eg_spool_make(eg_spool **spool, const char *directory, const apr_array_header_t *names,
+                           apr_pool_t *pool);
 
 /**
  * Append a line.
@@ -32,7 +38,7 @@ apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, i
 /** Close what this process writes, so that it can be read. */
 void eg_spool_close(eg_spool *spool);
 
-/** Is there anything to be read, or open to be written? */
+/** Is there anything to be read, also of what is being written? */
 int eg_spool_waits(eg_spool *spool, apr_pool_t *pool);
 
 /**

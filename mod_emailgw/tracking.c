@@ -296,8 +296,7 @@ static apr_status_t read_spool_file(void *baton, const char *name, const char *t
     const eg_log log = { .write = write_server_log, .level = EG_LOG_DEBUG, .baton = server };
 
     (void)baton;
-    return server != NULL ? eg_trackreplay(text, length, egm_store_of_server(server, &log, pool), pool)
-                          : APR_ENOENT; /* of a virtual host that is gone, or of another httpd */
+    return eg_trackreplay(text, length, egm_store_of_server(server, &log, pool), pool);
 }
 
 /* Is it worth closing the files that are being written? */
@@ -332,29 +331,40 @@ static apr_status_t watch_spool(int state, void *data, apr_pool_t *pool)
 void egm_tracking_child_init(apr_pool_t *pool, server_rec *main_server)
 {
     const char *directory = egm_config_of_server(main_server)->settings.tracking_spool;
+    apr_array_header_t *names = apr_array_make(pool, 4, sizeof(const char *));
     eg_spool *spool;
 
     child.servers = apr_hash_make(pool);
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         if (egm_config_of_server(s)->settings.engine == EGM_ON) {
-            apr_hash_set(child.servers, name_of(s, pool), APR_HASH_KEY_STRING, s);
+            const char *name = name_of(s, pool);
+
+            apr_hash_set(child.servers, name, APR_HASH_KEY_STRING, s);
+            APR_ARRAY_PUSH(names, const char *) = name;
         }
     }
-    if (directory != NULL && eg_spool_make(&spool, directory, pool) == APR_SUCCESS) {
+    if (directory != NULL && eg_spool_make(&spool, directory, names, pool) == APR_SUCCESS) {
         child.spool = spool;
     }
 }
 
-/* As root, for the user that the children will be. */
+/* As root, for the user that the children will be. One that is there is none of ours to give away. */
 static apr_status_t make_directory(const char *directory)
 {
-    if (mkdir(directory, 0700) != 0 && errno != EEXIST) {
+    struct stat about;
+
+    if (mkdir(directory, 0700) == 0) {
+        return geteuid() != 0 || chown(directory, ap_unixd_config.user_id, ap_unixd_config.group_id) == 0
+                   ? APR_SUCCESS
+                   : errno;
+    }
+    if (errno != EEXIST || stat(directory, &about) != 0) {
         return errno;
     }
-    if (geteuid() == 0 && chown(directory, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0) {
-        return errno;
+    if (!S_ISDIR(about.st_mode)) {
+        return ENOTDIR;
     }
-    return access(directory, R_OK | W_OK | X_OK) == 0 ? APR_SUCCESS : errno;
+    return about.st_uid == (geteuid() == 0 ? ap_unixd_config.user_id : geteuid()) ? APR_SUCCESS : EACCES;
 }
 
 static apr_status_t start_watching(apr_pool_t *pool)
@@ -382,8 +392,10 @@ int egm_tracking_start(apr_pool_t *pool, server_rec *main_server)
     }
     rv = make_directory(directory);
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, main_server,
-                     EGLOGNO(0174) "EmailGatewayTrackingSpool: %s cannot be used", directory);
+        ap_log_error(
+            APLOG_MARK, APLOG_EMERG, rv, main_server,
+            EGLOGNO(0174) "EmailGatewayTrackingSpool: %s must be a directory of the user that httpd runs as",
+            directory);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     rv = start_watching(pool);

@@ -22,6 +22,15 @@ static const char *make_directory(apr_pool_t *pool)
     return directory;
 }
 
+static const apr_array_header_t *names_of(apr_pool_t *pool)
+{
+    apr_array_header_t *names = apr_array_make(pool, 2, sizeof(const char *));
+
+    APR_ARRAY_PUSH(names, const char *) = "a";
+    APR_ARRAY_PUSH(names, const char *) = "b";
+    return names;
+}
+
 /* What readers were given: "name:text;" for each file. */
 typedef struct {
     const char *seen;
@@ -81,7 +90,7 @@ static void lines_come_back(void **state)
     const char *directory = make_directory(*state);
     eg_spool *spool;
 
-    assert_int_equal(eg_spool_make(&spool, directory, *state), APR_SUCCESS);
+    assert_int_equal(eg_spool_make(&spool, directory, names_of(*state), *state), APR_SUCCESS);
     assert_int_equal(eg_spool_waits(spool, *state), 0);
     assert_int_equal(eg_spool_add(spool, "a", "1\n", 1), APR_SUCCESS);
     assert_int_equal(eg_spool_add(spool, "a", "2\n", 0), APR_SUCCESS);
@@ -103,7 +112,7 @@ static void what_fails_comes_again(void **state)
     const char *directory = make_directory(*state);
     eg_spool *spool;
 
-    eg_spool_make(&spool, directory, *state);
+    eg_spool_make(&spool, directory, names_of(*state), *state);
     eg_spool_add(spool, "a", "1\n", 0);
     eg_spool_close(spool);
     apr_sleep(2000);
@@ -120,7 +129,7 @@ static void what_is_refused_is_kept(void **state)
     const char *directory = make_directory(*state);
     eg_spool *spool;
 
-    eg_spool_make(&spool, directory, *state);
+    eg_spool_make(&spool, directory, names_of(*state), *state);
     eg_spool_add(spool, "a", "1\n", 0);
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_EINVAL, NULL, *state), "a:1\n;");
@@ -136,13 +145,30 @@ static void a_torn_line_is_none(void **state)
     eg_spool *spool;
     int fd;
 
-    eg_spool_make(&spool, directory, *state);
+    eg_spool_make(&spool, directory, names_of(*state), *state);
     path = apr_pstrcat(*state, directory, "/a-01980000-0000-7000-8000-000000000001.spool", NULL);
     fd = open(path, O_WRONLY | O_CREAT, 0600);
     assert_int_equal(write(fd, "1\n2", 3), 3);
     close(fd);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "a:1\n;");
     assert_int_equal(count_files(directory, *state), 0);
+    remove_all(directory, *state);
+}
+
+static void what_is_of_others_stays(void **state)
+{
+    const char *directory = make_directory(*state), *path;
+    eg_spool *spool;
+    int fd;
+
+    eg_spool_make(&spool, directory, names_of(*state), *state);
+    path = apr_pstrcat(*state, directory, "/c-01980000-0000-7000-8000-000000000001.spool", NULL);
+    fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, "1\n", 2), 2);
+    close(fd);
+    assert_int_equal(eg_spool_waits(spool, *state), 0);
+    assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "");
+    assert_int_equal(count_files(directory, *state), 1);
     remove_all(directory, *state);
 }
 
@@ -155,13 +181,13 @@ static void the_dead_let_go(void **state)
     char byte;
     pid_t pid;
 
-    eg_spool_make(&spool, directory, *state);
+    eg_spool_make(&spool, directory, names_of(*state), *state);
     assert_int_equal(pipe(pipes), 0);
     pid = fork();
     if (pid == 0) {
         eg_spool *own;
 
-        eg_spool_make(&own, directory, *state);
+        eg_spool_make(&own, directory, names_of(*state), *state);
         eg_spool_add(own, "a", "1\n", 1);
         status = write(pipes[1], "x", 1) == 1;
         pause();
@@ -186,7 +212,7 @@ static void files_have_an_end(void **state)
     memset(line, 'x', 1024 * 1024);
     line[1024 * 1024 - 1] = '\n';
     line[1024 * 1024] = '\0';
-    eg_spool_make(&spool, directory, *state);
+    eg_spool_make(&spool, directory, names_of(*state), *state);
     for (int i = 0; i < 2 * EG_SPOOL_FILE_MAX / (1024 * 1024) + 1; i++) {
         assert_int_equal(eg_spool_add(spool, "a", line, 0), APR_SUCCESS);
     }
@@ -201,7 +227,7 @@ static void a_full_disk_is_told(void **state)
     struct rlimit full = { 5, RLIM_INFINITY }, before;
     eg_spool *spool;
 
-    eg_spool_make(&spool, directory, *state);
+    eg_spool_make(&spool, directory, names_of(*state), *state);
     getrlimit(RLIMIT_FSIZE, &before);
     full.rlim_max = before.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
@@ -219,7 +245,7 @@ static void a_directory_must_be_there(void **state)
 {
     eg_spool *spool;
 
-    assert_int_equal(eg_spool_make(&spool, "/tmp/spool_test.none", *state), APR_SUCCESS);
+    assert_int_equal(eg_spool_make(&spool, "/tmp/spool_test.none", names_of(*state), *state), APR_SUCCESS);
     assert_int_not_equal(eg_spool_add(spool, "a", "1\n", 0), APR_SUCCESS);
     assert_int_equal(eg_spool_waits(spool, *state), 0);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "");
@@ -228,9 +254,9 @@ static void a_directory_must_be_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(lines_come_back),     EG_TEST(what_fails_comes_again),    EG_TEST(what_is_refused_is_kept),
-        EG_TEST(a_torn_line_is_none), EG_TEST(the_dead_let_go),           EG_TEST(files_have_an_end),
-        EG_TEST(a_full_disk_is_told), EG_TEST(a_directory_must_be_there),
+        EG_TEST(lines_come_back),     EG_TEST(what_fails_comes_again),  EG_TEST(what_is_refused_is_kept),
+        EG_TEST(a_torn_line_is_none), EG_TEST(what_is_of_others_stays), EG_TEST(the_dead_let_go),
+        EG_TEST(files_have_an_end),   EG_TEST(a_full_disk_is_told),     EG_TEST(a_directory_must_be_there),
     };
 
     return EG_TEST_RUN(tests);
