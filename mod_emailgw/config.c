@@ -8,6 +8,7 @@
 #include "directives.h"
 #include "mod_emailgw.h"
 #include "origin.h"
+#include "tracktoken.h"
 
 /* ---- levels: main server, virtual host, directories from the outside in --------------------- */
 
@@ -186,6 +187,9 @@ static void fill_defaults(egm_settings *settings, apr_pool_t *pool, const server
     }
     if (settings->origins == NULL) {
         settings->origins = apr_array_make(pool, 1, sizeof(const char *));
+    }
+    if (settings->tracking_path == NULL) {
+        settings->tracking_path = EG_TRACK_PREFIX;
     }
     if (settings->submission_host == NULL) {
         settings->submission_host = s->server_hostname;

@@ -33,6 +33,7 @@ typedef struct {
     const apr_array_header_t *resolver;                /* of eg_netaddr */
     apr_interval_time_t resolver_timeout;
     const char *mail_host, *tracking_url;
+    const char *tracking_path, *tracking_spool;
     apr_interval_time_t session_idle, session_max;
     const char *submission_host;
     const apr_array_header_t *submission_ports; /* of const char * */
@@ -47,6 +48,7 @@ typedef struct {
     const eg_rate_tables *rates; /* of all servers; see limiter.h */
     eg_bytes sender_key;         /* public half; no data without EmailGatewaySenderKeyFile */
     eg_group *group;             /* of its database, once a connection has told which that is (store.c) */
+    apr_time_t away_until; /* its database did not answer: till then tracking asks no more (tracking.c) */
 } egm_server_config;
 
 void *egm_config_make_server(apr_pool_t *pool, server_rec *s);

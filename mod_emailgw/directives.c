@@ -187,6 +187,43 @@ static const char *set_tracking_url(cmd_parms *cmd, void *dir, const char *value
     return NULL;
 }
 
+#define PATH_MAX_LENGTH 200
+
+/* "/e": absolute, and what no URL needs to escape, so that it stands in links as it stands here. */
+static int is_path(const char *value)
+{
+    apr_size_t length = strlen(value);
+
+    for (const char *c = value; *c != '\0'; c++) {
+        if (!apr_isalnum(*c) && strchr("/-._~", *c) == NULL) {
+            return 0;
+        }
+    }
+    return length > 1 && length <= PATH_MAX_LENGTH && *value == '/' && value[length - 1] != '/' &&
+           strstr(value, "//") == NULL && strstr(value, "/.") == NULL;
+}
+
+static const char *set_tracking_path(cmd_parms *cmd, void *dir, const char *value)
+{
+    if (!is_path(value)) {
+        return apr_psprintf(
+            cmd->pool,
+            "%s takes a path of letters, digits and -._~ that begins with a slash and does not "
+            "end with one, such as /e, not '%s'",
+            cmd->cmd->name, value);
+    }
+    *(const char **)member_of(cmd, dir) = value;
+    return NULL;
+}
+
+/* One for all virtual hosts: whoever reads it must know them all. */
+static const char *set_tracking_spool(cmd_parms *cmd, void *dir, const char *value)
+{
+    const char *problem = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
+
+    return problem != NULL ? problem : set_file(cmd, dir, value);
+}
+
 #define PORTS_MAX 8
 
 /* "587,465" -> its parts. NULL when it is anything else. */
@@ -260,6 +297,8 @@ static const egm_slot resolver_timeout = { SLOT(resolver_timeout, INNER), .short
 static const egm_slot mail_host = { SLOT(mail_host, INNER),
                                     .example = "full host name, such as mail.example.net" };
 static const egm_slot tracking_url = { SLOT(tracking_url, INNER) };
+static const egm_slot tracking_path = { SLOT(tracking_path, INNER) };
+static const egm_slot tracking_spool = { SLOT(tracking_spool, INNER) };
 static const egm_slot submission_host = { SLOT(submission_host, INNER),
                                           .example = "host name such as smtp.example.com" };
 static const egm_slot submission_ports = { SLOT(submission_ports, INNER) };
@@ -327,6 +366,10 @@ const command_rec egm_directives[] = {
                   "machine's name"),
     AP_INIT_TAKE1("EmailGatewayTrackingURL", set_tracking_url, (void *)&tracking_url, RSRC_CONF,
                   "what tracked links of new domains begin with"),
+    AP_INIT_TAKE1("EmailGatewayTrackingPath", set_tracking_path, (void *)&tracking_path, RSRC_CONF,
+                  "path under which links of tracked mails are answered, default /e"),
+    AP_INIT_TAKE1("EmailGatewayTrackingSpool", set_tracking_spool, (void *)&tracking_spool, RSRC_CONF,
+                  "directory where clicks, opens and unsubscribes wait while the database is away"),
     AP_INIT_TAKE1(
         "EmailGatewaySubmissionHost", set_host, (void *)&submission_host, RSRC_CONF,
         "host name that EmailGateway.AddSMTP tells for handing in mail by SMTP, default ServerName"),

@@ -22,6 +22,7 @@
 #include "request.h"
 #include "response.h"
 #include "store.h"
+#include "tracking.h"
 
 #define HANDLER "emailgw"
 
@@ -59,11 +60,17 @@ const char *egm_path_of_request(const request_rec *r)
     return path != NULL ? path : "";
 }
 
-static int claim(request_rec *r)
+static int is_ours(const request_rec *r)
 {
+    const char *path = egm_path_of_request(r);
     eg_surface surface;
 
-    if (!egm_config_is_on(r) || !eg_surface_of(&surface, egm_path_of_request(r))) {
+    return egm_config_is_on(r) && (eg_surface_of(&surface, path) || egm_tracking_owns(r, path));
+}
+
+static int claim(request_rec *r)
+{
+    if (!is_ours(r)) {
         return DECLINED;
     }
     r->handler = HANDLER;
@@ -123,15 +130,11 @@ static int run_command(request_rec *r, eg_call *call, const eg_route *route)
 }
 
 /* A path of /api/v1 is one command a method; /api.php takes POST, and its commands by name. */
-static int handle_ours(request_rec *r, eg_surface surface)
+static int handle_ours(request_rec *r, eg_call *call, eg_surface surface)
 {
     const char *path = egm_path_of_request(r);
     const eg_route *route = eg_route_of_method(path, r->method);
-    eg_call call;
-    int status, shared;
-
-    prepare(&call, r);
-    shared = egm_response_share(r, call.limits);
+    int status, shared = egm_response_share(r, call->limits);
     if (shared && egm_response_is_preflight(r)) {
         return egm_response_preflight(r, eg_route_methods(path, r->pool));
     }
@@ -139,29 +142,32 @@ static int handle_ours(request_rec *r, eg_surface surface)
         return refuse_method(r);
     }
     egm_response_watch_filters(r);
-    if (!egm_request_read(&call, &status, r, call.limits)) {
+    if (!egm_request_read(call, &status, r, call->limits)) {
         return status;
     }
     if (surface == EG_SURFACE_API_PHP) {
-        route = eg_route_of_command(path, call.args);
+        route = eg_route_of_command(path, call->args);
     }
     if (route == NULL) {
         return egm_response_fail(r, HTTP_NOT_FOUND,
                                  "Unknown Command: one such as EmailGateway.GetDomains is needed");
     }
-    return run_command(r, &call, route);
+    return run_command(r, call, route);
 }
 
 static int handle(request_rec *r)
 {
+    const char *path = egm_path_of_request(r);
     eg_surface surface;
+    eg_call call;
 
     /* Any tenant can write SetHandler: only the permission and the path count. */
-    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !egm_config_is_on(r) ||
-        !eg_surface_of(&surface, egm_path_of_request(r))) {
+    if (r->handler == NULL || strcmp(r->handler, HANDLER) != 0 || !is_ours(r)) {
         return DECLINED;
     }
-    return handle_ours(r, surface);
+    prepare(&call, r);
+    return eg_surface_of(&surface, path) ? handle_ours(r, &call, surface)
+                                         : egm_tracking_answer(r, &call, path);
 }
 
 /* ---- registration -------------------------------------------------------------------------------- */
@@ -174,7 +180,10 @@ static int check_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *temp
     (void)temp_pool;
     egm_store_register();
     status = egm_config_check(pool, s);
-    return status == OK ? egm_limiter_start(s) : status;
+    if (status == OK) {
+        status = egm_limiter_start(s);
+    }
+    return status == OK ? egm_tracking_start(pool, s) : status;
 }
 
 static void register_hooks(apr_pool_t *pool)
@@ -186,6 +195,7 @@ static void register_hooks(apr_pool_t *pool)
     (void)pool;
     egm_response_register();
     ap_hook_child_init(egm_store_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(egm_tracking_child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_post_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(remember_uri, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(claim, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -22,9 +22,10 @@ static struct {
     apr_hash_t *groups; /* eg_pgconn_name -> eg_group */
 } child;
 
-/** What a request has open, if anything. */
+/** What one has open, if anything. */
 typedef struct {
-    request_rec *r;
+    server_rec *server;
+    apr_pool_t *pool;
     ap_dbd_t *dbd;
 } lease;
 
@@ -63,7 +64,7 @@ static eg_group *group_of(eg_pgconn *conn, apr_pool_t *pool)
 static void learn_group(eg_db *db, eg_pgconn *conn)
 {
     lease *l = db->baton;
-    egm_server_config *config = egm_config_of_server(l->r->server);
+    egm_server_config *config = egm_config_of_server(l->server);
 
     if (db->group == NULL && child.mutex != NULL) {
         db->group = group_of(conn, db->pool);
@@ -77,7 +78,7 @@ static void give(eg_db *db, eg_pgconn *conn, int broken)
 
     (void)conn;
     (void)broken; /* its PQstatus says so: check_conn resets it when it is next taken */
-    dbd_close(l->r->server, l->dbd);
+    dbd_close(l->server, l->dbd);
     l->dbd = NULL;
 }
 
@@ -90,13 +91,13 @@ static eg_pgconn *take(eg_db *db)
     lease *l = db->baton;
     eg_pgconn *conn;
 
-    l->dbd = dbd_open(l->r->pool, l->r->server);
+    l->dbd = dbd_open(l->pool, l->server);
     if (l->dbd == NULL) {
         return NULL; /* mod_dbd has logged why */
     }
     conn = apr_dbd_native_handle(l->dbd->driver, l->dbd->handle);
     if (!eg_pgconn_alive(conn) &&
-        (apr_dbd_check_conn(l->dbd->driver, l->r->pool, l->dbd->handle) != APR_SUCCESS ||
+        (apr_dbd_check_conn(l->dbd->driver, l->pool, l->dbd->handle) != APR_SUCCESS ||
          !eg_pgconn_alive(conn))) {
         give(db, conn, 1);
         return NULL;
@@ -105,17 +106,23 @@ static eg_pgconn *take(eg_db *db)
     return conn;
 }
 
-eg_db *egm_store_of_request(request_rec *r, const eg_log *log)
+eg_db *egm_store_of_server(server_rec *server, const eg_log *log, apr_pool_t *pool)
 {
-    eg_db *db = apr_pcalloc(r->pool, sizeof *db);
-    lease *l = apr_pcalloc(r->pool, sizeof *l);
+    eg_db *db = apr_pcalloc(pool, sizeof *db);
+    lease *l = apr_pcalloc(pool, sizeof *l);
 
-    l->r = r;
+    l->server = server;
+    l->pool = pool;
     *db = (eg_db){ .take = take,
                    .give = give,
                    .baton = l,
-                   .group = __atomic_load_n(&egm_config_of_server(r->server)->group, __ATOMIC_ACQUIRE),
-                   .pool = r->pool,
+                   .group = __atomic_load_n(&egm_config_of_server(server)->group, __ATOMIC_ACQUIRE),
+                   .pool = pool,
                    .log = log };
     return db;
+}
+
+eg_db *egm_store_of_request(request_rec *r, const eg_log *log)
+{
+    return egm_store_of_server(r->server, log, r->pool);
 }

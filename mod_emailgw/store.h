@@ -13,6 +13,9 @@
 /** The database of a request's virtual host; results live in the request's pool. */
 eg_db *egm_store_of_request(request_rec *r, const eg_log *log);
 
+/** The same where there is no request; results live in the pool. */
+eg_db *egm_store_of_server(server_rec *server, const eg_log *log, apr_pool_t *pool);
+
 /** Look up mod_dbd's functions: once, in post_config. */
 void egm_store_register(void);
 

@@ -34,13 +34,16 @@ typedef struct {
     const char *html, *plain; /* either may be NULL */
     egs_attachment *attachments;
     int attachment_count;
-    apr_time_t date;         /* of the first attempt: the Date field */
-    apr_int64_t domain_id;   /* of the sender domain */
-    apr_int64_t list_id;     /* whose subscribers it goes to; 0: none's */
-    const char *return_host; /* of the return path, or NULL */
-    const char *source;      /* the address to connect from; NULL: the system's choice */
-    egs_dkim_signer signer;  /* pair is NULL where there is no key that can be used */
-    eg_bytes message;        /* rendered and signed by the first of its jobs, the same for all of them */
+    apr_time_t date;          /* of the first attempt: the Date field */
+    apr_int64_t domain_id;    /* of the sender domain */
+    apr_int64_t list_id;      /* whose subscribers it goes to; 0: none's */
+    const char *return_host;  /* of the return path, or NULL */
+    const char *source;       /* the address to connect from; NULL: the system's choice */
+    const char *tracking_url; /* what links of its recipients begin with, or NULL: they have none */
+    int track_links, track_opens, unsubscribe_link; /* what it is to have of them */
+    egs_dkim_signer signer;                         /* pair is NULL where there is no key that can be used */
+    eg_bytes message; /* rendered and signed by the first of its jobs, the same for all of them, but
+                         where recipients have links of their own */
 } egs_content;
 
 typedef enum {

@@ -89,6 +89,10 @@ static egs_content *read_content(const eg_rows *rows, int row, apr_pool_t *pool)
     content->list_id = eg_rows_int(rows, row, "list_id");
     content->return_host = eg_rows_text(rows, row, "return_host");
     content->source = eg_rows_text(rows, row, "source_address");
+    content->tracking_url = eg_rows_text(rows, row, "tracking_url");
+    content->track_links = eg_rows_bool(rows, row, "track_links");
+    content->track_opens = eg_rows_bool(rows, row, "track_opens");
+    content->unsubscribe_link = eg_rows_bool(rows, row, "unsubscribe_link");
     content->signer.domain = content->domain;
     content->signer.selector = eg_rows_text(rows, row, "dkim_selector");
     return content;

@@ -98,7 +98,14 @@ static void put_feedback_id(egs_text *text, const egs_content *content)
                                      content->list_id, content->domain_id, content->account_id, sender));
 }
 
-static void put_fields(egs_text *text, const egs_content *content)
+/* One click of the mail program's own button unsubscribes (RFC 8058 section 3.1). */
+static void put_unsubscribe(egs_text *text, const char *url)
+{
+    egs_header_text(text, "List-Unsubscribe", apr_pstrcat(text->pool, "<", url, ">", NULL));
+    egs_text_puts(text, "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
+}
+
+static void put_fields(egs_text *text, const egs_content *content, const char *unsubscribe)
 {
     egs_address from = { content->from_email, content->from_name };
 
@@ -112,6 +119,9 @@ static void put_fields(egs_text *text, const egs_content *content)
                   apr_psprintf(text->pool, "Message-ID: <%s@%s>\r\n", content->message_id, content->domain));
     put_feedback_id(text, content);
     put_custom(text, content->headers);
+    if (unsubscribe) {
+        put_unsubscribe(text, unsubscribe);
+    }
     egs_text_puts(text, "MIME-Version: 1.0\r\n");
 }
 
@@ -285,7 +295,8 @@ static apr_status_t write_message(GMimeStream *stream, apr_size_t room, const eg
     return APR_SUCCESS;
 }
 
-apr_status_t egs_mime_render(eg_bytes *message, apr_size_t room, const egs_content *content, apr_pool_t *pool)
+apr_status_t egs_mime_render(eg_bytes *message, apr_size_t room, const egs_content *content,
+                             const char *unsubscribe, apr_pool_t *pool)
 {
     GMimeStream *stream = own(g_mime_stream_mem_new(), pool);
     egs_content ended = *content;
@@ -300,7 +311,7 @@ apr_status_t egs_mime_render(eg_bytes *message, apr_size_t room, const egs_conte
         ended = with_final_line_end(content, scratch);
     }
     egs_text_init(&fields, 1024, scratch);
-    put_fields(&fields, content);
+    put_fields(&fields, content, unsubscribe);
     rv = write_message(stream, room, &fields,
                        with_attachments(body_part(&ended, scratch), "mixed", content, 0, scratch), scratch);
     if (rv == APR_SUCCESS) {

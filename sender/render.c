@@ -6,6 +6,7 @@
 
 #include "mime.h"
 #include "returnpath.h"
+#include "track.h"
 
 #define SIGNATURE_ROOM 2048 /* bytes: twice what the longest domain, selector and list of fields make of it */
 
@@ -36,35 +37,51 @@ static apr_status_t sign(eg_bytes *message, const egs_dkim_signer *signer, apr_p
     return APR_SUCCESS;
 }
 
-/* @return is there a message? Else the outcome is set. */
-static int make_message(egs_job *job, int is_signed, const eg_log *log, apr_pool_t *pool)
+/* @param links  the recipient's. @return was it made? Else the outcome is set */
+static int make_message(eg_bytes *message, egs_job *job, const egs_links *links, int is_signed,
+                        const eg_log *log, apr_pool_t *pool)
 {
-    egs_content *content = job->content;
-    eg_bytes message;
+    const egs_content *content = job->content;
     apr_status_t rv;
 
-    if (content->message.data) {
-        return 1;
-    }
     if (is_signed && !content->signer.pair) {
         end(job, EGS_DEFERRED,
             apr_psprintf(pool, "there is no DKIM key of %s that can be used", content->domain));
         return 0;
     }
-    rv = egs_mime_render(&message, SIGNATURE_ROOM, content, pool);
+    rv = egs_mime_render(message, SIGNATURE_ROOM, content, egs_track_unsubscribe_field(links, content), pool);
     if (rv != APR_SUCCESS) {
         eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0321) "message=%s: cannot be rendered", job->message_id);
         end(job, EGS_BOUNCED, "The message could not be rendered");
         return 0;
     }
-    rv = is_signed ? sign(&message, &content->signer, pool) : APR_SUCCESS;
+    rv = is_signed ? sign(message, &content->signer, pool) : APR_SUCCESS;
     if (rv != APR_SUCCESS) {
         eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0409) "message=%s: cannot be signed", job->message_id);
         end(job, EGS_DEFERRED, "The message could not be signed");
         return 0;
     }
-    content->message = message;
     return 1;
+}
+
+/* All recipients share one message, but where they have links of their own. */
+static void find_message(egs_job *job, const eg_secret *secret, int is_signed, const eg_log *log,
+                         apr_pool_t *pool)
+{
+    egs_content *content = job->content;
+    egs_links links;
+
+    if (content->message.data) {
+        job->message = content->message;
+        return;
+    }
+    if (egs_track_links(&links, job, secret, pool) != APR_SUCCESS) {
+        end(job, EGS_DEFERRED, "The links to be tracked could not be made");
+        return;
+    }
+    if (make_message(&job->message, job, &links, is_signed, log, pool) && !egs_track_has_links(content)) {
+        content->message = job->message;
+    }
 }
 
 /* A return path of the message and the recipient, where the domain has a host for it: else bounces go to From. */
@@ -97,7 +114,7 @@ void egs_render(egs_job *job, const eg_secret *secret, int is_signed, const eg_l
         end(job, EGS_BOUNCED, "The content of this message is no longer stored");
         return;
     }
-    if (make_message(job, is_signed, log, pool) && make_return_path(job, secret, pool)) {
-        job->message = job->content->message;
+    if (make_return_path(job, secret, pool)) {
+        find_message(job, secret, is_signed, log, pool);
     }
 }

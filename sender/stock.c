@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "stock.h"
+#include "track.h"
 
 #define LOADED_MAX (64 * 1024 * 1024) /* bytes of stored contents; messages take up to 2.5 times as much */
+#define COPIES_MAX                                                                                           \
+    (8 * 1024 * 1024) /* bytes of stored contents that a slice has as copies for its recipients */
 
 typedef struct batch {
     APR_RING_ENTRY(batch) neighbors;
@@ -159,6 +162,33 @@ static void put_off(egs_job *job)
     job->outcome.text = "the content could not be read from the database";
 }
 
+/* As if they had not been loaded. */
+static void forget(egs_job *jobs, int count)
+{
+    for (int i = 0; i < count; i++) {
+        jobs[i].content = NULL;
+        jobs[i].outcome.result = EGS_RELEASED;
+    }
+}
+
+/*
+ * Recipients with links of their own have a copy each.
+ * @return for how many there is room: the others are loaded once more, later
+ */
+static int keep_copies(egs_job *jobs, int count)
+{
+    apr_int64_t size = 0;
+
+    for (int i = 0; i < count; i++) {
+        size += jobs[i].content && egs_track_has_links(jobs[i].content) ? jobs[i].size : 0;
+        if (i && size > COPIES_MAX) {
+            forget(jobs + i, count - i);
+            return i;
+        }
+    }
+    return count;
+}
+
 static apr_status_t load(egs_stock *stock, batch *b, int count, egs_jobs *waiting)
 {
     egs_job *jobs = b->jobs + b->loaded;
@@ -169,6 +199,9 @@ static apr_status_t load(egs_stock *stock, batch *b, int count, egs_jobs *waitin
         return rv;
     }
     rv = egs_load(jobs, count, eg_db_with_pool(stock->db, pool));
+    if (rv == APR_SUCCESS) {
+        count = keep_copies(jobs, count);
+    }
     if (rv == APR_SUCCESS && b->settings->options->dkim) {
         rv = egs_keyring_serve(stock->keyring, jobs, count, b->settings->sender_key,
                                eg_db_with_pool(stock->db, pool), stock->log);

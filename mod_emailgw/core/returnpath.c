@@ -6,6 +6,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "bigendian.h"
 #include "uuid.h"
 
 #define PREFIX "b+"
@@ -57,23 +58,6 @@ static apr_status_t decode(unsigned char bytes[BYTES], const char *text)
     return text[LETTERS] == '\0' && (bits & ((1U << count) - 1)) == 0 ? APR_SUCCESS : APR_EINVAL;
 }
 
-static void put_number(unsigned char *bytes, int size, apr_uint64_t number)
-{
-    for (int i = 0; i < size; i++) {
-        bytes[i] = (unsigned char)(number >> 8 * (size - 1 - i));
-    }
-}
-
-static apr_uint64_t get_number(const unsigned char *bytes, int size)
-{
-    apr_uint64_t number = 0;
-
-    for (int i = 0; i < size; i++) {
-        number = number << 8 | bytes[i];
-    }
-    return number;
-}
-
 static apr_status_t make_mac(unsigned char mac[EG_HASH_SIZE], const unsigned char bytes[BYTES],
                              const eg_secret *secret)
 {
@@ -89,9 +73,9 @@ const char *eg_returnpath_make(const eg_returnpath *path, const eg_secret *secre
         return NULL;
     }
     bytes[0] = (unsigned char)eg_secret_key_id(secret);
-    put_number(bytes + AT_ACCOUNT, ACCOUNT_BYTES, (apr_uint64_t)path->account_id);
+    eg_bigendian_put(bytes + AT_ACCOUNT, ACCOUNT_BYTES, (apr_uint64_t)path->account_id);
     eg_uuid_to_bytes(bytes + AT_MESSAGE, path->message_id);
-    put_number(bytes + AT_RECIPIENT, 2, (apr_uint64_t)path->recipient_no);
+    eg_bigendian_put(bytes + AT_RECIPIENT, 2, (apr_uint64_t)path->recipient_no);
     if (make_mac(mac, bytes, secret) != APR_SUCCESS) {
         return NULL;
     }
@@ -115,8 +99,8 @@ apr_status_t eg_returnpath_parse(eg_returnpath *path, const char *local, const e
     }
     message_id = apr_palloc(pool, EG_UUID_SIZE);
     eg_uuid_from_bytes(message_id, bytes + AT_MESSAGE);
-    *path = (eg_returnpath){ .account_id = (apr_int64_t)get_number(bytes + AT_ACCOUNT, ACCOUNT_BYTES),
+    *path = (eg_returnpath){ .account_id = (apr_int64_t)eg_bigendian_get(bytes + AT_ACCOUNT, ACCOUNT_BYTES),
                              .message_id = message_id,
-                             .recipient_no = (int)get_number(bytes + AT_RECIPIENT, 2) };
+                             .recipient_no = (int)eg_bigendian_get(bytes + AT_RECIPIENT, 2) };
     return APR_SUCCESS;
 }

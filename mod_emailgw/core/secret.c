@@ -23,7 +23,7 @@
 typedef struct {
     unsigned char id;
     unsigned char seal[EG_SEALING_KEY]; /* derived, as the next ones are */
-    unsigned char mac[EG_MAC_RETURN_PATH + 1][KEY_SIZE];
+    unsigned char mac[EG_MAC_TRACKING + 1][KEY_SIZE];
 } secret_key;
 
 struct eg_secret {
@@ -59,7 +59,9 @@ static const secret_key *find_key(const eg_secret *secret, unsigned char id)
 
 static apr_status_t derive_keys(secret_key *key, eg_bytes from, apr_pool_t *pool)
 {
-    static const char *const mac_names[] = { [EG_MAC_RETURN_PATH] = "emailgw return path" };
+    static const char *const mac_names[] = {
+        [EG_MAC_RETURN_PATH] = "emailgw return path", [EG_MAC_TRACKING] = "emailgw tracking"
+    };
     eg_bytes no_salt = { NULL, 0 };
     apr_status_t rv = eg_sealing_derive(key->seal, sizeof key->seal, from, no_salt, "emailgw seal", pool);
 

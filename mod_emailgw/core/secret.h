@@ -26,7 +26,7 @@ typedef enum {
 } eg_seal_purpose;
 
 /** What a MAC is for: each purpose has keys of its own. */
-typedef enum { EG_MAC_RETURN_PATH } eg_mac_purpose;
+typedef enum { EG_MAC_RETURN_PATH, EG_MAC_TRACKING } eg_mac_purpose;
 
 #define EG_HASH_SIZE 32
 

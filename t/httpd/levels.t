@@ -139,6 +139,12 @@ sub record_of {
     };
 }
 
+# Where the image of an open is.
+sub tracking_path {
+    my ($host) = @_;
+    return join ' ', grep { ask($httpd->address, $host, 'GET', "$_/o/x")->{body} =~ /^GIF/ } '/e', '/server/e', '/vhost/e', '/f';
+}
+
 sub submission {
     my ($member) = @_;
     return sub {
@@ -243,6 +249,10 @@ my %row = (
     EmailGatewayTrackingURL => { see => record_of('tracking'), at_server => 'https://t.server.example', sample => 'https://t.example.net',
         with_server => [ '' => 't.server.example', 'vhost https://t.vhost.example' => 't.vhost.example' ],
         without => [ '' => 'mail.example.net' ] },
+    EmailGatewayTrackingPath => { see => \&tracking_path, at_server => '/server/e', sample => '/f',
+        with_server => [ '' => '/server/e', 'vhost /vhost/e' => '/vhost/e' ], without => [ '' => '/e', 'vhost /vhost/e' => '/vhost/e' ] },
+    EmailGatewayTrackingSpool => { see => sub { rmdir "$dir/spool" ? 'made' : 'none' }, at_server => "$dir/spool", sample => "$dir/spool",
+        with_server => [ '' => 'made' ], without => [ '' => 'none' ] }, # the instance has one of its own
     EmailGatewaySubmissionHost => { see => submission('SMTPHost'), at_server => 'smtp.server.example', sample => 'a.example',
         with_server => [ '' => 'smtp.server.example', 'vhost smtp.vhost.example' => 'smtp.vhost.example' ],
         without => [ 'vhost smtp.vhost.example' => 'smtp.vhost.example' ] },

@@ -1,6 +1,6 @@
 -- get_contents and get_attachments: what a message is rendered from.
 \ir lib/setup.psql
-SELECT plan(13);
+SELECT plan(17);
 
 SELECT message_id AS id FROM pg_temp.send(:account, p_headers => '[["X-B", "2"], ["X-A", "1"]]',
     p_attachments => '[{"filename": "a", "type": "text/plain", "disposition": "attachment"},
@@ -63,6 +63,19 @@ DELETE FROM emailgw.content WHERE message_id = :'id';
 SELECT is((SELECT array_agg(message_id) FROM emailgw_api.get_contents(ARRAY[:account, :account],
           ARRAY[:'id', :'id2']::uuid[])),
           ARRAY[:'id2']::uuid[], 'no row where the content is gone');
+
+-- What is tracked: as the mail says, else its domain.
+SELECT message_id AS fresh FROM pg_temp.send(:account) \gset
+PREPARE tracked (bigint, uuid) AS SELECT track_links, track_opens, unsubscribe_link, tracking_url FROM emailgw_api.get_contents(ARRAY[$1], ARRAY[$2]);
+SELECT results_eq(format('EXECUTE tracked(%s, %L)', :account, :'fresh'), 'VALUES (false, false, false, NULL::text)', 'nothing');
+UPDATE emailgw.domain SET link_tracking = true, open_tracking = true, unsubscribe_link = true, tracking_base_url = 'https://t.example'
+ WHERE account_id = :account AND domain_id = :domain;
+SELECT results_eq(format('EXECUTE tracked(%s, %L)', :account, :'fresh'), $$ VALUES (true, true, true, 'https://t.example') $$, 'as the domain says');
+UPDATE emailgw.message SET track_links = false, track_opens = false WHERE message_id = :'fresh';
+SELECT results_eq(format('EXECUTE tracked(%s, %L)', :account, :'fresh'), $$ VALUES (false, false, true, 'https://t.example') $$, 'as the mail says');
+UPDATE emailgw.message SET track_links = true, track_opens = NULL WHERE message_id = :'fresh';
+UPDATE emailgw.domain SET link_tracking = false, open_tracking = false WHERE account_id = :account AND domain_id = :domain;
+SELECT results_eq(format('EXECUTE tracked(%s, %L)', :account, :'fresh'), $$ VALUES (true, false, true, 'https://t.example') $$, '... which can be more than the domain does');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(85);
+SELECT plan(87);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -28,12 +28,14 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'get_events'),
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'get_smtps'),
+    ('emailgw_module', 'get_unsubscribe'),
     ('emailgw_module', 'get_webhooks'),
     ('emailgw_module', 'login_account'),
     ('emailgw_module', 'login_begin'),
     ('emailgw_module', 'login_end'),
     ('emailgw_module', 'make_partitions'),
     ('emailgw_module', 'may_add_domain'),
+    ('emailgw_module', 'record_tracks'),
     ('emailgw_module', 'reset_smtp_password'),
     ('emailgw_module', 'update_domain'),
     ('emailgw_module', 'v1_add_webhook'),
@@ -136,6 +138,9 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.aggr_events(%s, 1, 'tag', NULL, NULL, 10, '{}') $$,
     $$ SELECT emailgw_api.domain_stats(%s, 1, NULL, NULL) $$,
     $$ SELECT emailgw_api.clear_domain_queue(%s, 1) $$,
+    $$ SELECT emailgw_api.get_unsubscribe(%s, '00000000-0000-7000-8000-000000000001', 1) $$,
+    $$ SELECT emailgw_api.record_tracks(ARRAY[%s::bigint], ARRAY[ROW('00000000-0000-7000-8000-000000000001',
+       '00000000-0000-7000-8000-000000000001', 1, 7, now(), false, '{}')::emailgw_api.track]) $$,
     $$ SELECT emailgw_api.delete_domain(%s, 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');

@@ -152,7 +152,7 @@ static void render(mails *m, const egs_content *content)
     char *text = json_dumps(wanted, 0);
 
     assert_non_null(text);
-    assert_int_equal(egs_mime_render(&message, 0, content, m->pool), APR_SUCCESS);
+    assert_int_equal(egs_mime_render(&message, 0, content, NULL, m->pool), APR_SUCCESS);
     check_by_gmime(message, content, m->pool);
     m->count++;
     write_file(m, "eml", message.data, message.size);

@@ -90,6 +90,7 @@ LogLevel emailgw:info
 EmailGatewaySecretFile $run/secrets/secret
 EmailGatewaySenderKeyFile $run/secrets/sender.key.pub
 EmailGatewayMailHost mail.example.net
+EmailGatewayTrackingSpool $run/spool
 $resolver$webhooks$rates<VirtualHost 127.0.0.1:$it->{HTTPD_PORT}>
     ServerName localhost
     EmailGatewayEngine On

@@ -1,0 +1,278 @@
+/* Lines that wait in files until they can be handed on. */
+#include "spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_file_io.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <apr_thread_mutex.h>
+
+#include "textlist.h"
+#include "uuid.h"
+
+#define SUFFIX ".spool"
+#define REFUSED ".refused"
+
+/** A file that this process writes. */
+typedef struct {
+    int fd; /* -1: none is open */
+    apr_size_t size;
+} writer;
+
+struct eg_spool {
+    const char *directory;
+    const apr_array_header_t *names;
+    apr_pool_t *pool;
+    apr_thread_mutex_t *mutex;
+    apr_hash_t *writers; /* name -> writer */
+};
+
+static apr_status_t close_all(void *spool)
+{
+    eg_spool_close(spool);
+    return APR_SUCCESS;
+}
+
+apr_status_t eg_spool_make(eg_spool **spool, const char *directory, const apr_array_header_t *names,
+                           apr_pool_t *pool)
+{
+    eg_spool *made = apr_pcalloc(pool, sizeof *made);
+
+    made->directory = apr_pstrdup(pool, directory);
+    made->names = names;
+    made->pool = pool;
+    made->writers = apr_hash_make(pool);
+    apr_pool_cleanup_register(pool, made, close_all, apr_pool_cleanup_null);
+    *spool = made;
+    return apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+}
+
+/* ---- writing -------------------------------------------------------------------------------------- */
+
+static writer *writer_of(eg_spool *spool, const char *name)
+{
+    writer *w = apr_hash_get(spool->writers, name, APR_HASH_KEY_STRING);
+
+    if (w == NULL) {
+        w = apr_palloc(spool->pool, sizeof *w);
+        w->fd = -1;
+        apr_hash_set(spool->writers, apr_pstrdup(spool->pool, name), APR_HASH_KEY_STRING, w);
+    }
+    return w;
+}
+
+static void close_writer(writer *w)
+{
+    if (w->fd >= 0) {
+        close(w->fd);
+        w->fd = -1;
+    }
+}
+
+/* A name that stands in a directory for good only when that is on disk, too. */
+static int sync_directory(const char *directory)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), failed;
+
+    if (fd < 0) {
+        return -1;
+    }
+    failed = fsync(fd);
+    close(fd);
+    return failed;
+}
+
+/* "<name>-<id that carries the time>.spool", so that the order of names is that of age. */
+static apr_status_t open_writer(writer *w, const eg_spool *spool, const char *name)
+{
+    char id[EG_UUID_SIZE], path[APR_PATH_MAX], hidden[APR_PATH_MAX];
+    apr_status_t rv = eg_uuid_new(id, apr_time_now());
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    apr_snprintf(path, sizeof path, "%s/%s-%s" SUFFIX, spool->directory, name, id);
+    apr_snprintf(hidden, sizeof hidden, "%s.new", path); /* until it is locked, so that no reader is faster */
+    w->size = 0;
+    w->fd = open(hidden, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (w->fd < 0) {
+        return errno;
+    }
+    if (flock(w->fd, LOCK_EX | LOCK_NB) != 0 || rename(hidden, path) != 0 ||
+        sync_directory(spool->directory) != 0) {
+        rv = errno;
+        close_writer(w);
+    }
+    return rv;
+}
+
+/* A line that came in parts is the file's last one: nothing may be glued to it. */
+static apr_status_t append(writer *w, const char *line, int durable)
+{
+    apr_size_t length = strlen(line);
+    ssize_t written = write(w->fd, line, length);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (written != (ssize_t)length) {
+        rv = written < 0 ? errno : ENOSPC;
+    }
+    else if (durable && fdatasync(w->fd) != 0) {
+        rv = errno;
+    }
+    w->size += length;
+    if (rv != APR_SUCCESS || w->size >= EG_SPOOL_FILE_MAX) {
+        close_writer(w);
+    }
+    return rv;
+}
+
+apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable)
+{
+    apr_status_t rv = APR_SUCCESS;
+    writer *w;
+
+    apr_thread_mutex_lock(spool->mutex);
+    w = writer_of(spool, name);
+    if (w->fd < 0) {
+        rv = open_writer(w, spool, name);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = append(w, line, durable);
+    }
+    apr_thread_mutex_unlock(spool->mutex);
+    return rv;
+}
+
+void eg_spool_close(eg_spool *spool)
+{
+    apr_thread_mutex_lock(spool->mutex);
+    for (apr_hash_index_t *i = apr_hash_first(NULL, spool->writers); i != NULL; i = apr_hash_next(i)) {
+        close_writer(apr_hash_this_val(i));
+    }
+    apr_thread_mutex_unlock(spool->mutex);
+}
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+static int has_suffix(const char *name)
+{
+    apr_size_t length = strlen(name);
+
+    return length > strlen(SUFFIX) + EG_UUID_SIZE && strcmp(name + length - strlen(SUFFIX), SUFFIX) == 0;
+}
+
+static const char *name_of(const char *file, apr_pool_t *pool)
+{
+    return apr_pstrndup(pool, file, strlen(file) - strlen(SUFFIX) - EG_UUID_SIZE);
+}
+
+/* The time in the id is what their order goes by, whatever name they have. */
+static int compare_ages(const void *a, const void *b)
+{
+    const char *first = *(const char *const *)a, *second = *(const char *const *)b;
+
+    return strcmp(first + strlen(first) - strlen(SUFFIX) - EG_UUID_SIZE + 1,
+                  second + strlen(second) - strlen(SUFFIX) - EG_UUID_SIZE + 1);
+}
+
+static apr_array_header_t *list_files(const eg_spool *spool, apr_pool_t *pool)
+{
+    apr_array_header_t *files = apr_array_make(pool, 8, sizeof(const char *));
+    apr_finfo_t about;
+    apr_dir_t *dir;
+
+    if (apr_dir_open(&dir, spool->directory, pool) != APR_SUCCESS) {
+        return files;
+    }
+    while (apr_dir_read(&about, APR_FINFO_NAME, dir) == APR_SUCCESS) {
+        if (has_suffix(about.name) && eg_textlist_has(spool->names, name_of(about.name, pool))) {
+            APR_ARRAY_PUSH(files, const char *) = apr_pstrdup(pool, about.name);
+        }
+    }
+    apr_dir_close(dir);
+    qsort(files->elts, (size_t)files->nelts, sizeof(const char *), compare_ages);
+    return files;
+}
+
+int eg_spool_waits(eg_spool *spool, apr_pool_t *pool)
+{
+    return list_files(spool, pool)->nelts > 0;
+}
+
+/* Ours now, and not the one that another reader has just done with? */
+static int open_reader(const char *path, struct stat *about)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, about) != 0 || about->st_nlink == 0)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* @return bytes of whole lines: what a crash cut off was never answered */
+static apr_size_t read_lines(char *text, apr_size_t size, int fd)
+{
+    apr_size_t length = 0;
+    ssize_t got;
+
+    while (length < size && (got = read(fd, text + length, size - length)) > 0) {
+        length += (apr_size_t)got;
+    }
+    while (length > 0 && text[length - 1] != '\n') {
+        length--;
+    }
+    return length;
+}
+
+static apr_status_t read_file(const eg_spool *spool, const char *file, const char *name,
+                              eg_spool_reader *reader, void *baton, apr_pool_t *pool)
+{
+    const char *path = apr_pstrcat(pool, spool->directory, "/", file, NULL);
+    struct stat about;
+    int fd = open_reader(path, &about);
+    apr_status_t rv;
+    char *text;
+
+    if (fd < 0) {
+        return APR_SUCCESS; /* another has it */
+    }
+    text = apr_palloc(pool, (apr_size_t)about.st_size + 1);
+    rv = reader(baton, name, text, read_lines(text, (apr_size_t)about.st_size, fd), pool);
+    if (rv == APR_SUCCESS) {
+        unlink(path);
+    }
+    else if (rv == APR_EINVAL && rename(path, apr_pstrcat(pool, path, REFUSED, NULL)) == 0) {
+        rv = APR_SUCCESS;
+    }
+    close(fd);
+    return rv;
+}
+
+void eg_spool_read(eg_spool *spool, eg_spool_reader *reader, void *baton, apr_pool_t *pool)
+{
+    apr_array_header_t *files = list_files(spool, pool);
+    apr_array_header_t *failed = apr_array_make(pool, 2, sizeof(const char *)); /* names */
+    apr_pool_t *scratch;
+
+    if (apr_pool_create(&scratch, pool) != APR_SUCCESS) {
+        return;
+    }
+    for (int i = 0; i < files->nelts; i++) {
+        const char *file = APR_ARRAY_IDX(files, i, const char *), *name = name_of(file, pool);
+
+        if (!eg_textlist_has(failed, name) &&
+            read_file(spool, file, name, reader, baton, scratch) != APR_SUCCESS) {
+            APR_ARRAY_PUSH(failed, const char *) = name;
+        }
+        apr_pool_clear(scratch);
+    }
+}

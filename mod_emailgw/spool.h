@@ -1,0 +1,59 @@
+/*
+ * Lines that wait in files until they can be handed on: what was answered while the
+ * database was away. Knows neither httpd nor the database.
+ *
+ * A file is written by one process, appended line by line, and read when that one has
+ * closed it or died: whoever has a file open for either holds a lock on it (flock),
+ * which the kernel takes back from the dead. A file goes when all of its lines were
+ * handed on; if the reader dies before that, they are handed on again.
+ */
+#ifndef EG_SPOOL_H
+#define EG_SPOOL_H
+
+#include <apr_tables.h>
+
+#include "eg.h"
+
+#define EG_SPOOL_FILE_MAX (4 * 1024 * 1024) /* bytes after which another file is begun */
+
+typedef struct eg_spool eg_spool;
+
+/**
+ * One process's way into a directory that is there; for any number of its threads.
+ * @param names  whose lines it writes and reads, of const char *: files of others are
+ *        left alone
+ */
+apr_status_t eg_spool_make(eg_spool **spool, const char *directory, const apr_array_header_t *names,
+                           apr_pool_t *pool);
+
+/**
+ * Append a line.
+ * @param name  whose line it is: lines of different names are in different files
+ * @param line  with its line feed
+ * @param durable  it is on disk when this returns
+ * @return an error of the system: the line may be lost
+ */
+apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable);
+
+/** Close what this process writes, so that it can be read. */
+void eg_spool_close(eg_spool *spool);
+
+/** Is there anything to be read, also of what is being written? */
+int eg_spool_waits(eg_spool *spool, apr_pool_t *pool);
+
+/**
+ * Takes what a file has.
+ * @param text  whole lines
+ * @return other than APR_SUCCESS: it comes again later. APR_EINVAL: never, but the
+ *         file is kept under another name, ".refused"
+ */
+typedef apr_status_t eg_spool_reader(void *baton, const char *name, const char *text, apr_size_t length,
+                                     apr_pool_t *pool);
+
+/**
+ * Hand on the files that nobody has open, oldest first, those of a name until the
+ * reader fails.
+ */
+void eg_spool_read(eg_spool *spool, eg_spool_reader *reader, void *baton, apr_pool_t *pool);
+
+#endif

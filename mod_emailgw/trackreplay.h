@@ -1,0 +1,17 @@
+/*
+ * What waited in the spool, into the database.
+ */
+#ifndef EG_TRACKREPLAY_H
+#define EG_TRACKREPLAY_H
+
+#include "db.h"
+
+/**
+ * Record lines that eg_trackevent_line has made. May be repeated.
+ * @param text  whole lines
+ * @return APR_EINVAL when some are none, or were refused, and all others are recorded;
+ *         else what eg_db_call answered, and the rest was not tried
+ */
+apr_status_t eg_trackreplay(const char *text, apr_size_t length, eg_db *db, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,70 @@
+/* The links that are a recipient's own in a mail. */
+#include <apr_cstr.h>
+#include <string.h>
+
+#include "track.h"
+
+int egs_track_has_links(const egs_content *content)
+{
+    return content->tracking_url &&
+           (content->track_links || content->track_opens || content->unsubscribe_link);
+}
+
+/* One that has no target. NULL where it is not wanted. */
+static apr_status_t make_link(const char **link, int wanted, eg_track_purpose purpose, const egs_links *links,
+                              apr_pool_t *pool)
+{
+    *link = wanted ? eg_tracktoken_link(purpose, links->base, &links->mail, NULL, links->secret, pool) : NULL;
+    return wanted && !*link ? APR_EGENERAL : APR_SUCCESS;
+}
+
+apr_status_t egs_track_links(egs_links *links, const egs_job *job, const eg_secret *secret, apr_pool_t *pool)
+{
+    const egs_content *content = job->content;
+    apr_status_t rv;
+
+    *links = (egs_links){ .base = content->tracking_url,
+                          .mail = { job->account_id, job->message_id, job->recipient_no },
+                          .secret = secret };
+    if (!egs_track_has_links(content)) {
+        return APR_SUCCESS;
+    }
+    links->clicks = content->track_links;
+    rv = make_link(&links->pixel, content->track_opens, EG_TRACK_OPEN, links, pool);
+    return rv == APR_SUCCESS
+               ? make_link(&links->unsubscribe, content->unsubscribe_link, EG_TRACK_UNSUBSCRIBE, links, pool)
+               : rv;
+}
+
+const char *egs_track_click(void *baton, const char *url, apr_pool_t *pool)
+{
+    const egs_links *links = baton;
+
+    return links->clicks
+               ? eg_tracktoken_link(EG_TRACK_CLICK, links->base, &links->mail, url, links->secret, pool)
+               : NULL;
+}
+
+/* It may have been switched on after the mail was accepted. */
+static int brings_unsubscribe(const egs_content *content)
+{
+    const json_t *header;
+    size_t i;
+
+    json_array_foreach(content->headers, i, header)
+    {
+        const char *name = json_string_value(json_array_get(header, 0));
+
+        if (name && !apr_cstr_casecmpn(name, "List-Unsubscribe", 16)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const char *egs_track_unsubscribe_field(const egs_links *links, const egs_content *content)
+{
+    return links->unsubscribe && !strncmp(links->unsubscribe, "https://", 8) && !brings_unsubscribe(content)
+               ? links->unsubscribe
+               : NULL;
+}

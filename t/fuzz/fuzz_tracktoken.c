@@ -1,0 +1,82 @@
+/* eg_tracktoken_*: a path's end and its query: nothing but what was made is taken, and no target but a web address. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "tracktoken.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(int holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static const eg_secret *make_secret(apr_pool_t *pool)
+{
+    static const char lines[] = "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+    char path[] = "/tmp/fuzz_tracktoken.XXXXXX";
+    int fd = mkstemp(path);
+    const char *problem;
+    eg_secret *secret;
+
+    must(fd >= 0 && write(fd, lines, sizeof lines - 1) == (ssize_t)(sizeof lines - 1) && close(fd) == 0);
+    must(eg_secret_load(&secret, &problem, path, pool) == APR_SUCCESS);
+    unlink(path);
+    return secret;
+}
+
+/* What is taken is what would be made. */
+static void check(eg_track_purpose purpose, const char *token, const char *target, const eg_secret *secret,
+                  apr_pool_t *pool)
+{
+    eg_track_mail mail;
+
+    if (eg_tracktoken_verify(&mail, purpose, token, target, secret, pool) == APR_SUCCESS) {
+        const char *link = eg_tracktoken_link(purpose, "", &mail, target, secret, pool);
+
+        must(target == NULL || strncasecmp(target, "http", 4) == 0);
+        must(link == NULL || strncmp(link + strlen("/e/o/"), token, EG_TRACKTOKEN_LETTERS) == 0);
+    }
+}
+
+/* A round trip of any text through the query string. */
+static void check_query(const char *text, const eg_secret *secret, apr_pool_t *pool)
+{
+    static const eg_track_mail mail = { 65, "0198c2f4-5b1e-7c3a-9d2e-0123456789ab", 2 };
+    const char *link = eg_tracktoken_link(EG_TRACK_CLICK, "", &mail, text, secret, pool);
+
+    must(link == NULL || strcmp(eg_tracktoken_target(strchr(link, '?') + 1, pool), text) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const eg_secret *secret;
+    apr_pool_t *pool;
+    char *text, *query;
+
+    apr_initialize();
+    must(apr_pool_create(&pool, NULL) == APR_SUCCESS);
+    secret = make_secret(pool); /* goes with the pool, so that no sanitizer takes it for a leak */
+    text = apr_pstrmemdup(pool, (const char *)data, size);
+    check_query(text, secret, pool);
+    query = strchr(text, '?');
+    if (query != NULL) {
+        const char *target = eg_tracktoken_target(query + 1, pool);
+
+        *query = '\0';
+        if (target != NULL) {
+            check(EG_TRACK_CLICK, text, target, secret, pool);
+        }
+    }
+    check(EG_TRACK_OPEN, text, NULL, secret, pool);
+    check(EG_TRACK_UNSUBSCRIBE, text, NULL, secret, pool);
+    apr_pool_destroy(pool);
+    return 0;
+}
