@@ -38,10 +38,11 @@ static apr_status_t sign(eg_bytes *message, const egs_dkim_signer *signer, apr_p
 }
 
 /* @param links  the recipient's. @return was it made? Else the outcome is set */
-static int make_message(eg_bytes *message, egs_job *job, const egs_links *links, int is_signed,
-                        const eg_log *log, apr_pool_t *pool)
+static int make_message(eg_bytes *message, egs_job *job, egs_links *links, int is_signed, const eg_log *log,
+                        apr_pool_t *pool)
 {
     const egs_content *content = job->content;
+    egs_content own;
     apr_status_t rv;
 
     if (is_signed && !content->signer.pair) {
@@ -49,7 +50,8 @@ static int make_message(eg_bytes *message, egs_job *job, const egs_links *links,
             apr_psprintf(pool, "there is no DKIM key of %s that can be used", content->domain));
         return 0;
     }
-    rv = egs_mime_render(message, SIGNATURE_ROOM, content, egs_track_unsubscribe_field(links, content), pool);
+    own = egs_track_texts(content, links, pool);
+    rv = egs_mime_render(message, SIGNATURE_ROOM, &own, egs_track_unsubscribe_field(links, content), pool);
     if (rv != APR_SUCCESS) {
         eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0321) "message=%s: cannot be rendered", job->message_id);
         end(job, EGS_BOUNCED, "The message could not be rendered");

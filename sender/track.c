@@ -1,8 +1,14 @@
 /* The links that are a recipient's own in a mail. */
 #include <apr_cstr.h>
+#include <apr_strings.h>
 #include <string.h>
 
+#include "rewrite.h"
 #include "track.h"
+
+#define UNSUBSCRIBE "Unsubscribe"
+#define FOOTER_HTML "<p style=\"font-size:12px;text-align:center\">{{unsubscribe}}</p>\n"
+#define FOOTER_PLAIN UNSUBSCRIBE ": {{unsubscribe}}\n"
 
 int egs_track_has_links(const egs_content *content)
 {
@@ -43,6 +49,38 @@ const char *egs_track_click(void *baton, const char *url, apr_pool_t *pool)
     return links->clicks
                ? eg_tracktoken_link(EG_TRACK_CLICK, links->base, &links->mail, url, links->secret, pool)
                : NULL;
+}
+
+/* Of the whole base nothing needs quoting (eg_trackurl_parse), nor of a token. */
+static const char *write_pixel(const egs_links *links, apr_pool_t *pool)
+{
+    return links->pixel
+               ? apr_psprintf(pool, "<img src=\"%s\" width=\"1\" height=\"1\" alt=\"\" border=\"0\">",
+                              links->pixel)
+               : NULL;
+}
+
+egs_content egs_track_texts(const egs_content *content, egs_links *links, apr_pool_t *pool)
+{
+    const egs_rewriting with = { .link = links->clicks ? egs_track_click : NULL,
+                                 .baton = links,
+                                 .pixel = write_pixel(links, pool),
+                                 .unsubscribe_url = links->unsubscribe,
+                                 .unsubscribe_words = UNSUBSCRIBE,
+                                 .footer_html = FOOTER_HTML,
+                                 .footer_plain = FOOTER_PLAIN };
+    egs_content own = *content;
+
+    if (!egs_track_has_links(content)) {
+        return own;
+    }
+    if (own.html) {
+        own.html = egs_rewrite_html(own.html, strlen(own.html), &with, pool).data;
+    }
+    if (own.plain) {
+        own.plain = egs_rewrite_plain(own.plain, strlen(own.plain), &with, pool).data;
+    }
+    return own;
 }
 
 /* It may have been switched on after the mail was accepted. */

@@ -38,6 +38,14 @@ apr_status_t egs_track_links(egs_links *links, const egs_job *job, const eg_secr
 const char *egs_track_click(void *links, const char *url, apr_pool_t *pool);
 
 /**
+ * The mail's texts as this recipient gets them: with tracked links, the pixel and the link
+ * to unsubscribe, by {{unsubscribe}} or in a footer.
+ * @param links  lives as long as own
+ * @return content with other texts; both stay below the pool
+ */
+egs_content egs_track_texts(const egs_content *content, egs_links *links, apr_pool_t *pool);
+
+/**
  * The URL of List-Unsubscribe, or NULL for a mail that is to have none: without https no
  * mail program posts to it (RFC 8058 section 3.1), and one of the client's own stays alone.
  */
