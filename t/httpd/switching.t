@@ -111,7 +111,13 @@ my @requests = (
     [ HEAD => '/api/v1/events', undef, '200 application/json' ],
     [ POST => '/api/v1/email', sub { \%mail }, '200 application/json mail' ],
     [ OPTIONS => '/api/v1/email', undef, '405 application/json 405 Allow: POST' ],
+    [ GET => '/e/o/token', undef, '200 image/gif' ],
+    [ HEAD => '/e/c/token?u=x', undef, '404 text/html; charset=utf-8' ],
+    [ POST => '/e/u/token', sub { {} }, '404 text/html; charset=utf-8' ],
+    [ PUT => '/e/o/token', sub { {} }, '405 application/json 405 Allow: GET,HEAD' ],
     [ GET => '/' ],
+    [ GET => '/e/x/token' ],
+    [ GET => '/e/' ],
     [ GET => '/other.php' ],
     [ POST => '/blog/post?x=1', sub { { a => 1 } } ],
     [ GET => '/api.php/more' ],
@@ -121,8 +127,9 @@ my @requests = (
 
 sub is_on {
     my ($site, $way, $path) = @_;
-    return 0 if !$way->{on} || $site->{denied};
-    return 0 if $way->{on} eq 'location' && $site->{renamed};
+    my $is_link = $path =~ m{^/e/}; # no site denies these, and no way that says a <Location> has them
+    return 0 if !$way->{on} || ($site->{denied} && !$is_link);
+    return 0 if $way->{on} eq 'location' && ($site->{renamed} || $is_link);
     return !($way->{on} eq 'directory' && $site->{proxied} && $path =~ $site->{proxied});
 }
 

@@ -190,6 +190,7 @@ static void the_dead_let_go(void **state)
         eg_spool_make(&own, directory, names_of(*state), *state);
         eg_spool_add(own, "a", "1\n", 1);
         status = write(pipes[1], "x", 1) == 1;
+        alarm(10); /* the test may fail, and never kill it */
         pause();
         _exit(status);
     }
