@@ -463,7 +463,7 @@ sub queue_mails {
     my $as = $with{as} // { domain => $gw->env('DOMAIN'), key => $gw->env('SENDER_KEY'),
         account_id => scalar $gw->sql("SELECT account_id FROM emailgw.domain WHERE name = '" . $gw->env('DOMAIN') . "'") };
     my %field = (subject => "'Your order'", tags => "'{}'", send_at => 'NULL', email => "'ann\@example.org'",
-        plain => "'Thank you.'", size => 10, %with);
+        html => 'NULL', plain => "'Thank you.'", size => 10, %with);
     my $accepted = $gw->sql(<<"END");
 SELECT count(*) FILTER (WHERE a.status = 0)
   FROM generate_series(1, $count) AS n
@@ -471,7 +471,7 @@ SELECT count(*) FILTER (WHERE a.status = 0)
  CROSS JOIN LATERAL emailgw_api.accept(ARRAY[$as->{account_id}::bigint], ARRAY[ROW(emailgw.uuid7(clock_timestamp() + n * interval '1 us'),
        sha256('$as->{key}'), NULL, NULL, 'shop\@$as->{domain}', 'Shop', '$as->{domain}', $field{subject}, $field{tags}, NULL, NULL,
        $field{send_at}, NULL, NULL, NULL, NULL, '{to}', ARRAY[e.email], ARRAY[split_part(e.email, '\@', 2)],
-       jsonb_build_array(jsonb_build_object('email', e.email, 'name', 'Ann')), '[]', '[]', '[]', NULL, $field{plain}, NULL, NULL,
+       jsonb_build_array(jsonb_build_object('email', e.email, 'name', 'Ann')), '[]', '[]', '[]', $field{html}, $field{plain}, NULL, NULL,
        $field{size})::emailgw_api.mail]) AS a
 END
     die "accepted $accepted of $count\n" if $accepted != $count;

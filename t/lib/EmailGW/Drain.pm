@@ -3,6 +3,7 @@
 # same sink. Each mail has 5,000 bytes of text.
 #
 #     EmailGW::Drain::measure('drain-signed', "dkim = yes\n");
+#     EmailGW::Drain::measure($name, $conf, html => $html, domain => 'link_tracking = true');    # a text beside, and the domain's columns
 package EmailGW::Drain;
 use strict;
 use warnings;
@@ -37,10 +38,17 @@ sub mail {
         . "Content-Type: text/plain; charset=us-ascii\n\n$text";
 }
 
-my ($gw, $sink, $instance);
+# The same in HTML, with links in it.
+sub html {
+    my @lines = split /(?<=\n)/, $text;
+    my $no = 0;
+    return '<html><body>' . join('', map { ++$no % 10 ? $_ : "<p><a href=\"https://shop.example/item?no=$no&amp;from=mail\">item $no</a></p>\n" } @lines) . '</body></html>';
+}
+
+my ($gw, $sink, $instance, %more);
 
 sub ours {
-    $gw->queue_mails($mails, plain => "'$text'", size => 5000);
+    $gw->queue_mails($mails, plain => "'$text'", size => 5000, $more{html} ? (html => "'$more{html}'") : ());
     $gw->sql('CHECKPOINT'); # what loading has left to write is no part of the drain
     my ($postgres) = $instance->ids('postgres');
     my ($before, $database, $start) = ($sink->count, cpu($postgres), time);
@@ -70,10 +78,12 @@ sub peer {
 
 sub measure {
     my ($name, $conf) = @_;
+    %more = @_[ 2 .. $#_ ];
     skip($name, $_) for EmailGW::Postfix::unable();
     $sink = eval { EmailGW::SmtpSink->start } // skip($name, $@ =~ s/\n.*//sr);
     $gw = EmailGW->up(TRANSPORT => 'relay:' . $sink->address, SENDER_CONF => \$conf);
     $gw->stop('sender');
+    $gw->sql("UPDATE emailgw.domain SET $more{domain} WHERE name = 'example.com'") if $more{domain};
     $instance = Instance->attach($gw->{dir});
     compare(name => $name, unit => 'mails', ours => \&ours, peer => \&peer, peer_name => 'Postfix');
 }
