@@ -56,6 +56,7 @@ extern const egs_ctl_command egs_ctl_key_add, egs_ctl_key_list, egs_ctl_key_dele
 extern const egs_ctl_command egs_ctl_suppress_add, egs_ctl_suppress_remove, egs_ctl_suppress_list;
 extern const egs_ctl_command egs_ctl_queue_list, egs_ctl_queue_cancel;
 extern const egs_ctl_command egs_ctl_sts;
+extern const egs_ctl_command egs_ctl_webhook_list, egs_ctl_webhook_replay;
 
 /* ctl/call.c: arguments and the database. */
 

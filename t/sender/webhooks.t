@@ -318,6 +318,41 @@ subtest 'the database hangs' => sub {
     cmp_ok(scalar(grep { $_ > 1 } values %times), '<=', $before, '... and nothing comes twice but what was not recorded in time');
 };
 
+subtest 'replay' => sub {
+    my ($account, %id) = hooked('send', '/status/410/replay', '/ok/other');
+    my $id = $id{'/status/410/replay'};
+    my $since = $gw->sql("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')");
+    my @replay = (qw(webhook replay), $id, '--user', $account->{username}, '--since', $since);
+    $gw->send_mail(as => $account);
+    idle($account);
+    my ($hook) = grep { $_->{webhook_id} == $id } $gw->ctl(qw(webhook list --user), $account->{username});
+    is($hook->{status}, 'Disabled', 'one that was disabled');
+    $gw->send_mail(as => $account) for 1 .. 2;
+    idle($account);
+    is(scalar(() = $receiver->requests('/status/410/replay')), 1, '... is told of no more');
+    like($gw->ctl_try(@replay)->{err}, qr/the webhook is disabled/, 'not as long as it is');
+    $gw->sql("UPDATE emailgw.webhook SET url = replace(url, 'status/410', 'ok') WHERE webhook_id = $id");
+    is($gw->ctl(@replay, '--enable')->{posts}, 3, 'enabled, three events are to be posted');
+    idle($account);
+    my @got = $receiver->requests('/ok/replay');
+    is(scalar @got, 3, '... and are');
+    is((() = grep { verifies($_, hooks_of($account)->{SigningKey}) } @got), 3, '... signed');
+    is($got[0]{headers}{'webhook-id'}, ($receiver->requests('/status/410/replay'))[0]{headers}{'webhook-id'}, '... under the ids that they had');
+    is($gw->ctl(@replay)->{posts}, 0, 'what it has taken is not posted again');
+    is($gw->ctl(@replay, '--all')->{posts}, 3, '... unless all are asked for');
+    idle($account);
+    is(scalar(() = $receiver->requests('/ok/replay')), 6, '... then they are');
+    is(scalar(() = $receiver->requests('/ok/other')), 3, 'the webhook beside it has had each once');
+    is($gw->ctl(@replay, '--all', '--until', $since)->{posts}, 0, 'none before that time');
+    is($gw->ctl_try(@replay, '--until', 'soon')->{exit}, 2, 'a time that is none');
+    like($gw->ctl_try(qw(webhook replay 1x --user), $account->{username}, '--since', $since)->{err}, qr/is no webhook/, 'a number that is none');
+    my $other = $gw->new_account;
+    like($gw->ctl_try(qw(webhook replay), $id, '--user', $other->{username}, '--since', $since)->{err}, qr/unknown webhook/, 'nobody else\'s');
+    $gw->send_mail(as => $account);
+    idle($account);
+    is(scalar(() = $receiver->requests('/ok/replay')), 7, 'it is told of what comes');
+};
+
 # The fault is not the receiver's: nothing is posted, and no webhook fails by it.
 subtest 'the signing key cannot be opened' => sub {
     my ($account) = hooked('send', '/sealed');
