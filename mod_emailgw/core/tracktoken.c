@@ -68,14 +68,15 @@ int eg_track_target_valid(const char *target)
                                                                        : 0;
     apr_size_t length = strlen(target), taken;
 
-    if (scheme == 0 || target[scheme] == '\0' || strchr("/?#", target[scheme]) != NULL) {
+    if (scheme == 0 || (target[scheme] != '\0' && strchr("/?# ", target[scheme]) != NULL) ||
+        target[length - 1] == ' ') {
         return 0;
     }
     for (apr_size_t at = 0; at < length; at += taken) {
         apr_uint32_t code;
 
         taken = eg_utf8_next(&code, target + at, length - at);
-        if (taken == 0 || code == ' ' || code == '\\' || eg_utf8_is_control(code)) {
+        if (taken == 0 || code == '\\' || eg_utf8_is_control(code)) {
             return 0;
         }
     }

@@ -55,8 +55,9 @@ apr_status_t eg_tracktoken_verify(eg_track_mail *mail, eg_track_purpose purpose,
 int eg_tracktoken_path(eg_track_purpose *purpose, const char **token, const char *path, const char *prefix);
 
 /**
- * Can a link lead there? http or https with a host, no blank, no backslash, no control
- * character, valid UTF-8.
+ * Can a link lead there? http or https with a host, or with nothing at all, as templates
+ * have it that wait to be filled; no backslash, no control character, no blank at its end,
+ * valid UTF-8. Blanks within go to the browser as they are: it knows what to do with them.
  */
 int eg_track_target_valid(const char *target);
 

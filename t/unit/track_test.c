@@ -91,8 +91,8 @@ static void are_the_recipients_own(void **state)
                      APR_SUCCESS);
     assert_int_equal(mail.recipient_no, 2);
     assert_true(mail.account_id == 65);
-    assert_null(egs_track_click(&one, "https://", *state));
-    assert_null(egs_track_click(&one, "http://a b", *state));
+    assert_null(egs_track_click(&one, "https:///a", *state));
+    assert_null(egs_track_click(&one, "http://a\\b", *state));
 }
 
 static void leaves_the_clients_own_field_alone(void **state)
