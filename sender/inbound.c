@@ -125,27 +125,20 @@ static void add_addresses(apr_array_header_t *to, const egs_fields *fields, cons
     }
 }
 
-static apr_array_header_t *find_own(const egs_fields *header, apr_pool_t *pool)
-{
-    apr_array_header_t *own = apr_array_make(pool, 4, sizeof(const char *));
-
-    add_addresses(own, header, "Delivered-To", pool);
-    add_addresses(own, header, "X-Original-To", pool);
-    add_addresses(own, header, "Envelope-To", pool);
-    return own;
-}
-
 apr_array_header_t *egs_inbound_recipients(eg_bytes mail, apr_pool_t *pool)
 {
-    apr_array_header_t *own;
+    static const char *const names[] = { "Delivered-To", "X-Original-To", "Envelope-To" };
+    apr_array_header_t *to = apr_array_make(pool, 4, sizeof(const char *));
     egs_parts parts;
 
     egs_parts_read(&parts, mail, pool);
-    own = find_own(&parts.header, pool);
-    if (!own->nelts) {
-        add_addresses(own, &parts.header, "To", pool);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        add_addresses(to, &parts.header, names[i], pool);
     }
-    return own;
+    if (!to->nelts) {
+        add_addresses(to, &parts.header, "To", pool);
+    }
+    return to;
 }
 
 /* ---- feedback --------------------------------------------------------------------- */
@@ -210,8 +203,10 @@ void egs_inbound_read(egs_inbound *inbound, eg_bytes mail, apr_pool_t *pool)
     memset(inbound, 0, sizeof *inbound);
     mail.size = mail.size < EGS_INBOUND_SIZE ? mail.size : EGS_INBOUND_SIZE;
     egs_parts_read(&returned->parts, mail, pool);
-    returned->own = find_own(&returned->parts.header, pool);
+    returned->own = apr_array_make(pool, 4, sizeof(const char *));
+    add_addresses(returned->own, &returned->parts.header, "Delivered-To", pool);
     add_addresses(returned->own, &returned->parts.header, "To", pool);
     split(returned, pool);
     inbound->kind = find_kind(inbound, returned, pool);
+    egs_inbound_confirm(inbound, returned, pool);
 }

@@ -22,8 +22,9 @@ typedef enum {
     EGS_INBOUND_ANSWER /* written by a machine in somebody's absence */
 } egs_inbound_kind;
 
-/** What is said of one recipient; of a bounce. All texts are one line of UTF-8, or NULL. */
+/** What is said of one recipient. All texts are one line of UTF-8, or NULL. */
 typedef struct {
+    egs_inbound_kind kind;
     const char *recipient; /* as it is named: of whom it bounced in the end */
     const char *original;  /* whom it was sent to at first, where that is said */
     const char *host;      /* that refused it, or that reports it */
@@ -31,14 +32,15 @@ typedef struct {
     const char *enhanced;
     const char *text;
     egs_class class;
-    int suppress; /* the address takes no mail, from nobody */
+    int sure;     /* a code of RFC 3463 says that it is about the address */
+    int suppress; /* the address takes no mail, from nobody; only where it bounced */
 } egs_inbound_report;
 
 typedef struct {
     egs_inbound_kind kind;
     egs_inbound_report reports[EGS_INBOUND_REPORTS_MAX];
-    int count;            /* 1 or more for a bounce, else 0 */
-    int mixed;            /* of a bounce: other recipients got the mail, or may yet */
+    int count;            /* of reports: those of that kind; 1 or more for a bounce */
+    int mixed;            /* there were others: got the mail, or may yet */
     const char *feedback; /* type of a feedback report, lower case, or NULL */
     const char *sender;   /* envelope sender that a feedback report names, or NULL */
 } egs_inbound;

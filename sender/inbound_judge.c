@@ -1,31 +1,47 @@
 /*
  * A reply out of a report: its codes, its class, and whether the address takes no mail.
  */
+#include <apr_strings.h>
 #include <string.h>
 
 #include "classify.h"
 #include "inbound_report.h"
 
-/* What mail systems say in their own words where no server gave them a code. The first that fits decides. */
+/*
+ * What mail systems say in their own words where no server gave them an enhanced code. The first that fits
+ * decides. What a server may say with its code is classify.c's to judge, but for these of its domain.
+ */
 static const struct {
     const char *words, *enhanced;
+    int beside_code; /* also where there is a plain code */
 } phrases[] = {
     { "mailbox full|mailbox is full|over quota|quota exceeded|exceeded storage|mailbox size limit|inbox is full|"
-      "disk quota|not enough space|exceeded the space|storage space", "5.2.2" },
-    { "too long in|in the queue too long|queue too long|giving up|delivery time expired|message expired|retry timeout|"
+      "disk quota|not enough space|not enough disk|exceeded the space|storage space", "5.2.2", 0 },
+    { "no smtp service|does not accept mail|null mx", "5.1.10", 0 },
+    { "too long in|queue too long|giving up|delivery time expired|message expired|retry timeout|envelope expired|"
       "retry time|timed out|cannot send message for|could not be delivered for|delivery expired|within the time|"
-      "not be delivered within|unable to deliver message after|maximum time|has been undeliverable for", "5.4.7" },
+      "not be delivered within|unable to deliver message after|maximum time|has been undeliverable for|"
+      "will be deleted from queue", "5.4.7", 0 },
     { "message too large|message is too large|too big|size limit|exceeds the maximum size|exceeded the maximum",
-      "5.3.4" },
-    { "host unknown|unknown host|no such domain|domain not found|couldn't find any host|host not found|"
-      "no such host|domain does not exist|nonexistent domain|host or domain name not found|unknown domain|"
-      "domain name not found", "5.1.2" },
-    { "recipient name is not recognized|unknown recipient|recipient unknown|invalid final delivery userid|"
-      "invalid user address|not listed in|addressee unknown|no such user|no such address|user unknown|unknown user|"
-      "no mailbox here by that name|user not found|recipient not found|does not exist|unknown address|"
-      "invalid recipient|not a valid user|no such mailbox|mailbox not found|address not found|"
-      "e-mail account does not exist", "5.1.1" },
+      "5.3.4", 0 },
+    { "host unknown|unknown host|no such domain|couldn't find any host|no such host|domain does not exist|"
+      "nonexistent domain|unknown domain", "5.1.2", 1 },
+    { "domain not found|host not found|host or domain name not found|domain name not found|dns lookup failure", "5.1.2",
+      0 },
+    { "recipient name is not recognized|unknown recipient|invalid final delivery userid|invalid user address|"
+      "not listed in|addressee unknown|no such address|no mailbox here by that name|unrouteable address|"
+      "unroutable address|check if address is correct|not a valid user|account does not exist", "5.1.1", 0 },
 };
+
+/* The words of the notice against those of the reply: somebody has the address. */
+#define SOMEBODYS                                                                                            \
+    "disk space|mailbox full|mailbox is full|over quota|quota exceeded|is disabled|account disabled|" \
+    "account has been disabled|has been suspended|account is suspended|is inactive"
+
+/* What the reply answered, as reports tell it. */
+#define AT_RCPT                                                                                              \
+    "in reply to rcpt to|after rcpt to|in response to rcpt|response to rcpt|[rcpt_to]|>>> rcpt to|"          \
+    "rcpt to command|rcpt to:<"
 
 static int says_little(const char *enhanced)
 {
@@ -38,10 +54,10 @@ static const char *choose(const char *of_reply, const char *of_status)
     return !says_little(of_reply) ? of_reply : !says_little(of_status) || !of_reply ? of_status : of_reply;
 }
 
-static const char *code_of_words(const char *folded)
+static const char *code_of_words(const char *folded, int code)
 {
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
-        if (egs_words_say(folded, phrases[i].words)) {
+        if ((!code || phrases[i].beside_code) && egs_words_say(folded, phrases[i].words)) {
             return phrases[i].enhanced;
         }
     }
@@ -69,15 +85,38 @@ void egs_inbound_judge(egs_inbound_report *report, const egs_words_reply *reply,
     report->enhanced = choose(reply->enhanced, status);
     report->text = *reply->text ? egs_words_clean(reply->text, strlen(reply->text), pool) : NULL;
     judged = report->enhanced;
-    if (!report->code && says_little(judged)) {
-        const char *meant = code_of_words(folded);
+    if (says_little(judged)) {
+        const char *meant = code_of_words(folded, report->code);
 
         judged = meant ? meant : judged;
     }
     verdict = egs_classify(egs_provider_of(report->host), EGS_STAGE_RCPT, code_for(report), judged, report->text);
     report->class = verdict.class == EGS_CLASS_NONE ? EGS_CLASS_TECHNICAL : verdict.class;
-    report->suppress = verdict.suppress;
+    report->suppress = verdict.suppress && report->kind == EGS_INBOUND_BOUNCE;
+    report->sure = judged && (!strncmp(judged + 1, ".1.", 3) || !strcmp(judged + 1, ".2.1"));
     if (report->class == EGS_CLASS_TECHNICAL && is_of_age(judged)) {
         report->class = EGS_CLASS_EXPIRED;
+    }
+}
+
+/* A server that took the recipient and refuses the content often says that it knows no such user. */
+static int is_confirmed(const egs_inbound_report *report, const char *words)
+{
+    return !egs_words_say(words, SOMEBODYS) && (report->sure || egs_words_say(words, AT_RCPT));
+}
+
+/*
+ * Words alone are not enough to take an address off for good: a status of the address, or that the
+ * reply was to the recipient's command, must be there as well. The notice counts for one recipient only.
+ */
+void egs_inbound_confirm(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool)
+{
+    for (int i = 0; i < inbound->count; i++) {
+        egs_inbound_report *report = &inbound->reports[i];
+        const char *text = egs_words_fold(report->text ? report->text : "", pool);
+
+        report->suppress = report->suppress &&
+                           is_confirmed(report, inbound->count == 1 ? apr_pstrcat(pool, text, " ", mail->folded, NULL)
+                                                                    : text);
     }
 }

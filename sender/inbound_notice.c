@@ -22,7 +22,8 @@
     "returned to sender|returned mail|rejected|failure notice|failure reason|failed address|user unknown|"  \
     "unknown user|no such user|invalid final delivery|can not be delivered|not be sent|following error|"     \
     "mail system error|unknown recipient|does not exist|host unknown|delivery status notification (failure)|" \
-    "not sent|permission to post|non-deliver|nondeliver"
+    "not sent|permission to post|non-deliver|nondeliver|error has occurred while attempting to deliver|"      \
+    "incorrectly constructed|not a member of this|not member of this"
 
 /* ... of those that are tried again. */
 #define DELAYED                                                                                              \
@@ -93,7 +94,7 @@ static egs_words_place best_addresses(apr_array_header_t *best, const egs_return
         const egs_words_address *one = &APR_ARRAY_IDX(found, i, egs_words_address);
         int known = 0;
 
-        if (one->place < place || is_own(mail, one->address)) {
+        if (one->place < place || (one->place < EGS_ADDRESS_ALONE && is_own(mail, one->address))) {
             continue;
         }
         if (one->place > place) {
@@ -137,7 +138,7 @@ static apr_array_header_t *find_recipients(const egs_returned *mail, apr_pool_t 
         return best;
     }
     other = egs_words_address_of(egs_fields_get(&mail->parts.header, "X-Failed-Recipients"), pool);
-    if (!other && !best->nelts) {
+    if (!other) {
         other = original_recipient(mail, pool);
     }
     if (other) {
@@ -164,15 +165,25 @@ static const char *line_start(const char *text, const char *at)
     return at;
 }
 
-/* Where a paragraph ends, or the lines of a transcript that belong together. */
+/* Does a new reply, or what was sent, begin with the next line of a transcript? */
+static int is_next_reply(const char *line, const char *next)
+{
+    if (!strncmp(next, "<<<", 3) || !strncmp(next, ">>>", 3)) {
+        return 1;
+    }
+    return egs_words_reply_code(next) && next[3] == ' ' && !(egs_words_reply_code(line) && line[3] == '-');
+}
+
+/* Where a paragraph ends, or a reply in a transcript. */
 static apr_size_t paragraph_length(const char *text)
 {
     const char *end = text;
 
     while (*end) {
+        const char *line = end;
+
         end += strcspn(end, "\n");
-        if (*end && (end[1 + strspn(end + 1, " \t")] == '\n' || !strncmp(end + 1, "<<<", 3) ||
-                     !strncmp(end + 1, ">>>", 3))) {
+        if (*end && (end[1 + strspn(end + 1, " \t")] == '\n' || is_next_reply(line, end + 1))) {
             break;
         }
         end += *end != '\0';
@@ -225,23 +236,49 @@ static egs_words_reply reply_at(const egs_returned *mail, const char *address, a
     return best;
 }
 
-/* The words at an address: the rest of its paragraph, or the next one where it has one of its own. */
+/* Where the address has its best place in the notice; NULL: nowhere. */
+static const char *best_place(const egs_returned *mail, const char *address, apr_pool_t *pool)
+{
+    const apr_array_header_t *found = egs_words_find_addresses(mail->notice, pool);
+    const egs_words_address *best = NULL;
+
+    for (int i = 0; address && i < found->nelts; i++) {
+        const egs_words_address *one = &APR_ARRAY_IDX(found, i, egs_words_address);
+
+        if (!apr_cstr_casecmp(one->address, address) && (!best || one->place > best->place)) {
+            best = one;
+        }
+    }
+    return best ? best->at : NULL;
+}
+
+/* The beginning of the paragraph that a place is in. */
+static const char *paragraph_start(const char *text, const char *at)
+{
+    const char *line = line_start(text, at);
+
+    while (line > text && line[strspn(line, " \t")] != '\n') {
+        line = line_start(text, line - 1);
+    }
+    return line + strspn(line, " \t\n");
+}
+
+/* The paragraph with the address; with the next one where it has one of its own. */
 static const char *words_at(const egs_returned *mail, const char *address, apr_pool_t *pool)
 {
-    const char *at = address ? strstr(mail->notice, address) : NULL;
-    apr_size_t length;
+    const char *at = best_place(mail, address, pool), *from, *end;
 
     if (!at) {
-        return mail->notice + strspn(mail->notice, " \t\n");
+        from = mail->notice + strspn(mail->notice, " \t\n");
+        return apr_pstrmemdup(pool, from, paragraph_length(from));
     }
-    at += strlen(address);
-    at += strspn(at, ">\"')]:;,. \t");
-    length = paragraph_length(at);
-    if (strspn(at, " \t\n") >= length) {
-        at += strspn(at, " \t\n");
-        length = paragraph_length(at);
+    from = paragraph_start(mail->notice, at);
+    end = at + paragraph_length(at);
+    if (at + strlen(address) + strspn(at + strlen(address), ">\"')]:;,. \t\n") >= end) {
+        end += strspn(end, " \t\n");
+        end += paragraph_length(end);
     }
-    return apr_pstrmemdup(pool, at, length);
+    return apr_pstrmemdup(pool, from, (apr_size_t)(end - from));
 }
 
 egs_words_reply egs_inbound_notice_reply(const egs_returned *mail, const char *address, apr_pool_t *pool)
@@ -262,30 +299,32 @@ egs_words_reply egs_inbound_notice_reply(const egs_returned *mail, const char *a
 
 /* ---- all of it ------------------------------------------------------------------- */
 
-static void add_report(egs_inbound *inbound, const egs_returned *mail, const char *recipient, apr_pool_t *pool)
+static void add_report(egs_inbound *inbound, egs_inbound_kind kind, const egs_returned *mail, const char *recipient,
+                       apr_pool_t *pool)
 {
     egs_inbound_report *report = &inbound->reports[inbound->count++];
     egs_words_reply reply = egs_inbound_notice_reply(mail, recipient, pool);
 
     memset(report, 0, sizeof *report);
+    report->kind = kind;
     report->recipient = recipient;
     egs_inbound_judge(report, &reply, NULL, pool);
 }
 
-static void add_reports(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool)
+static void add_reports(egs_inbound *inbound, egs_inbound_kind kind, const egs_returned *mail, apr_pool_t *pool)
 {
     const apr_array_header_t *found = find_recipients(mail, pool);
     int all = found->nelts && APR_ARRAY_IDX(found, 0, egs_words_address).place == EGS_ADDRESS_ALONE;
 
     for (int i = 0; i < found->nelts && (all || i == 0) && inbound->count < EGS_INBOUND_REPORTS_MAX; i++) {
-        add_report(inbound, mail, APR_ARRAY_IDX(found, i, egs_words_address).address, pool);
+        add_report(inbound, kind, mail, APR_ARRAY_IDX(found, i, egs_words_address).address, pool);
     }
     if (!found->nelts) {
-        add_report(inbound, mail, NULL, pool);
+        add_report(inbound, kind, mail, NULL, pool);
     }
 }
 
-egs_inbound_kind egs_inbound_notice(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool)
+static egs_inbound_kind find_kind(const egs_returned *mail, apr_pool_t *pool)
 {
     int of_daemon = is_of_daemon(mail, pool);
     egs_words_reply reply = egs_words_find_reply(mail->notice, strlen(mail->notice), pool);
@@ -299,9 +338,17 @@ egs_inbound_kind egs_inbound_notice(egs_inbound *inbound, const egs_returned *ma
     if (!egs_words_say(mail->folded, FINAL) && egs_words_say(mail->folded, DELAYED)) {
         return EGS_INBOUND_DELAY;
     }
-    if (!egs_words_say(mail->folded, FAILED) && !(of_daemon && reply.surety >= EGS_REPLY_STATUS)) {
-        return EGS_INBOUND_OTHER;
+    return egs_words_say(mail->folded, FAILED) || (of_daemon && reply.surety >= EGS_REPLY_STATUS)
+               ? EGS_INBOUND_BOUNCE
+               : EGS_INBOUND_OTHER;
+}
+
+egs_inbound_kind egs_inbound_notice(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool)
+{
+    egs_inbound_kind kind = find_kind(mail, pool);
+
+    if (kind == EGS_INBOUND_BOUNCE || kind == EGS_INBOUND_DELAY || kind == EGS_INBOUND_SUCCESS) {
+        add_reports(inbound, kind, mail, pool);
     }
-    add_reports(inbound, mail, pool);
-    return EGS_INBOUND_BOUNCE;
+    return kind;
 }

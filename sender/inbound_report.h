@@ -34,6 +34,9 @@ egs_words_reply egs_inbound_notice_reply(const egs_returned *mail, const char *a
 /** The recipient by the notice, else by the mail that it is about; NULL when neither tells. */
 const char *egs_inbound_notice_recipient(const egs_returned *mail, apr_pool_t *pool);
 
+/** Only what is sure goes on suppressing: see inbound_judge.c. Once all reports are there. */
+void egs_inbound_confirm(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool);
+
 /**
  * Fill in a report's reply, class and suppression.
  * @param status  the enhanced code that stands beside the reply, or NULL

@@ -9,6 +9,8 @@
 #include "hostname.h"
 #include "inbound_report.h"
 
+#define GROUPS_MAX (2 * EGS_INBOUND_REPORTS_MAX) /* that are looked at */
+
 /* What one group of fields comes to. */
 typedef struct {
     egs_inbound_kind kind;
@@ -106,6 +108,20 @@ static egs_words_reply find_reply(const egs_fields *fields, const egs_returned *
     return reply;
 }
 
+/* Did a program on the reporting system fail, and not a server? What it says may be about anything. */
+static int is_of_program(const egs_fields *fields)
+{
+    const char *value = egs_fields_get(fields, "Diagnostic-Code");
+
+    return value && !apr_cstr_casecmpn(value, "x-unix", 6);
+}
+
+/* Mail services whose customers make rules that bounce, with words of their choice: no server refused the address. */
+static int is_by_rule(const egs_fields *fields, const char *reporting)
+{
+    return reporting && !egs_fields_get(fields, "Remote-MTA") && eg_hostname_within(reporting, "amazonaws.com");
+}
+
 static void add_report(egs_inbound *inbound, const group *one, const egs_returned *mail, const char *reporting,
                        apr_pool_t *pool)
 {
@@ -113,6 +129,7 @@ static void add_report(egs_inbound *inbound, const group *one, const egs_returne
     egs_words_reply reply;
 
     memset(report, 0, sizeof *report);
+    report->kind = one->kind;
     report->recipient = address_in(one->fields, "Final-Recipient", pool);
     report->original = address_in(one->fields, "Original-Recipient", pool);
     report->host = host_in(one->fields, "Remote-MTA", pool);
@@ -124,45 +141,71 @@ static void add_report(egs_inbound *inbound, const group *one, const egs_returne
     }
     reply = find_reply(one->fields, mail, report->recipient, pool);
     egs_inbound_judge(report, &reply, one->status, pool);
+    report->suppress = report->suppress && !is_of_program(one->fields) && !is_by_rule(one->fields, reporting);
 }
 
-/* The groups of one part. @return the gravest of their kinds */
-static egs_inbound_kind read_part(egs_inbound *inbound, const char *text, const egs_returned *mail, apr_pool_t *pool)
+/* The groups of one text. */
+static void read_groups(egs_inbound *inbound, const char *text, const egs_returned *mail, apr_pool_t *pool)
 {
-    egs_inbound_kind found = EGS_INBOUND_OTHER;
     const char *reporting = NULL;
 
     text += strspn(text, " \t\n");
-    for (int groups = 0; *text && groups < 2 * EGS_INBOUND_REPORTS_MAX; groups++) {
+    for (int groups = 0; *text && groups < GROUPS_MAX && inbound->count < EGS_INBOUND_REPORTS_MAX; groups++) {
         egs_fields fields;
         group one = { EGS_INBOUND_OTHER, NULL, &fields };
 
         text = egs_fields_read(&fields, text, pool);
         reporting = reporting ? reporting : host_in(&fields, "Reporting-MTA", pool);
-        if (!is_of_recipient(&fields)) {
-            continue;
-        }
-        one.status = read_status(egs_fields_get(&fields, "Status"), pool);
-        one.kind = kind_of(&fields, one.status);
-        if (one.kind == EGS_INBOUND_BOUNCE && inbound->count < EGS_INBOUND_REPORTS_MAX) {
+        if (is_of_recipient(&fields)) {
+            one.status = read_status(egs_fields_get(&fields, "Status"), pool);
+            one.kind = kind_of(&fields, one.status);
             add_report(inbound, &one, mail, reporting, pool);
         }
-        inbound->mixed |= one.kind != EGS_INBOUND_BOUNCE;
-        found = found == EGS_INBOUND_OTHER || one.kind == EGS_INBOUND_BOUNCE ? one.kind : found;
     }
-    return found;
+}
+
+/* Some write their groups below the words for people, in no part of their own. */
+static const char *find_groups(const char *notice)
+{
+    for (const char *line = notice; *line; line += *line == '\n') {
+        if (!apr_cstr_casecmpn(line, "Reporting-MTA:", 14)) {
+            return line;
+        }
+        line += strcspn(line, "\n");
+    }
+    return NULL;
+}
+
+/* Only the reports of one kind stay: a bounce is graver than what else is told. */
+static egs_inbound_kind keep_gravest(egs_inbound *inbound)
+{
+    egs_inbound_kind kind = inbound->count ? inbound->reports[0].kind : EGS_INBOUND_OTHER;
+    int kept = 0;
+
+    for (int i = 0; i < inbound->count; i++) {
+        kind = inbound->reports[i].kind == EGS_INBOUND_BOUNCE ? EGS_INBOUND_BOUNCE : kind;
+    }
+    for (int i = 0; i < inbound->count; i++) {
+        if (inbound->reports[i].kind == kind) {
+            inbound->reports[kept++] = inbound->reports[i];
+        }
+    }
+    inbound->mixed = kept < inbound->count;
+    inbound->count = kept;
+    return kind;
 }
 
 egs_inbound_kind egs_inbound_status(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool)
 {
-    egs_inbound_kind found = EGS_INBOUND_OTHER;
+    const char *below = find_groups(mail->notice);
 
     for (int i = 0; i < mail->parts.count; i++) {
         if (mail->parts.each[i].kind == EGS_PART_STATUS) {
-            egs_inbound_kind kind = read_part(inbound, mail->parts.each[i].text, mail, pool);
-
-            found = found == EGS_INBOUND_OTHER || kind == EGS_INBOUND_BOUNCE ? kind : found;
+            read_groups(inbound, mail->parts.each[i].text, mail, pool);
         }
     }
-    return found;
+    if (!inbound->count && below) {
+        read_groups(inbound, below, mail, pool);
+    }
+    return keep_gravest(inbound);
 }

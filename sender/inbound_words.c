@@ -11,6 +11,8 @@
 #include "lowercase.h"
 #include "utf8.h"
 
+#define ENHANCED_WITHIN 256 /* bytes behind a code that are looked at for the enhanced one */
+
 /* ---- replies ------------------------------------------------------------------- */
 
 /* Length of "5.1.1" at the beginning of a text; 0: none. A fourth number makes it an address of IPv4 or a version. */
@@ -36,8 +38,7 @@ static apr_size_t enhanced_length(const char *text)
     return apr_isalnum(text[at]) || (text[at] == '.' && apr_isdigit(text[at + 1])) || text[at] == '/' ? 0 : at;
 }
 
-/* RFC 5321 section 4.2.1: the second digit is 0 to 5. What is counted or measured is no code. */
-static int reply_code(const char *text)
+int egs_words_reply_code(const char *text)
 {
     static const char *const units[] = { "min", "hour", "day", "sec", "byte", "kb", "mb", "k ", "message", "recipient" };
 
@@ -74,16 +75,29 @@ static apr_size_t gap_length(const char *text)
     return strspn(text, " \t-#(:[");
 }
 
+/* An enhanced code further on in a reply's paragraph: "550 no mailbox here by that name (#5.1.1)". */
+static const char *enhanced_behind(const char *text, char reply_class, apr_pool_t *pool)
+{
+    for (const char *at = text; *at && at - text < ENHANCED_WITHIN && strncmp(at, "\n\n", 2); at++) {
+        apr_size_t length = *at == reply_class && is_start(text, at) ? enhanced_length(at) : 0;
+
+        if (length) {
+            return apr_pstrmemdup(pool, at, length);
+        }
+    }
+    return NULL;
+}
+
 /* "550 5.1.1 ", "550-5.1.1 ", "550 #5.1.1", "550 550 5.1.1". */
 static egs_words_reply read_reply(const char *text, const char *at, apr_pool_t *pool)
 {
-    egs_words_reply reply = { EGS_REPLY_NONE, reply_code(at), NULL, text };
+    egs_words_reply reply = { EGS_REPLY_NONE, egs_words_reply_code(at), NULL, text };
     apr_size_t length;
 
     if (reply.code) {
         reply.surety = introduces(text, at) ? EGS_REPLY_LINE : EGS_REPLY_LOOSE;
         at += 3 + gap_length(at + 3);
-        at += reply_code(at) ? 3 + gap_length(at + 3) : 0;
+        at += egs_words_reply_code(at) ? 3 + gap_length(at + 3) : 0;
         reply.text = at;
     }
     length = enhanced_length(at);
@@ -91,6 +105,9 @@ static egs_words_reply read_reply(const char *text, const char *at, apr_pool_t *
         reply.enhanced = apr_pstrmemdup(pool, at, length);
         reply.surety = reply.code ? EGS_REPLY_ENHANCED_LINE : EGS_REPLY_STATUS;
         reply.text = reply.code ? at + length : text;
+    }
+    else if (reply.code) {
+        reply.enhanced = enhanced_behind(at, (char)('0' + reply.code / 100), pool);
     }
     return reply;
 }
@@ -141,11 +158,18 @@ static const char *local_start(const char *text, const char *at)
     return from;
 }
 
+/* Words of a language that puts no blank before them end a domain that could end there. */
+static int ends_domain(const char *at, const char *end)
+{
+    return (unsigned char)*end >= 0x80 && end - at > 4 && apr_isalpha(end[-1]) && apr_isalpha(end[-2]) &&
+           memchr(at, '.', (apr_size_t)(end - at));
+}
+
 static const char *domain_end(const char *at)
 {
     const char *end = at + 1;
 
-    while (is_of_domain(*end) && end - at < 256) {
+    while (is_of_domain(*end) && end - at < 256 && !ends_domain(at, end)) {
         end++;
     }
     while (end > at + 1 && (end[-1] == '.' || end[-1] == '-')) {
@@ -154,15 +178,15 @@ static const char *domain_end(const char *at)
     return end;
 }
 
-/* The last words of a line before the address, lower case. */
-static const char *words_before(const char *text, const char *from, apr_pool_t *pool)
+/* The last words of a line before the address, lower case, without marks at their end. */
+static const char *words_before(const char *text, const char *from, const char *marks, apr_pool_t *pool)
 {
     const char *begin = from;
 
     while (begin > text && begin[-1] != '\n' && from - begin < 40) {
         begin--;
     }
-    while (from > begin && strchr(" \t<>\"'(:=;,[", from[-1])) {
+    while (from > begin && strchr(marks, from[-1])) {
         from--;
     }
     return eg_lowercase(apr_pstrmemdup(pool, begin, (apr_size_t)(from - begin)));
@@ -183,29 +207,41 @@ static int ends_in(const char *words, const char *const *endings)
     return 0;
 }
 
-/* Nothing but marks before it on its line, and behind it the end or what begins a remark. */
+/* Before a code that stands at the beginning of a line, if one does here: "550 5.1.1 <ann@example.org>... ". */
+static const char *before_code(const char *text, const char *from)
+{
+    const char *at = from;
+
+    while (at > text && (apr_isdigit(at[-1]) || at[-1] == '.' || at[-1] == ' ')) {
+        at--;
+    }
+    return (at == text || at[-1] == '\n') && egs_words_reply_code(at) ? at : from;
+}
+
+/* Nothing but marks or a code before it on its line, and behind it the end or what begins a remark. */
 static int is_alone(const char *text, const char *from, const char *end)
 {
     while (from > text && strchr(" \t<>\"'([*+-", from[-1])) {
         from--;
     }
+    from = before_code(text, from);
     end += strspn(end, ">\"')],.;");
-    return (from == text || from[-1] == '\n') &&
-           (!*end || strchr("\n\r:(", *end) || !strncmp(end, "...", 3) || *end == ' ' || *end == '\t');
+    return (from == text || from[-1] == '\n') && (!*end || strchr(" \t\n:(", *end));
 }
 
 static egs_words_place find_place(const char *text, const char *from, const char *end, apr_pool_t *pool)
 {
     static const char *const own[] = { "from", "sender", "id", "message-id", "by", "contact", "reply-to", "references",
                                        "in-reply-to", "mailto", "return-path", NULL };
+    static const char *const failed[] = { "recipient address:", "failed recipient:", "final recipient:", "rcpt to:", NULL };
     static const char *const named[] = { "to", "recipient", "recipients", "rfc822", "address", "mailbox", "user",
                                          "userid", "account", "for", "addressee", "user name", "username", NULL };
     const char *words;
 
-    if (is_alone(text, from, end)) {
+    if (is_alone(text, from, end) || ends_in(words_before(text, from, " \t<\"", pool), failed)) {
         return EGS_ADDRESS_ALONE;
     }
-    words = words_before(text, from, pool);
+    words = words_before(text, from, " \t<>\"'(:=;,[", pool);
     return ends_in(words, own) ? EGS_ADDRESS_OWN : ends_in(words, named) ? EGS_ADDRESS_NAMED : EGS_ADDRESS_AMID;
 }
 

@@ -29,6 +29,12 @@ typedef struct {
     const char *text;     /* where it begins: behind the codes, or the text itself */
 } egs_words_reply;
 
+/**
+ * The code that a text begins with: 400 to 559, with a second digit of 0 to 5 (RFC 5321 section
+ * 4.2.1). What is counted or measured is none. @return 0 for none
+ */
+int egs_words_reply_code(const char *text);
+
 /** The surest reply in length bytes of text, the first of equals. Its text goes on to the end of text. */
 egs_words_reply egs_words_find_reply(const char *text, apr_size_t length, apr_pool_t *pool);
 
