@@ -76,7 +76,7 @@ static const char *find_original(const char *text, apr_pool_t *pool)
 }
 
 /* What is said to people, and the mail that it is said of: a part of its own, or behind the words. */
-static void split(egs_returned *mail, apr_pool_t *pool)
+static void split(egs_inbound_mail *mail, apr_pool_t *pool)
 {
     const egs_part *enclosed = egs_parts_first(&mail->parts, EGS_PART_MAIL);
     const char *subject = egs_fields_get(&mail->parts.header, "Subject");
@@ -150,7 +150,7 @@ static egs_inbound_kind kind_of_feedback(const char *type)
                                                                          : EGS_INBOUND_COMPLAINT;
 }
 
-static egs_inbound_kind read_feedback(egs_inbound *inbound, const egs_returned *mail, const egs_part *part,
+static egs_inbound_kind read_feedback(egs_inbound *inbound, const egs_inbound_mail *mail, const egs_part *part,
                                       apr_pool_t *pool)
 {
     egs_fields report = { NULL, 0 }, original;
@@ -161,7 +161,8 @@ static egs_inbound_kind read_feedback(egs_inbound *inbound, const egs_returned *
     }
     egs_fields_read(&original, mail->original, pool);
     type = egs_fields_get(&report, "Feedback-Type");
-    inbound->feedback = eg_lowercase(apr_pstrmemdup(pool, type ? type : "abuse", strcspn(type ? type : "abuse", " ;")));
+    type = type ? type : "abuse";
+    inbound->feedback = egs_words_fold(egs_words_clean(type, strcspn(type, " ;"), pool), pool);
     inbound->sender = egs_words_address_of(egs_fields_get(&report, "Original-Mail-From"), pool);
     if (!inbound->sender) {
         inbound->sender = egs_words_address_of(egs_fields_get(&original, "Return-Path"), pool);
@@ -170,7 +171,7 @@ static egs_inbound_kind read_feedback(egs_inbound *inbound, const egs_returned *
 }
 
 /* A report by its type alone, or as Microsoft's programme for senders writes it: without a part that says so. */
-static int is_feedback(const egs_returned *mail, apr_pool_t *pool)
+static int is_feedback(const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     const char *subject = egs_fields_get(&mail->parts.header, "Subject");
 
@@ -181,7 +182,7 @@ static int is_feedback(const egs_returned *mail, apr_pool_t *pool)
            subject && egs_words_say(egs_words_fold(subject, pool), "complaint about message from");
 }
 
-static egs_inbound_kind find_kind(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool)
+static egs_inbound_kind find_kind(egs_inbound *inbound, const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     const egs_part *feedback = egs_parts_first(&mail->parts, EGS_PART_FEEDBACK);
     egs_inbound_kind kind;
@@ -198,7 +199,7 @@ static egs_inbound_kind find_kind(egs_inbound *inbound, const egs_returned *mail
 
 void egs_inbound_read(egs_inbound *inbound, eg_bytes mail, apr_pool_t *pool)
 {
-    egs_returned *returned = apr_pcalloc(pool, sizeof *returned);
+    egs_inbound_mail *returned = apr_pcalloc(pool, sizeof *returned);
 
     memset(inbound, 0, sizeof *inbound);
     mail.size = mail.size < EGS_INBOUND_SIZE ? mail.size : EGS_INBOUND_SIZE;

@@ -109,7 +109,7 @@ static int is_confirmed(const egs_inbound_report *report, const char *words)
  * Words alone are not enough to take an address off for good: a status of the address, or that the
  * reply was to the recipient's command, must be there as well. The notice counts for one recipient only.
  */
-void egs_inbound_confirm(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool)
+void egs_inbound_confirm(egs_inbound *inbound, const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     for (int i = 0; i < inbound->count; i++) {
         egs_inbound_report *report = &inbound->reports[i];

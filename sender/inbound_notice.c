@@ -49,14 +49,14 @@
 
 /* ---- whose, and of whom -------------------------------------------------------- */
 
-static const char *header_words(const egs_returned *mail, const char *name, apr_pool_t *pool)
+static const char *header_words(const egs_inbound_mail *mail, const char *name, apr_pool_t *pool)
 {
     const char *value = egs_fields_get(&mail->parts.header, name);
 
     return egs_words_fold(value ? value : "", pool);
 }
 
-static int is_of_daemon(const egs_returned *mail, apr_pool_t *pool)
+static int is_of_daemon(const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     return egs_fields_get(&mail->parts.header, "X-Failed-Recipients") ||
            egs_words_say(header_words(mail, "From", pool), DAEMONS) ||
@@ -64,7 +64,7 @@ static int is_of_daemon(const egs_returned *mail, apr_pool_t *pool)
 }
 
 /* RFC 3834 section 5, and what was there before it. */
-static int is_automatic(const egs_returned *mail, apr_pool_t *pool)
+static int is_automatic(const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     return egs_words_say(header_words(mail, "Auto-Submitted", pool), "auto-replied|vacation") ||
            egs_words_say(header_words(mail, "Precedence", pool), "auto_reply|auto-reply") ||
@@ -74,7 +74,7 @@ static int is_automatic(const egs_returned *mail, apr_pool_t *pool)
            egs_fields_get(&mail->parts.header, "X-Autoresponder");
 }
 
-static int is_own(const egs_returned *mail, const char *address)
+static int is_own(const egs_inbound_mail *mail, const char *address)
 {
     for (int i = 0; i < mail->own->nelts; i++) {
         if (!apr_cstr_casecmp(APR_ARRAY_IDX(mail->own, i, const char *), address)) {
@@ -85,7 +85,7 @@ static int is_own(const egs_returned *mail, const char *address)
 }
 
 /* The best place that an address of the notice has, and the addresses that have it, each once. */
-static egs_words_place best_addresses(apr_array_header_t *best, const egs_returned *mail, apr_pool_t *pool)
+static egs_words_place best_addresses(apr_array_header_t *best, const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     const apr_array_header_t *found = egs_words_find_addresses(mail->notice, pool);
     egs_words_place place = EGS_ADDRESS_OWN;
@@ -112,7 +112,7 @@ static egs_words_place best_addresses(apr_array_header_t *best, const egs_return
 }
 
 /* Whom the mail in question was sent to, by its own header. */
-static const char *original_recipient(const egs_returned *mail, apr_pool_t *pool)
+static const char *original_recipient(const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     static const char *const names[] = { "X-Original-To", "Delivered-To", "Envelope-To", "To" };
     egs_fields fields;
@@ -129,7 +129,7 @@ static const char *original_recipient(const egs_returned *mail, apr_pool_t *pool
 }
 
 /* Those that the notice is about; those that only happen to stand in it count after all others. */
-static apr_array_header_t *find_recipients(const egs_returned *mail, apr_pool_t *pool)
+static apr_array_header_t *find_recipients(const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     apr_array_header_t *best = apr_array_make(pool, 4, sizeof(egs_words_address));
     const char *other;
@@ -148,7 +148,7 @@ static apr_array_header_t *find_recipients(const egs_returned *mail, apr_pool_t 
     return best;
 }
 
-const char *egs_inbound_notice_recipient(const egs_returned *mail, apr_pool_t *pool)
+const char *egs_inbound_notice_recipient(const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     const apr_array_header_t *found = find_recipients(mail, pool);
 
@@ -192,7 +192,7 @@ static apr_size_t paragraph_length(const char *text)
 }
 
 /* Up to the line of the next address that stands alone, or the end. */
-static apr_size_t section_length(const egs_returned *mail, const char *from, const char *address, apr_pool_t *pool)
+static apr_size_t section_length(const egs_inbound_mail *mail, const char *from, const char *address, apr_pool_t *pool)
 {
     const apr_array_header_t *found = egs_words_find_addresses(mail->notice, pool);
 
@@ -217,7 +217,7 @@ static egs_words_reply reply_within(const char *from, apr_size_t length, apr_poo
 }
 
 /* The first line with the address on which, or behind which in its section, a reply stands. */
-static egs_words_reply reply_at(const egs_returned *mail, const char *address, apr_pool_t *pool)
+static egs_words_reply reply_at(const egs_inbound_mail *mail, const char *address, apr_pool_t *pool)
 {
     egs_words_reply best = { EGS_REPLY_NONE, 0, NULL, "" };
     const char *at = mail->notice;
@@ -237,7 +237,7 @@ static egs_words_reply reply_at(const egs_returned *mail, const char *address, a
 }
 
 /* Where the address has its best place in the notice; NULL: nowhere. */
-static const char *best_place(const egs_returned *mail, const char *address, apr_pool_t *pool)
+static const char *best_place(const egs_inbound_mail *mail, const char *address, apr_pool_t *pool)
 {
     const apr_array_header_t *found = egs_words_find_addresses(mail->notice, pool);
     const egs_words_address *best = NULL;
@@ -264,7 +264,7 @@ static const char *paragraph_start(const char *text, const char *at)
 }
 
 /* The paragraph with the address; with the next one where it has one of its own. */
-static const char *words_at(const egs_returned *mail, const char *address, apr_pool_t *pool)
+static const char *words_at(const egs_inbound_mail *mail, const char *address, apr_pool_t *pool)
 {
     const char *at = best_place(mail, address, pool), *from, *end;
 
@@ -281,7 +281,7 @@ static const char *words_at(const egs_returned *mail, const char *address, apr_p
     return apr_pstrmemdup(pool, from, (apr_size_t)(end - from));
 }
 
-egs_words_reply egs_inbound_notice_reply(const egs_returned *mail, const char *address, apr_pool_t *pool)
+egs_words_reply egs_inbound_notice_reply(const egs_inbound_mail *mail, const char *address, apr_pool_t *pool)
 {
     egs_words_reply reply = { EGS_REPLY_NONE, 0, NULL, "" };
 
@@ -299,7 +299,7 @@ egs_words_reply egs_inbound_notice_reply(const egs_returned *mail, const char *a
 
 /* ---- all of it ------------------------------------------------------------------- */
 
-static void add_report(egs_inbound *inbound, egs_inbound_kind kind, const egs_returned *mail, const char *recipient,
+static void add_report(egs_inbound *inbound, egs_inbound_kind kind, const egs_inbound_mail *mail, const char *recipient,
                        apr_pool_t *pool)
 {
     egs_inbound_report *report = &inbound->reports[inbound->count++];
@@ -311,7 +311,7 @@ static void add_report(egs_inbound *inbound, egs_inbound_kind kind, const egs_re
     egs_inbound_judge(report, &reply, NULL, pool);
 }
 
-static void add_reports(egs_inbound *inbound, egs_inbound_kind kind, const egs_returned *mail, apr_pool_t *pool)
+static void add_reports(egs_inbound *inbound, egs_inbound_kind kind, const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     const apr_array_header_t *found = find_recipients(mail, pool);
     int all = found->nelts && APR_ARRAY_IDX(found, 0, egs_words_address).place == EGS_ADDRESS_ALONE;
@@ -324,7 +324,7 @@ static void add_reports(egs_inbound *inbound, egs_inbound_kind kind, const egs_r
     }
 }
 
-static egs_inbound_kind find_kind(const egs_returned *mail, apr_pool_t *pool)
+static egs_inbound_kind find_kind(const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     int of_daemon = is_of_daemon(mail, pool);
     egs_words_reply reply = egs_words_find_reply(mail->notice, strlen(mail->notice), pool);
@@ -343,7 +343,7 @@ static egs_inbound_kind find_kind(const egs_returned *mail, apr_pool_t *pool)
                : EGS_INBOUND_OTHER;
 }
 
-egs_inbound_kind egs_inbound_notice(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool)
+egs_inbound_kind egs_inbound_notice(egs_inbound *inbound, const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     egs_inbound_kind kind = find_kind(mail, pool);
 

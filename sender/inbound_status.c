@@ -91,7 +91,7 @@ static const char *host_in(const egs_fields *fields, const char *name, apr_pool_
 }
 
 /* The server's words; without them what the notice says of this address. */
-static egs_words_reply find_reply(const egs_fields *fields, const egs_returned *mail, const char *recipient,
+static egs_words_reply find_reply(const egs_fields *fields, const egs_inbound_mail *mail, const char *recipient,
                                   apr_pool_t *pool)
 {
     const char *diagnostic = behind_type(egs_fields_get(fields, "Diagnostic-Code"));
@@ -122,7 +122,7 @@ static int is_by_rule(const egs_fields *fields, const char *reporting)
     return reporting && !egs_fields_get(fields, "Remote-MTA") && eg_hostname_within(reporting, "amazonaws.com");
 }
 
-static void add_report(egs_inbound *inbound, const group *one, const egs_returned *mail, const char *reporting,
+static void add_report(egs_inbound *inbound, const group *one, const egs_inbound_mail *mail, const char *reporting,
                        apr_pool_t *pool)
 {
     egs_inbound_report *report = &inbound->reports[inbound->count++];
@@ -145,7 +145,7 @@ static void add_report(egs_inbound *inbound, const group *one, const egs_returne
 }
 
 /* The groups of one text. */
-static void read_groups(egs_inbound *inbound, const char *text, const egs_returned *mail, apr_pool_t *pool)
+static void read_groups(egs_inbound *inbound, const char *text, const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     const char *reporting = NULL;
 
@@ -195,7 +195,7 @@ static egs_inbound_kind keep_gravest(egs_inbound *inbound)
     return kind;
 }
 
-egs_inbound_kind egs_inbound_status(egs_inbound *inbound, const egs_returned *mail, apr_pool_t *pool)
+egs_inbound_kind egs_inbound_status(egs_inbound *inbound, const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     const char *below = find_groups(mail->notice);
 

@@ -257,7 +257,7 @@ apr_array_header_t *egs_words_find_addresses(const char *text, apr_pool_t *pool)
             continue;
         }
         place = find_place(text, from, end, pool);
-        if (place != EGS_ADDRESS_OWN) {
+        if (place != EGS_ADDRESS_OWN && eg_utf8_valid(from, (apr_size_t)(end - from))) {
             APR_ARRAY_PUSH(found, egs_words_address) =
                 (egs_words_address){ apr_pstrmemdup(pool, from, (apr_size_t)(end - from)), from, place };
         }
@@ -270,7 +270,7 @@ const char *egs_words_address_of(const char *text, apr_pool_t *pool)
     for (const char *at = text ? strchr(text, '@') : NULL; at; at = strchr(at + 1, '@')) {
         const char *from = local_start(text, at), *end = domain_end(at);
 
-        if (from < at && end > at + 1) {
+        if (from < at && end > at + 1 && eg_utf8_valid(from, (apr_size_t)(end - from))) {
             return apr_pstrmemdup(pool, from, (apr_size_t)(end - from));
         }
     }
