@@ -176,7 +176,7 @@ static const char *find_groups(const char *notice)
     return NULL;
 }
 
-/* Only the reports of one kind stay: a bounce is graver than what else is told. */
+/* Only the reports of one kind stay: a bounce is graver than what else is told. Those that tell nothing go. */
 static egs_inbound_kind keep_gravest(egs_inbound *inbound)
 {
     egs_inbound_kind kind = inbound->count ? inbound->reports[0].kind : EGS_INBOUND_OTHER;
@@ -186,11 +186,11 @@ static egs_inbound_kind keep_gravest(egs_inbound *inbound)
         kind = inbound->reports[i].kind == EGS_INBOUND_BOUNCE ? EGS_INBOUND_BOUNCE : kind;
     }
     for (int i = 0; i < inbound->count; i++) {
-        if (inbound->reports[i].kind == kind) {
+        if (inbound->reports[i].kind == kind && kind != EGS_INBOUND_OTHER) {
             inbound->reports[kept++] = inbound->reports[i];
         }
     }
-    inbound->mixed = kept < inbound->count;
+    inbound->mixed = kept && kept < inbound->count;
     inbound->count = kept;
     return kind;
 }

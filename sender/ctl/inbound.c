@@ -69,13 +69,13 @@ static apr_array_header_t *find_addresses(egs_ctl *ctl, eg_bytes mail)
     return addresses;
 }
 
-static int is_known(const apr_array_header_t *targets, const eg_returnpath *path)
+static int is_known(const apr_array_header_t *targets, const target *one)
 {
     for (int i = 0; i < targets->nelts; i++) {
-        const eg_returnpath *known = &APR_ARRAY_IDX(targets, i, target).path;
+        const target *known = &APR_ARRAY_IDX(targets, i, target);
 
-        if (known->account_id == path->account_id && known->recipient_no == path->recipient_no &&
-            strcmp(known->message_id, path->message_id) == 0) {
+        if (known->path.account_id == one->path.account_id && known->path.recipient_no == one->path.recipient_no &&
+            strcmp(known->path.message_id, one->path.message_id) == 0 && strcmp(known->host, one->host) == 0) {
             return 1;
         }
     }
@@ -95,12 +95,13 @@ static void add_target(apr_array_header_t *targets, const char *address, const e
     at = strrchr(address, '@');
     if (at == NULL ||
         eg_returnpath_parse(&one.path, apr_pstrmemdup(pool, address, (apr_size_t)(at - address)), secret, pool) !=
-            APR_SUCCESS ||
-        is_known(targets, &one.path)) {
+            APR_SUCCESS) {
         return;
     }
     one.host = eg_lowercase(apr_pstrdup(pool, at + 1));
-    APR_ARRAY_PUSH(targets, target) = one;
+    if (!is_known(targets, &one)) {
+        APR_ARRAY_PUSH(targets, target) = one;
+    }
 }
 
 static apr_array_header_t *find_targets(const apr_array_header_t *addresses, const eg_secret *secret, apr_pool_t *pool)
