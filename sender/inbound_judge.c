@@ -81,6 +81,9 @@ void egs_inbound_judge(egs_inbound_report *report, const egs_words_reply *reply,
     const char *folded = egs_words_fold(reply->text, pool), *judged;
     egs_verdict verdict;
 
+    if (report->kind == EGS_INBOUND_BOUNCE && status && *status == '2') {
+        status = NULL; /* says nothing of a failure */
+    }
     report->code = reply->code;
     report->enhanced = choose(reply->enhanced, status);
     report->text = *reply->text ? egs_words_clean(reply->text, strlen(reply->text), pool) : NULL;
