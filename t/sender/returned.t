@@ -122,12 +122,11 @@ sub bounces {
         is(scalar @listed, $suppressed, $suppressed ? '... suppressed' : '... not suppressed');
     }
     is(story($gw, $id{known}), '2', 'what it could deliver is delivered');
-    my ($path) = map { $_->{from} } grep { $_->{to} eq 'known@example.org' } $sink->messages;
+    my ($path) = reverse map { $_->{from} } grep { $_->{to} eq 'known@example.org' } $sink->messages;
     like(rcpt($mta->{port}, $path), qr/^250 /, 'a return path is taken');
     like(rcpt($mta->{port}, "x$path"), qr/^5\d\d /, 'anything else at its host is refused in the dialogue');
     my $forged = $path =~ s/^(b\+.{20})(.)/$1 . ($2 eq 'a' ? 'b' : 'a')/er;
     like(rcpt($mta->{port}, $forged), qr/^5\d\d /, '... with Exim also one of the right form') if $name eq 'Exim';
-    $gw->expects('EG0361');
     $mta->stop;
     $gw->log_clean;
 }

@@ -30,8 +30,16 @@ sub new {
     }
     $it->add_line('passwd', "Debian-exim:x:$uid:${gid}::/nonexistent:/bin/false\n");
     $it->add_line('group', "Debian-exim:x:${gid}:\n");
+    $it->make_program;
     $it->configure;
     return $it;
+}
+
+# Itself for those that it starts anew: it cleans their environment, but its libraries must be found.
+sub make_program {
+    my ($it) = @_;
+    my $libraries = EmailGW::Peer::library_path($it->{root});
+    Instance::write_file("$it->{temp}/exim", "#!/bin/sh\nLD_LIBRARY_PATH='$libraries' exec '$it->{root}/usr/sbin/exim4' \"\$@\"\n", 0755);
 }
 
 # A copy of the system's file with a line more.
@@ -46,6 +54,7 @@ sub configure {
     my ($it) = @_;
     Instance::write_file("$it->{temp}/conf", <<"END", 0644);
 primary_hostname = peer.example
+exim_path = $it->{temp}/exim
 spool_directory = $it->{temp}/spool
 log_file_path = $it->{temp}/log/%slog
 pid_file_path = $it->{temp}/spool/exim.pid
@@ -54,8 +63,7 @@ daemon_smtp_ports = $it->{port}
 deliver_drop_privilege
 tls_advertise_hosts =
 host_lookup =
-keep_environment = LD_LIBRARY_PATH
-add_environment =
+keep_environment =
 never_users =
 acl_smtp_rcpt = rcpt
 $it->{main}
@@ -83,9 +91,9 @@ END
 sub start {
     my ($it) = @_;
     my $mounts = join ' && ', map { "mount --bind '$it->{temp}/$_' /etc/$_" } qw(passwd group);
-    $it->{peer} = EmailGW::Peer->run(out => "$it->{temp}/out", env => { LD_LIBRARY_PATH => EmailGW::Peer::library_path($it->{root}) },
+    $it->{peer} = EmailGW::Peer->run(out => "$it->{temp}/out",
         argv => [ qw(unshare --mount --propagation private sh -c),
-            "$mounts && exec '$it->{root}/usr/sbin/exim4' -C '$it->{temp}/conf' -bdf -q2s" ]);
+            "$mounts && exec '$it->{temp}/exim' -C '$it->{temp}/conf' -bdf -q2s" ]);
     $it->{peer}->await_port($it->{port});
 }
 
