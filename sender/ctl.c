@@ -107,7 +107,8 @@ static int take_word(egs_ctl *ctl, invocation *called, const char *word)
 }
 
 /* Where the value of "--name" goes, or NULL; what is found tells --json from --config FILE. */
-static const char **find_option(egs_ctl *ctl, invocation *called, const char *name, const egs_ctl_option **found)
+static const char **find_option(egs_ctl *ctl, invocation *called, const char *name,
+                                const egs_ctl_option **found)
 {
     static const egs_ctl_option config = { .name = "config", .value = "FILE" };
 

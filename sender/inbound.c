@@ -39,16 +39,17 @@ static int is_divider(const char *line, apr_size_t length, apr_pool_t *pool)
     }
     folded = egs_words_fold(apr_pstrmemdup(pool, line, length), pool);
     return (strchr("-=*_#>", *line) || strstr(folded, "follow")) &&
-           egs_words_say(folded, "below this line|original message|original mail|copy of the message|copy of your|"
-                                 "returned message|unsent message|message header|undelivered message|headers follow|"
-                                 "message follows|text follows|message text");
+           egs_words_say(folded,
+                         "below this line|original message|original mail|copy of the message|copy of your|"
+                         "returned message|unsent message|message header|undelivered message|headers follow|"
+                         "message follows|text follows|message text");
 }
 
 /* Does a line begin as the header of a mail does? */
 static int is_of_header(const char *line)
 {
-    static const char *const names[] = { "Received:", "Return-Path:", "DKIM-Signature:", "Message-ID:",
-                                         "Delivered-To:", "MIME-Version:" };
+    static const char *const names[] = { "Received:",   "Return-Path:",  "DKIM-Signature:",
+                                         "Message-ID:", "Delivered-To:", "MIME-Version:" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!apr_cstr_casecmpn(line, names[i], strlen(names[i]))) {
@@ -110,7 +111,8 @@ static void split(egs_inbound_mail *mail, apr_pool_t *pool)
 
 /* ---- whom it came to -------------------------------------------------------------- */
 
-static void add_addresses(apr_array_header_t *to, const egs_fields *fields, const char *name, apr_pool_t *pool)
+static void add_addresses(apr_array_header_t *to, const egs_fields *fields, const char *name,
+                          apr_pool_t *pool)
 {
     for (int i = 0; i < fields->count; i++) {
         const char *at = fields->each[i].value, *address;
@@ -150,8 +152,8 @@ static egs_inbound_kind kind_of_feedback(const char *type)
                                                                          : EGS_INBOUND_COMPLAINT;
 }
 
-static egs_inbound_kind read_feedback(egs_inbound *inbound, const egs_inbound_mail *mail, const egs_part *part,
-                                      apr_pool_t *pool)
+static egs_inbound_kind read_feedback(egs_inbound *inbound, const egs_inbound_mail *mail,
+                                      const egs_part *part, apr_pool_t *pool)
 {
     egs_fields report = { NULL, 0 }, original;
     const char *type;

@@ -49,7 +49,8 @@ static const char *read_value(const char **value, const char *text, apr_pool_t *
     do {
         end = next_line(end);
     } while ((*end == ' ' || *end == '\t') && !is_empty(end));
-    line = apr_palloc(pool, EGS_FIELD_VALUE_MAX + 1 < end - text ? EGS_FIELD_VALUE_MAX + 1 : (apr_size_t)(end - text) + 1);
+    line = apr_palloc(pool, EGS_FIELD_VALUE_MAX + 1 < end - text ? EGS_FIELD_VALUE_MAX + 1
+                                                                 : (apr_size_t)(end - text) + 1);
     for (; text < end && used < EGS_FIELD_VALUE_MAX; text++) {
         char c = *text == '\n' || *text == '\t' ? ' ' : *text;
 

@@ -7,7 +7,7 @@
 
 #include "eg.h"
 
-#define EGS_FIELDS_MAX 256      /* of one block; the rest is passed over */
+#define EGS_FIELDS_MAX 256       /* of one block; the rest is passed over */
 #define EGS_FIELD_VALUE_MAX 4096 /* bytes of one value */
 
 typedef struct {

@@ -15,27 +15,36 @@ static const struct {
     const char *words, *enhanced;
     int beside_code; /* also where there is a plain code */
 } phrases[] = {
-    { "mailbox full|mailbox is full|over quota|quota exceeded|exceeded storage|mailbox size limit|inbox is full|"
-      "disk quota|not enough space|not enough disk|exceeded the space|storage space", "5.2.2", 0 },
+    { "mailbox full|mailbox is full|over quota|quota exceeded|exceeded storage|mailbox size limit|inbox is "
+      "full|"
+      "disk quota|not enough space|not enough disk|exceeded the space|storage space",
+      "5.2.2", 0 },
     { "no smtp service|does not accept mail|null mx", "5.1.10", 0 },
-    { "too long in|queue too long|giving up|delivery time expired|message expired|retry timeout|envelope expired|"
-      "retry time|timed out|cannot send message for|could not be delivered for|delivery expired|within the time|"
+    { "too long in|queue too long|giving up|delivery time expired|message expired|retry timeout|envelope "
+      "expired|"
+      "retry time|timed out|cannot send message for|could not be delivered for|delivery expired|within the "
+      "time|"
       "not be delivered within|unable to deliver message after|maximum time|has been undeliverable for|"
-      "will be deleted from queue", "5.4.7", 0 },
-    { "message too large|message is too large|too big|size limit|exceeds the maximum size|exceeded the maximum",
+      "will be deleted from queue",
+      "5.4.7", 0 },
+    { "message too large|message is too large|too big|size limit|exceeds the maximum size|exceeded the "
+      "maximum",
       "5.3.4", 0 },
     { "host unknown|unknown host|no such domain|couldn't find any host|no such host|domain does not exist|"
-      "nonexistent domain|unknown domain", "5.1.2", 1 },
-    { "domain not found|host not found|host or domain name not found|domain name not found|dns lookup failure", "5.1.2",
-      0 },
+      "nonexistent domain|unknown domain",
+      "5.1.2", 1 },
+    { "domain not found|host not found|host or domain name not found|domain name not found|dns lookup "
+      "failure",
+      "5.1.2", 0 },
     { "recipient name is not recognized|unknown recipient|invalid final delivery userid|invalid user address|"
       "not listed in|addressee unknown|no such address|no mailbox here by that name|unrouteable address|"
-      "unroutable address|check if address is correct|not a valid user|account does not exist", "5.1.1", 0 },
+      "unroutable address|check if address is correct|not a valid user|account does not exist",
+      "5.1.1", 0 },
 };
 
 /* The words of the notice against those of the reply: somebody has the address. */
 #define SOMEBODYS                                                                                            \
-    "disk space|mailbox full|mailbox is full|over quota|quota exceeded|is disabled|account disabled|" \
+    "disk space|mailbox full|mailbox is full|over quota|quota exceeded|is disabled|account disabled|"        \
     "account has been disabled|has been suspended|account is suspended|is inactive"
 
 /* What the reply answered, as reports tell it. */
@@ -93,7 +102,8 @@ void egs_inbound_judge(egs_inbound_report *report, const egs_words_reply *reply,
 
         judged = meant ? meant : judged;
     }
-    verdict = egs_classify(egs_provider_of(report->host), EGS_STAGE_RCPT, code_for(report), judged, report->text);
+    verdict =
+        egs_classify(egs_provider_of(report->host), EGS_STAGE_RCPT, code_for(report), judged, report->text);
     report->class = verdict.class == EGS_CLASS_NONE ? EGS_CLASS_TECHNICAL : verdict.class;
     report->suppress = verdict.suppress && report->kind == EGS_INBOUND_BOUNCE;
     report->sure = judged && (!strncmp(judged + 1, ".1.", 3) || !strcmp(judged + 1, ".2.1"));
@@ -118,8 +128,9 @@ void egs_inbound_confirm(egs_inbound *inbound, const egs_inbound_mail *mail, apr
         egs_inbound_report *report = &inbound->reports[i];
         const char *text = egs_words_fold(report->text ? report->text : "", pool);
 
-        report->suppress = report->suppress &&
-                           is_confirmed(report, inbound->count == 1 ? apr_pstrcat(pool, text, " ", mail->folded, NULL)
-                                                                    : text);
+        report->suppress =
+            report->suppress &&
+            is_confirmed(report,
+                         inbound->count == 1 ? apr_pstrcat(pool, text, " ", mail->folded, NULL) : text);
     }
 }

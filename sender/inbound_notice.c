@@ -10,24 +10,27 @@
 
 /* Whom notices are from. */
 #define DAEMONS                                                                                              \
-    "mailer-daemon|mailerdaemon|mail-daemon|maildaemon|mdaemon|postmaster|post_master|post master|mail delivery|" \
+    "mailer-daemon|mailerdaemon|mail-daemon|maildaemon|mdaemon|postmaster|post_master|post master|mail "     \
+    "delivery|"                                                                                              \
     "delivery system|delivery subsystem|mail system|mail administrator|system administrator|mail deliver"
 
 /* What is said of mails that nobody tries to deliver any more. */
 #define FAILED                                                                                               \
     "could not be delivered|couldn't be delivered|could not deliver|couldn't deliver|cannot be delivered|"   \
-    "can't be delivered|cannot deliver|able to deliver|unable to deliver|undeliverable|undelivered|"        \
-    "delivery failed|delivery failure|delivery has failed|failed to deliver|failed permanently|permanent|"  \
-    "fatal error|delivery error|delivery problem|not delivered|not be delivered|did not reach|"             \
-    "returned to sender|returned mail|rejected|failure notice|failure reason|failed address|user unknown|"  \
+    "can't be delivered|cannot deliver|able to deliver|unable to deliver|undeliverable|undelivered|"         \
+    "delivery failed|delivery failure|delivery has failed|failed to deliver|failed permanently|permanent|"   \
+    "fatal error|delivery error|delivery problem|not delivered|not be delivered|did not reach|"              \
+    "returned to sender|returned mail|rejected|failure notice|failure reason|failed address|user unknown|"   \
     "unknown user|no such user|invalid final delivery|can not be delivered|not be sent|following error|"     \
-    "mail system error|unknown recipient|does not exist|host unknown|delivery status notification (failure)|" \
-    "not sent|permission to post|non-deliver|nondeliver|error has occurred while attempting to deliver|"      \
+    "mail system error|unknown recipient|does not exist|host unknown|delivery status notification "          \
+    "(failure)|"                                                                                             \
+    "not sent|permission to post|non-deliver|nondeliver|error has occurred while attempting to deliver|"     \
     "incorrectly constructed|not a member of this|not member of this"
 
 /* ... of those that are tried again. */
 #define DELAYED                                                                                              \
-    "delayed|still trying|will continue to try|will keep trying|will be retried|will retry|warning: message|" \
+    "delayed|still trying|will continue to try|will keep trying|will be retried|will retry|warning: "        \
+    "message|"                                                                                               \
     "not yet been delivered|not yet delivered|has not been delivered yet|do not need to resend|"             \
     "don't need to resend|this is a warning|no action is required|being retried|will be attempted|"          \
     "delivery status notification (delay)|continue trying"
@@ -36,7 +39,8 @@
 #define FINAL                                                                                                \
     "giving up|given up|give up|too long in|in the queue too long|has expired|message expired|"              \
     "failed permanently|permanent error|permanently|not going to try again|cannot send message for|"         \
-    "could not be delivered for|retry timeout exceeded|delivery status notification (failure)|no longer be retried"
+    "could not be delivered for|retry timeout exceeded|delivery status notification (failure)|no longer be " \
+    "retried"
 
 #define SUCCEEDED                                                                                            \
     "successfully delivered|successfully relayed|was delivered to the following|has been delivered to|"      \
@@ -85,7 +89,8 @@ static int is_own(const egs_inbound_mail *mail, const char *address)
 }
 
 /* The best place that an address of the notice has, and the addresses that have it, each once. */
-static egs_words_place best_addresses(apr_array_header_t *best, const egs_inbound_mail *mail, apr_pool_t *pool)
+static egs_words_place best_addresses(apr_array_header_t *best, const egs_inbound_mail *mail,
+                                      apr_pool_t *pool)
 {
     const apr_array_header_t *found = egs_words_find_addresses(mail->notice, pool);
     egs_words_place place = EGS_ADDRESS_OWN;
@@ -143,7 +148,8 @@ static apr_array_header_t *find_recipients(const egs_inbound_mail *mail, apr_poo
     }
     if (other) {
         apr_array_clear(best);
-        APR_ARRAY_PUSH(best, egs_words_address) = (egs_words_address){ other, mail->notice, EGS_ADDRESS_NAMED };
+        APR_ARRAY_PUSH(best, egs_words_address) =
+            (egs_words_address){ other, mail->notice, EGS_ADDRESS_NAMED };
     }
     return best;
 }
@@ -192,7 +198,8 @@ static apr_size_t paragraph_length(const char *text)
 }
 
 /* Up to the line of the next address that stands alone, or the end. */
-static apr_size_t section_length(const egs_inbound_mail *mail, const char *from, const char *address, apr_pool_t *pool)
+static apr_size_t section_length(const egs_inbound_mail *mail, const char *from, const char *address,
+                                 apr_pool_t *pool)
 {
     const apr_array_header_t *found = egs_words_find_addresses(mail->notice, pool);
 
@@ -223,7 +230,8 @@ static egs_words_reply reply_at(const egs_inbound_mail *mail, const char *addres
     const char *at = mail->notice;
     int tries = 0;
 
-    while ((at = strstr(at, address)) && tries++ < EGS_WORDS_ADDRESSES_MAX && best.surety < EGS_REPLY_ENHANCED_LINE) {
+    while ((at = strstr(at, address)) && tries++ < EGS_WORDS_ADDRESSES_MAX &&
+           best.surety < EGS_REPLY_ENHANCED_LINE) {
         const char *from = line_start(mail->notice, at);
         egs_words_reply reply = reply_within(from, paragraph_length(from), pool);
 
@@ -299,8 +307,8 @@ egs_words_reply egs_inbound_notice_reply(const egs_inbound_mail *mail, const cha
 
 /* ---- all of it ------------------------------------------------------------------- */
 
-static void add_report(egs_inbound *inbound, egs_inbound_kind kind, const egs_inbound_mail *mail, const char *recipient,
-                       apr_pool_t *pool)
+static void add_report(egs_inbound *inbound, egs_inbound_kind kind, const egs_inbound_mail *mail,
+                       const char *recipient, apr_pool_t *pool)
 {
     egs_inbound_report *report = &inbound->reports[inbound->count++];
     egs_words_reply reply = egs_inbound_notice_reply(mail, recipient, pool);
@@ -311,7 +319,8 @@ static void add_report(egs_inbound *inbound, egs_inbound_kind kind, const egs_in
     egs_inbound_judge(report, &reply, NULL, pool);
 }
 
-static void add_reports(egs_inbound *inbound, egs_inbound_kind kind, const egs_inbound_mail *mail, apr_pool_t *pool)
+static void add_reports(egs_inbound *inbound, egs_inbound_kind kind, const egs_inbound_mail *mail,
+                        apr_pool_t *pool)
 {
     const apr_array_header_t *found = find_recipients(mail, pool);
     int all = found->nelts && APR_ARRAY_IDX(found, 0, egs_words_address).place == EGS_ADDRESS_ALONE;

@@ -16,14 +16,14 @@
 
 /* Charsets that reports are written in, beside UTF-8: no other converter of the system's is loaded. */
 static const char *const charsets[] = {
-    "iso-8859-1",   "iso-8859-2",   "iso-8859-15",  "windows-1250", "windows-1251", "windows-1252",
-    "iso-2022-jp",  "shift_jis",    "euc-jp",       "gb2312",       "gbk",          "gb18030",
-    "big5",         "euc-kr",       "koi8-r",
+    "iso-8859-1",   "iso-8859-2",  "iso-8859-15", "windows-1250", "windows-1251",
+    "windows-1252", "iso-2022-jp", "shift_jis",   "euc-jp",       "gb2312",
+    "gbk",          "gb18030",     "big5",        "euc-kr",       "koi8-r",
 };
 
 /* What a Content-Type says, as far as it matters here. */
 typedef struct {
-    const char *type; /* "text/plain", lower case */
+    const char *type;                        /* "text/plain", lower case */
     const char *boundary, *charset, *report; /* or NULL */
 } content_type;
 
@@ -179,11 +179,16 @@ static int find_kind(egs_part_kind *kind, const char *type)
         const char *type;
         egs_part_kind kind;
     } kinds[] = {
-        { "message/delivery-status", EGS_PART_STATUS },  { "message/global-delivery-status", EGS_PART_STATUS },
-        { "message/feedback-report", EGS_PART_FEEDBACK }, { "message/rfc822", EGS_PART_MAIL },
-        { "message/global", EGS_PART_MAIL },              { "text/rfc822-headers", EGS_PART_MAIL },
-        { "text/rfc822-header", EGS_PART_MAIL },          { "message/rfc822-headers", EGS_PART_MAIL },
-        { "message/global-headers", EGS_PART_MAIL },      { "message/partial", EGS_PART_MAIL },
+        { "message/delivery-status", EGS_PART_STATUS },
+        { "message/global-delivery-status", EGS_PART_STATUS },
+        { "message/feedback-report", EGS_PART_FEEDBACK },
+        { "message/rfc822", EGS_PART_MAIL },
+        { "message/global", EGS_PART_MAIL },
+        { "text/rfc822-headers", EGS_PART_MAIL },
+        { "text/rfc822-header", EGS_PART_MAIL },
+        { "message/rfc822-headers", EGS_PART_MAIL },
+        { "message/global-headers", EGS_PART_MAIL },
+        { "message/partial", EGS_PART_MAIL },
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -268,7 +273,8 @@ static int read_multipart(egs_parts *parts, const char *boundary, eg_bytes body,
         egs_fields header;
 
         at = find_boundary(begin, end, boundary);
-        read_entity(parts, &header, (eg_bytes){ begin, (apr_size_t)((at ? at : end) - begin) }, depth + 1, pool);
+        read_entity(parts, &header, (eg_bytes){ begin, (apr_size_t)((at ? at : end) - begin) }, depth + 1,
+                    pool);
     }
     return found;
 }

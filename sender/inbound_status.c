@@ -49,8 +49,9 @@ static egs_inbound_kind kind_of_action(const char *action)
         const char *word;
         egs_inbound_kind kind;
     } actions[] = {
-        { "failed", EGS_INBOUND_BOUNCE },    { "failure", EGS_INBOUND_BOUNCE },   { "delayed", EGS_INBOUND_DELAY },
-        { "delivered", EGS_INBOUND_SUCCESS }, { "relayed", EGS_INBOUND_SUCCESS }, { "expanded", EGS_INBOUND_SUCCESS },
+        { "failed", EGS_INBOUND_BOUNCE },   { "failure", EGS_INBOUND_BOUNCE },
+        { "delayed", EGS_INBOUND_DELAY },   { "delivered", EGS_INBOUND_SUCCESS },
+        { "relayed", EGS_INBOUND_SUCCESS }, { "expanded", EGS_INBOUND_SUCCESS },
     };
 
     for (size_t i = 0; action && i < sizeof actions / sizeof *actions; i++) {
@@ -91,8 +92,8 @@ static const char *host_in(const egs_fields *fields, const char *name, apr_pool_
 }
 
 /* The server's words; without them what the notice says of this address. */
-static egs_words_reply find_reply(const egs_fields *fields, const egs_inbound_mail *mail, const char *recipient,
-                                  apr_pool_t *pool)
+static egs_words_reply find_reply(const egs_fields *fields, const egs_inbound_mail *mail,
+                                  const char *recipient, apr_pool_t *pool)
 {
     const char *diagnostic = behind_type(egs_fields_get(fields, "Diagnostic-Code"));
     egs_words_reply reply = { EGS_REPLY_NONE, 0, NULL, "" };
@@ -119,11 +120,12 @@ static int is_of_program(const egs_fields *fields)
 /* Mail services whose customers make rules that bounce, with words of their choice: no server refused the address. */
 static int is_by_rule(const egs_fields *fields, const char *reporting)
 {
-    return reporting && !egs_fields_get(fields, "Remote-MTA") && eg_hostname_within(reporting, "amazonaws.com");
+    return reporting && !egs_fields_get(fields, "Remote-MTA") &&
+           eg_hostname_within(reporting, "amazonaws.com");
 }
 
-static void add_report(egs_inbound *inbound, const group *one, const egs_inbound_mail *mail, const char *reporting,
-                       apr_pool_t *pool)
+static void add_report(egs_inbound *inbound, const group *one, const egs_inbound_mail *mail,
+                       const char *reporting, apr_pool_t *pool)
 {
     egs_inbound_report *report = &inbound->reports[inbound->count++];
     egs_words_reply reply;
@@ -145,7 +147,8 @@ static void add_report(egs_inbound *inbound, const group *one, const egs_inbound
 }
 
 /* The groups of one text. */
-static void read_groups(egs_inbound *inbound, const char *text, const egs_inbound_mail *mail, apr_pool_t *pool)
+static void read_groups(egs_inbound *inbound, const char *text, const egs_inbound_mail *mail,
+                        apr_pool_t *pool)
 {
     const char *reporting = NULL;
 

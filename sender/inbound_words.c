@@ -35,12 +35,14 @@ static apr_size_t enhanced_length(const char *text)
         }
         at += digits;
     }
-    return apr_isalnum(text[at]) || (text[at] == '.' && apr_isdigit(text[at + 1])) || text[at] == '/' ? 0 : at;
+    return apr_isalnum(text[at]) || (text[at] == '.' && apr_isdigit(text[at + 1])) || text[at] == '/' ? 0
+                                                                                                      : at;
 }
 
 int egs_words_reply_code(const char *text)
 {
-    static const char *const units[] = { "min", "hour", "day", "sec", "byte", "kb", "mb", "k ", "message", "recipient" };
+    static const char *const units[] = { "min", "hour", "day", "sec",     "byte",
+                                         "kb",  "mb",   "k ",  "message", "recipient" };
 
     if ((text[0] != '4' && text[0] != '5') || text[1] < '0' || text[1] > '5' || !apr_isdigit(text[2]) ||
         (text[3] && !strchr(" -\t\n#:;,()<>\"'", text[3]))) {
@@ -231,25 +233,31 @@ static int is_alone(const char *text, const char *from, const char *end)
 
 static egs_words_place find_place(const char *text, const char *from, const char *end, apr_pool_t *pool)
 {
-    static const char *const own[] = { "from", "sender", "id", "message-id", "by", "contact", "reply-to", "references",
-                                       "in-reply-to", "mailto", "return-path", NULL };
-    static const char *const failed[] = { "recipient address:", "failed recipient:", "final recipient:", "rcpt to:", NULL };
-    static const char *const named[] = { "to", "recipient", "recipients", "rfc822", "address", "mailbox", "user",
-                                         "userid", "account", "for", "addressee", "user name", "username", NULL };
+    static const char *const own[] = { "from",        "sender",  "id",          "message-id",
+                                       "by",          "contact", "reply-to",    "references",
+                                       "in-reply-to", "mailto",  "return-path", NULL };
+    static const char *const failed[] = { "recipient address:", "failed recipient:", "final recipient:",
+                                          "rcpt to:", NULL };
+    static const char *const named[] = { "to",        "recipient", "recipients", "rfc822",  "address",
+                                         "mailbox",   "user",      "userid",     "account", "for",
+                                         "addressee", "user name", "username",   NULL };
     const char *words;
 
     if (is_alone(text, from, end) || ends_in(words_before(text, from, " \t<\"", pool), failed)) {
         return EGS_ADDRESS_ALONE;
     }
     words = words_before(text, from, " \t<>\"'(:=;,[", pool);
-    return ends_in(words, own) ? EGS_ADDRESS_OWN : ends_in(words, named) ? EGS_ADDRESS_NAMED : EGS_ADDRESS_AMID;
+    return ends_in(words, own)     ? EGS_ADDRESS_OWN
+           : ends_in(words, named) ? EGS_ADDRESS_NAMED
+                                   : EGS_ADDRESS_AMID;
 }
 
 apr_array_header_t *egs_words_find_addresses(const char *text, apr_pool_t *pool)
 {
     apr_array_header_t *found = apr_array_make(pool, 4, sizeof(egs_words_address));
 
-    for (const char *at = strchr(text, '@'); at && found->nelts < EGS_WORDS_ADDRESSES_MAX; at = strchr(at + 1, '@')) {
+    for (const char *at = strchr(text, '@'); at && found->nelts < EGS_WORDS_ADDRESSES_MAX;
+         at = strchr(at + 1, '@')) {
         const char *from = local_start(text, at), *end = domain_end(at);
         egs_words_place place;
 

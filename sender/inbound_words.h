@@ -15,9 +15,9 @@
 /** How sure it is that a piece of text is a server's reply. */
 typedef enum {
     EGS_REPLY_NONE,
-    EGS_REPLY_LOOSE,    /* a code amid a sentence */
-    EGS_REPLY_STATUS,   /* an enhanced code alone */
-    EGS_REPLY_LINE,     /* a code where a reply begins */
+    EGS_REPLY_LOOSE,        /* a code amid a sentence */
+    EGS_REPLY_STATUS,       /* an enhanced code alone */
+    EGS_REPLY_LINE,         /* a code where a reply begins */
     EGS_REPLY_ENHANCED_LINE /* with an enhanced code behind it */
 } egs_words_surety;
 

@@ -24,8 +24,8 @@ const char *egs_returned_name(egs_returned_result result)
 
 static json_t *dialogue(const egs_inbound_report *report)
 {
-    json_t *smtp =
-        json_pack("{s:s*, s:s*, s:s*}", "host", report->host, "enhanced", report->enhanced, "text", report->text);
+    json_t *smtp = json_pack("{s:s*, s:s*, s:s*}", "host", report->host, "enhanced", report->enhanced, "text",
+                             report->text);
 
     if (report->code) {
         json_object_set_new(smtp, "code", json_integer(report->code));
@@ -73,7 +73,8 @@ static void fill(columns *to, const egs_inbound *inbound, apr_pool_t *pool)
     to->count = 0;
     if (inbound->kind == EGS_INBOUND_COMPLAINT) {
         add(to, NULL,
-            eg_json_text(eg_json_own(json_pack("{s:{s:s}}", "complaint", "type", inbound->feedback), pool), pool));
+            eg_json_text(eg_json_own(json_pack("{s:{s:s}}", "complaint", "type", inbound->feedback), pool),
+                         pool));
         return;
     }
     if (inbound->kind != EGS_INBOUND_BOUNCE) {
@@ -113,7 +114,8 @@ apr_status_t egs_returned_record(egs_returned *returned, const eg_returnpath *pa
                         EG_DB_ARGS(eg_db_int(path->account_id), eg_db_text(path->message_id),
                                    eg_db_int(path->recipient_no), eg_db_text(host),
                                    eg_db_text(egs_inbound_kind_name(inbound->kind)),
-                                   eg_db_texts(arrays.emails, arrays.count), eg_db_texts(arrays.details, arrays.count),
+                                   eg_db_texts(arrays.emails, arrays.count),
+                                   eg_db_texts(arrays.details, arrays.count),
                                    eg_db_text(look < LOOKS ? "f" : "t")));
         if (rv != APR_SUCCESS) {
             return rv;

@@ -14,6 +14,7 @@
 #include "returned.h"
 #include "secret.h"
 
+#define DROPPED_AT_ONCE 65536 /* bytes of what is beyond the limit */
 #define ADDRESS_MAX 320 /* bytes: 64 of a local part, @, 255 of a domain */
 
 /* A return path of this gateway, and the domain that it came to. */
@@ -27,12 +28,12 @@ typedef struct {
 /* All of standard input is taken, so that the MTA can write it; what is beyond the limit is dropped. */
 static int read_mail(eg_bytes *mail, egs_ctl *ctl)
 {
-    char *data = apr_palloc(ctl->pool, EGS_INBOUND_SIZE), rest[65536];
+    char *data = apr_palloc(ctl->pool, EGS_INBOUND_SIZE + DROPPED_AT_ONCE);
     apr_size_t size = 0;
 
     for (;;) {
-        int full = size == EGS_INBOUND_SIZE;
-        ssize_t got = read(STDIN_FILENO, full ? rest : data + size, full ? sizeof rest : EGS_INBOUND_SIZE - size);
+        int full = size == EGS_INBOUND_SIZE; /* what follows goes behind it, over and over */
+        ssize_t got = read(STDIN_FILENO, data + size, full ? DROPPED_AT_ONCE : EGS_INBOUND_SIZE - size);
 
         if (got < 0 && errno == EINTR) {
             continue;
@@ -74,8 +75,10 @@ static int is_known(const apr_array_header_t *targets, const target *one)
     for (int i = 0; i < targets->nelts; i++) {
         const target *known = &APR_ARRAY_IDX(targets, i, target);
 
-        if (known->path.account_id == one->path.account_id && known->path.recipient_no == one->path.recipient_no &&
-            strcmp(known->path.message_id, one->path.message_id) == 0 && strcmp(known->host, one->host) == 0) {
+        if (known->path.account_id == one->path.account_id &&
+            known->path.recipient_no == one->path.recipient_no &&
+            strcmp(known->path.message_id, one->path.message_id) == 0 &&
+            strcmp(known->host, one->host) == 0) {
             return 1;
         }
     }
@@ -83,7 +86,8 @@ static int is_known(const apr_array_header_t *targets, const target *one)
 }
 
 /* The return path that an address is, if this gateway made it. "<...>" is taken as well. */
-static void add_target(apr_array_header_t *targets, const char *address, const eg_secret *secret, apr_pool_t *pool)
+static void add_target(apr_array_header_t *targets, const char *address, const eg_secret *secret,
+                       apr_pool_t *pool)
 {
     apr_size_t length;
     const char *at;
@@ -94,8 +98,8 @@ static void add_target(apr_array_header_t *targets, const char *address, const e
     address = apr_pstrmemdup(pool, address, length <= ADDRESS_MAX ? length : 0);
     at = strrchr(address, '@');
     if (at == NULL ||
-        eg_returnpath_parse(&one.path, apr_pstrmemdup(pool, address, (apr_size_t)(at - address)), secret, pool) !=
-            APR_SUCCESS) {
+        eg_returnpath_parse(&one.path, apr_pstrmemdup(pool, address, (apr_size_t)(at - address)), secret,
+                            pool) != APR_SUCCESS) {
         return;
     }
     one.host = eg_lowercase(apr_pstrdup(pool, at + 1));
@@ -104,7 +108,8 @@ static void add_target(apr_array_header_t *targets, const char *address, const e
     }
 }
 
-static apr_array_header_t *find_targets(const apr_array_header_t *addresses, const eg_secret *secret, apr_pool_t *pool)
+static apr_array_header_t *find_targets(const apr_array_header_t *addresses, const eg_secret *secret,
+                                        apr_pool_t *pool)
 {
     apr_array_header_t *targets = apr_array_make(pool, 4, sizeof(target));
 
@@ -126,14 +131,14 @@ static int refuse_address(const egs_ctl *ctl)
 static void show(egs_ctl *ctl, const target *to, const egs_inbound *inbound, const egs_returned *returned)
 {
     const char *problem;
-    json_t *shown = json_pack("{s:s, s:s, s:I, s:s, s:i, s:s*}", "kind", egs_inbound_kind_name(inbound->kind), "result",
-                              egs_returned_name(returned->result), "account_id", (json_int_t)to->path.account_id,
-                              "message_id", to->path.message_id, "recipient_no", to->path.recipient_no, "recipient",
-                              returned->recipient);
+    json_t *shown = json_pack("{s:s, s:s, s:I, s:s, s:i, s:s*}", "kind", egs_inbound_kind_name(inbound->kind),
+                              "result", egs_returned_name(returned->result), "account_id",
+                              (json_int_t)to->path.account_id, "message_id", to->path.message_id,
+                              "recipient_no", to->path.recipient_no, "recipient", returned->recipient);
     json_t *detail = NULL, *bounce, *smtp;
 
-    if (returned->detail != NULL &&
-        eg_json_parse(&detail, &problem, returned->detail, strlen(returned->detail), ctl->pool) == APR_SUCCESS) {
+    if (returned->detail != NULL && eg_json_parse(&detail, &problem, returned->detail,
+                                                  strlen(returned->detail), ctl->pool) == APR_SUCCESS) {
         bounce = json_object_get(detail, "bounce");
         smtp = json_object_get(detail, "smtp");
         json_object_update(shown, bounce != NULL ? bounce : json_object_get(detail, "complaint"));
@@ -188,7 +193,8 @@ static int take_feedback(egs_ctl *ctl, eg_bytes mail, const eg_secret *secret)
         add_target(targets, inbound.sender, secret, ctl->pool);
     }
     if (targets->nelts == 0 || inbound.kind != EGS_INBOUND_COMPLAINT) {
-        egs_ctl_say(ctl, json_pack("{s:s, s:s}", "kind", egs_inbound_kind_name(inbound.kind), "result", "ignored"),
+        egs_ctl_say(ctl,
+                    json_pack("{s:s, s:s}", "kind", egs_inbound_kind_name(inbound.kind), "result", "ignored"),
                     "no complaint about a mail of this gateway");
         return 0;
     }
@@ -217,17 +223,20 @@ static int run(egs_ctl *ctl)
         return egs_ctl_refuse(ctl, "%s", problem);
     }
     if (egs_ctl_value(ctl, "check") != NULL) {
-        return find_targets(find_addresses(ctl, mail), secret, ctl->pool)->nelts > 0 ? 0 : refuse_address(ctl);
+        return find_targets(find_addresses(ctl, mail), secret, ctl->pool)->nelts > 0 ? 0
+                                                                                     : refuse_address(ctl);
     }
     egs_inbound_start();
     if (read_mail(&mail, ctl) != 0) {
         return 1;
     }
-    return egs_ctl_value(ctl, "feedback") != NULL ? take_feedback(ctl, mail, secret) : take_mail(ctl, mail, secret);
+    return egs_ctl_value(ctl, "feedback") != NULL ? take_feedback(ctl, mail, secret)
+                                                  : take_mail(ctl, mail, secret);
 }
 
 static const egs_ctl_option options[] = {
-    { "recipient", "ADDRESS", "envelope recipient, may stand several times; default: what the header says", 0 },
+    { "recipient", "ADDRESS", "envelope recipient, may stand several times; default: what the header says",
+      0 },
     { "check", NULL, "only tell whether the recipient is a return path: nothing is read", 0 },
     { "feedback", NULL, "a feedback loop's report: the return path is the one in it", 0 },
     { NULL, NULL, NULL, 0 },

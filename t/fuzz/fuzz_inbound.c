@@ -35,7 +35,8 @@ static void check_report(const egs_inbound_report *report, egs_inbound_kind kind
     check_text(report->host, 253);
     check_text(report->enhanced, 9);
     if (report->suppress) {
-        require(kind == EGS_INBOUND_BOUNCE && report->class == EGS_CLASS_RECIPIENT && report->code / 100 != 4);
+        require(kind == EGS_INBOUND_BOUNCE && report->class == EGS_CLASS_RECIPIENT &&
+                report->code / 100 != 4);
         require(!report->enhanced || (report->enhanced[0] == '5' && report->enhanced[2] != '7'));
     }
 }

@@ -24,7 +24,8 @@
            "Content-Type: multipart/report; report-type=delivery-status; boundary=\"=_1\"\n\n"               \
            "--=_1\n\nIt did not work out.\n\n--=_1\nContent-Type: message/delivery-status\n\n"               \
            "Reporting-MTA: dns; mx.example.org\n\n"
-#define ORIGINAL "\n--=_1\nContent-Type: text/rfc822-headers\n\nTo: ann@example.net\nSubject: Hello\n\n--=_1--\n"
+#define ORIGINAL                                                                                             \
+    "\n--=_1\nContent-Type: text/rfc822-headers\n\nTo: ann@example.net\nSubject: Hello\n\n--=_1--\n"
 #define ANN "Final-Recipient: rfc822; ann@example.net\n"
 #define FEEDBACK(type)                                                                                       \
     "From: fbl@example.org\nContent-Type: multipart/report; report-type=feedback-report; boundary=f\n\n"     \
@@ -60,125 +61,150 @@ static const struct {
     int suppress;
 } cases[] = {
     /* Reports. */
-    { "a refusal by the next host", REPORT ANN
-      "Action: failed\nStatus: 5.1.1\nRemote-MTA: dns; mail.example.net\n"
-      "Diagnostic-Code: smtp; 550 5.1.1 <ann@example.net>: User unknown\n" ORIGINAL,
+    { "a refusal by the next host",
+      REPORT ANN "Action: failed\nStatus: 5.1.1\nRemote-MTA: dns; mail.example.net\n"
+                 "Diagnostic-Code: smtp; 550 5.1.1 <ann@example.net>: User unknown\n" ORIGINAL,
       BOUNCE, "ann@example.net", 550, "5.1.1", "recipient", 1 },
-    { "fields in any case, folded", REPORT
-      "final-recipient: RFC822;\n\tann@example.net\nACTION: Failed\nstatus: 5.2.2 (full)\n"
-      "diagnostic-code: SMTP; 552-5.2.2 Mailbox\n full\n" ORIGINAL,
+    { "fields in any case, folded",
+      REPORT "final-recipient: RFC822;\n\tann@example.net\nACTION: Failed\nstatus: 5.2.2 (full)\n"
+             "diagnostic-code: SMTP; 552-5.2.2 Mailbox\n full\n" ORIGINAL,
       BOUNCE, "ann@example.net", 552, "5.2.2", "mailbox-full", 0 },
-    { "the server's code says more than the status", REPORT ANN
+    { "the server's code says more than the status",
+      REPORT ANN
       "Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 5.7.26 Unauthenticated\n" ORIGINAL,
       BOUNCE, "ann@example.net", 550, "5.7.26", "authentication", 0 },
-    { "the status says more than the server's", REPORT ANN
-      "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 User unknown\n" ORIGINAL,
-      BOUNCE, "ann@example.net", 550, "5.1.1", "recipient", 1 },
-    { "given up after days", REPORT ANN "Action: failed\nStatus: 4.4.7\n" ORIGINAL, BOUNCE, "ann@example.net", 0, "4.4.7",
-      "expired", 0 },
-    { "no action, but a status", REPORT ANN "Status: 5.1.2\n" ORIGINAL, BOUNCE, "ann@example.net", 0, "5.1.2", "recipient",
-      1 },
-    { "policy, whatever the words", REPORT ANN
-      "Action: failed\nStatus: 5.7.1\nDiagnostic-Code: smtp; 550 5.7.1 User unknown, see our policy\n" ORIGINAL,
+    { "the status says more than the server's",
+      REPORT ANN "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 User unknown\n" ORIGINAL, BOUNCE,
+      "ann@example.net", 550, "5.1.1", "recipient", 1 },
+    { "given up after days", REPORT ANN "Action: failed\nStatus: 4.4.7\n" ORIGINAL, BOUNCE, "ann@example.net",
+      0, "4.4.7", "expired", 0 },
+    { "no action, but a status", REPORT ANN "Status: 5.1.2\n" ORIGINAL, BOUNCE, "ann@example.net", 0, "5.1.2",
+      "recipient", 1 },
+    { "policy, whatever the words",
+      REPORT ANN "Action: failed\nStatus: 5.7.1\nDiagnostic-Code: smtp; 550 5.7.1 User unknown, see our "
+                 "policy\n" ORIGINAL,
       BOUNCE, NULL, 550, "5.7.1", "policy", 0 },
-    { "a program's words", REPORT ANN
-      "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: x-unix; no such user\n" ORIGINAL, BOUNCE, NULL, 0, "5.1.1",
-      "recipient", 0 },
-    { "a status of another kind than the notice", DAEMON
-      "Content-Type: multipart/report; boundary=b\n\n--b\n\nNot enough disk space\n--b\n"
-      "Content-Type: message/delivery-status\n\nReporting-MTA: dns; a.example\n\n" ANN
-      "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n\n--b--\n",
+    { "a program's words",
+      REPORT ANN "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: x-unix; no such user\n" ORIGINAL, BOUNCE,
+      NULL, 0, "5.1.1", "recipient", 0 },
+    { "a status of another kind than the notice",
+      DAEMON "Content-Type: multipart/report; boundary=b\n\n--b\n\nNot enough disk space\n--b\n"
+             "Content-Type: message/delivery-status\n\nReporting-MTA: dns; a.example\n\n" ANN
+             "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n\n--b--\n",
       BOUNCE, "ann@example.net", 550, "5.1.1", "recipient", 0 },
-    { "unknown, to the recipient's command", DAEMON
-      "Content-Type: multipart/report; boundary=b\n\n--b\n\n<ann@example.net>: host a.example said: 550 User\n"
-      "    unknown (in reply to RCPT TO command)\n--b\nContent-Type: message/delivery-status\n\n"
-      "Reporting-MTA: dns; b.example\n\n" ANN
-      "Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 User unknown\n\n--b--\n",
+    { "unknown, to the recipient's command",
+      DAEMON "Content-Type: multipart/report; boundary=b\n\n--b\n\n<ann@example.net>: host a.example said: "
+             "550 User\n"
+             "    unknown (in reply to RCPT TO command)\n--b\nContent-Type: message/delivery-status\n\n"
+             "Reporting-MTA: dns; b.example\n\n" ANN
+             "Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 User unknown\n\n--b--\n",
       BOUNCE, "ann@example.net", 550, "5.0.0", "recipient", 1 },
-    { "unknown, when the recipient had been taken", DAEMON
-      "Content-Type: multipart/report; boundary=b\n\n--b\n\n<ann@example.net>: host a.example said: 550 User\n"
-      "    unknown (in reply to end of DATA command)\n--b\nContent-Type: message/delivery-status\n\n"
-      "Reporting-MTA: dns; b.example\n\n" ANN
-      "Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 User unknown\n\n--b--\n",
+    { "unknown, when the recipient had been taken",
+      DAEMON "Content-Type: multipart/report; boundary=b\n\n--b\n\n<ann@example.net>: host a.example said: "
+             "550 User\n"
+             "    unknown (in reply to end of DATA command)\n--b\nContent-Type: message/delivery-status\n\n"
+             "Reporting-MTA: dns; b.example\n\n" ANN
+             "Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 User unknown\n\n--b--\n",
       BOUNCE, "ann@example.net", 550, "5.0.0", "recipient", 0 },
     { "a delay", REPORT ANN "Action: delayed\nStatus: 4.4.1\nWill-Retry-Until: tomorrow\n" ORIGINAL, DELAY,
       "ann@example.net", 0, NULL, NULL, 0 },
-    { "a delay with a permanent code", REPORT ANN
-      "Action: delayed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n" ORIGINAL, DELAY, NULL, 550, NULL,
-      NULL, 0 },
-    { "delivered", REPORT ANN "Action: delivered\nStatus: 2.0.0\n" ORIGINAL, SUCCESS, NULL, 0, NULL, NULL, 0 },
+    { "a delay with a permanent code",
+      REPORT ANN "Action: delayed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 User unknown\n" ORIGINAL,
+      DELAY, NULL, 550, NULL, NULL, 0 },
+    { "delivered", REPORT ANN "Action: delivered\nStatus: 2.0.0\n" ORIGINAL, SUCCESS, NULL, 0, NULL, NULL,
+      0 },
     { "relayed", REPORT ANN "Action: relayed\nStatus: 2.0.0\n" ORIGINAL, SUCCESS, NULL, 0, NULL, NULL, 0 },
-    { "expanded", REPORT ANN "Action: expanded (to a list)\nStatus: 2.0.0\n" ORIGINAL, SUCCESS, NULL, 0, NULL, NULL, 0 },
-    { "one got it, one did not", REPORT ANN "Action: relayed\nStatus: 2.0.0\n\n"
-      "Final-Recipient: rfc822; bob@example.net\nAction: failed\nStatus: 5.1.1\n" ORIGINAL,
+    { "expanded", REPORT ANN "Action: expanded (to a list)\nStatus: 2.0.0\n" ORIGINAL, SUCCESS, NULL, 0, NULL,
+      NULL, 0 },
+    { "one got it, one did not",
+      REPORT ANN "Action: relayed\nStatus: 2.0.0\n\n"
+                 "Final-Recipient: rfc822; bob@example.net\nAction: failed\nStatus: 5.1.1\n" ORIGINAL,
       BOUNCE, "bob@example.net", 0, "5.1.1", "recipient", 1 },
-    { "in base64", DAEMON
-      "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n"
-      "Content-Transfer-Encoding: base64\n\n"
-      "UmVwb3J0aW5nLU1UQTogZG5zOyBhLmV4YW1wbGUKCkZpbmFsLVJlY2lwaWVudDogcmZjODIyOyBh\n"
-      "bm5AZXhhbXBsZS5uZXQKQWN0aW9uOiBmYWlsZWQKU3RhdHVzOiA1LjEuMQo=\n--b--\n",
+    { "in base64",
+      DAEMON "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/delivery-status\n"
+             "Content-Transfer-Encoding: base64\n\n"
+             "UmVwb3J0aW5nLU1UQTogZG5zOyBhLmV4YW1wbGUKCkZpbmFsLVJlY2lwaWVudDogcmZjODIyOyBh\n"
+             "bm5AZXhhbXBsZS5uZXQKQWN0aW9uOiBmYWlsZWQKU3RhdHVzOiA1LjEuMQo=\n--b--\n",
       BOUNCE, "ann@example.net", 0, "5.1.1", "recipient", 1 },
-    { "below the words, in no part of its own", DAEMON
-      "Subject: failure\n\nIt was not delivered.\n\nReporting-MTA: dns; a.example\n\n" ANN
-      "Action: failed\nStatus: 5.4.4\n\nReceived: from b.example\nTo: ann@example.net\n",
+    { "below the words, in no part of its own",
+      DAEMON "Subject: failure\n\nIt was not delivered.\n\nReporting-MTA: dns; a.example\n\n" ANN
+             "Action: failed\nStatus: 5.4.4\n\nReceived: from b.example\nTo: ann@example.net\n",
       BOUNCE, "ann@example.net", 0, "5.4.4", "technical", 0 },
 
     /* Notices for people. */
-    { "qmail's", DAEMON
+    { "qmail's",
+      DAEMON
       "Subject: failure notice\n\nHi. I wasn't able to deliver your message to the following addresses.\n\n"
-      "<ann@example.net>:\n192.0.2.1 does not like recipient.\nRemote host said: 550 5.1.1 No such user here\n"
-      "Giving up on 192.0.2.1.\n\n--- Below this line is a copy of the message.\n\nReturn-Path: <b+x@eg.example.com>\n"
+      "<ann@example.net>:\n192.0.2.1 does not like recipient.\nRemote host said: 550 5.1.1 No such user "
+      "here\n"
+      "Giving up on 192.0.2.1.\n\n--- Below this line is a copy of the message.\n\nReturn-Path: "
+      "<b+x@eg.example.com>\n"
       "To: other@example.net\n\nMailbox full\n",
       BOUNCE, "ann@example.net", 550, "5.1.1", "recipient", 1 },
-    { "Exim's", DAEMON
+    { "Exim's",
+      DAEMON
       "X-Failed-Recipients: ann@example.net\nAuto-Submitted: auto-replied\nSubject: Mail delivery failed\n\n"
-      "A message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent error. "
+      "A message that you sent could not be delivered to one or more of its\nrecipients. This is a permanent "
+      "error. "
       "The following address(es) failed:\n\n  ann@example.net\n    host mx.example.net [192.0.2.1]\n"
       "    SMTP error from remote mail server after RCPT TO:<ann@example.net>:\n    550 no such user\n",
       BOUNCE, "ann@example.net", 550, NULL, "recipient", 1 },
-    { "Exim's, at the end of data", DAEMON
+    { "Exim's, at the end of data",
+      DAEMON
       "X-Failed-Recipients: ann@example.net\nSubject: Mail delivery failed\n\nThis is a permanent error.\n\n"
       "  ann@example.net\n    SMTP error from remote mail server after end of data:\n    host a [192.0.2.1]: "
       "554 5.7.1 blocked using a list\n",
       BOUNCE, "ann@example.net", 554, "5.7.1", "reputation", 0 },
-    { "sendmail's of old", DAEMON
-      "Subject: Returned mail: Host unknown\n\n   ----- Transcript of session follows -----\n"
-      "550 <ann@example.net>... Host unknown\n\n   ----- Unsent message follows -----\nReceived: by a.example\n",
+    { "sendmail's of old",
+      DAEMON "Subject: Returned mail: Host unknown\n\n   ----- Transcript of session follows -----\n"
+             "550 <ann@example.net>... Host unknown\n\n   ----- Unsent message follows -----\nReceived: by "
+             "a.example\n",
       BOUNCE, "ann@example.net", 550, NULL, "recipient", 1 },
-    { "Exchange's of old", DAEMON
+    { "Exchange's of old",
+      DAEMON
       "Subject: Undeliverable: Hello\n\nYour message\n\n  To:      ann@example.net\n  Subject: Hello\n\n"
       "did not reach the following recipient(s):\n\nann@example.net on Thu, 1 Jan 2015 00:00:00 -0000\n"
       "    The recipient name is not recognized\n",
       BOUNCE, "ann@example.net", 0, NULL, "recipient", 1 },
-    { "in HTML alone", DAEMON
+    { "in HTML alone",
+      DAEMON
       "Subject: Undeliverable\nContent-Type: text/html\n\n<p>Delivery has failed to these recipients:</p>"
       "<p><a href=\"mailto:ann@example.net\">ann@example.net</a></p><p>552 5.2.2 Mailbox full</p>",
       BOUNCE, "ann@example.net", 552, "5.2.2", "mailbox-full", 0 },
-    { "one that names nobody", DAEMON
-      "Subject: Undeliverable\n\nYour mail could not be delivered.\n\n----- Original message -----\n\nTo: ann@example.net\n",
+    { "one that names nobody",
+      DAEMON "Subject: Undeliverable\n\nYour mail could not be delivered.\n\n----- Original message "
+             "-----\n\nTo: ann@example.net\n",
       BOUNCE, "ann@example.net", 0, NULL, "technical", 0 },
-    { "a warning", DAEMON
+    { "a warning",
+      DAEMON
       "Subject: Warning: could not send message for past 4 hours\n\nTHIS IS A WARNING MESSAGE ONLY.\n\n"
       "<ann@example.net>... Deferred: 451 4.7.1 Greylisted\nWill keep trying until message is 5 days old\n",
       DELAY, "ann@example.net", 451, NULL, NULL, 0 },
-    { "a success", DAEMON "Subject: Successful Mail Delivery Report\n\nIt was delivered to the following: ann@example.net\n",
+    { "a success",
+      DAEMON
+      "Subject: Successful Mail Delivery Report\n\nIt was delivered to the following: ann@example.net\n",
       SUCCESS, NULL, 0, NULL, NULL, 0 },
 
     /* Of the same look, and not to be recorded. */
-    { "a vacation", "From: Ann <ann@example.net>\nAuto-Submitted: auto-replied\nSubject: I am away\n\n"
+    { "a vacation",
+      "From: Ann <ann@example.net>\nAuto-Submitted: auto-replied\nSubject: I am away\n\n"
       "I could not be delivered from work. My other mailbox is full: 550 5.1.1 user unknown.\n",
       ANSWER, NULL, 0, NULL, NULL, 0 },
-    { "an answer by its subject", "From: Ann <ann@example.net>\nReturn-Path: <>\nSubject: Out of Office: Hello\n\n"
-      "Undeliverable until Monday.\n", ANSWER, NULL, 0, NULL, NULL, 0 },
-    { "a receipt", "From: ann@example.net\nContent-Type: multipart/report; report-type=disposition-notification; "
+    { "an answer by its subject",
+      "From: Ann <ann@example.net>\nReturn-Path: <>\nSubject: Out of Office: Hello\n\n"
+      "Undeliverable until Monday.\n",
+      ANSWER, NULL, 0, NULL, NULL, 0 },
+    { "a receipt",
+      "From: ann@example.net\nContent-Type: multipart/report; report-type=disposition-notification; "
       "boundary=m\n\n--m\n\nIt could not be delivered, but was displayed.\n--m--\n",
       ANSWER, NULL, 0, NULL, NULL, 0 },
-    { "a person's", "From: Ann <ann@example.net>\nSubject: Re: Hello\n\nThank you. 5.1.1 is my room.\n", OTHER, NULL, 0, NULL,
-      NULL, 0 },
+    { "a person's", "From: Ann <ann@example.net>\nSubject: Re: Hello\n\nThank you. 5.1.1 is my room.\n",
+      OTHER, NULL, 0, NULL, NULL, 0 },
     { "nothing", "", OTHER, NULL, 0, NULL, NULL, 0 },
     { "no header", "\n\n\n", OTHER, NULL, 0, NULL, NULL, 0 },
-    { "a report that ends in the middle", "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/deli",
-      OTHER, NULL, 0, NULL, NULL, 0 },
+    { "a report that ends in the middle",
+      "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/deli", OTHER, NULL, 0, NULL,
+      NULL, 0 },
 
     /* Feedback. */
     { "abuse", FEEDBACK("abuse"), COMPLAINT, NULL, 0, NULL, NULL, 0 },
@@ -187,8 +213,10 @@ static const struct {
     { "not spam", FEEDBACK("not-spam"), OTHER, NULL, 0, NULL, NULL, 0 },
     { "a failed signature", FEEDBACK("auth-failure"), OTHER, NULL, 0, NULL, NULL, 0 },
     { "a virus", FEEDBACK("virus"), OTHER, NULL, 0, NULL, NULL, 0 },
-    { "of Microsoft's programme", "From: staff@example.com\nSubject: complaint about message from 192.0.2.1\n"
-      "Content-Type: multipart/mixed; boundary=f\n\n--f\nContent-Type: message/rfc822\n\nTo: ann@example.net\n\nHi\n--f--\n",
+    { "of Microsoft's programme",
+      "From: staff@example.com\nSubject: complaint about message from 192.0.2.1\n"
+      "Content-Type: multipart/mixed; boundary=f\n\n--f\nContent-Type: message/rfc822\n\nTo: "
+      "ann@example.net\n\nHi\n--f--\n",
       COMPLAINT, NULL, 0, NULL, NULL, 0 },
 };
 
@@ -253,10 +281,12 @@ static void tells_several_recipients(void **state)
     assert_string_equal(inbound.reports[1].recipient, "bob@example.net");
     assert_false(inbound.reports[1].suppress);
     assert_false(inbound.mixed);
-    read_text(&inbound,
-              DAEMON "Subject: failure\n\nThis is a permanent error:\n\n<ann@example.net>:\n550 5.1.1 unknown user\n\n"
-                     "<bob@example.net>:\n552 5.2.2 mailbox full\n",
-              *state);
+    read_text(
+        &inbound,
+        DAEMON
+        "Subject: failure\n\nThis is a permanent error:\n\n<ann@example.net>:\n550 5.1.1 unknown user\n\n"
+        "<bob@example.net>:\n552 5.2.2 mailbox full\n",
+        *state);
     assert_int_equal(inbound.count, 2);
     assert_string_equal(inbound.reports[0].enhanced, "5.1.1");
     assert_true(inbound.reports[0].suppress);
@@ -270,14 +300,18 @@ static void cleans_what_it_tells(void **state)
     egs_inbound inbound;
 
     memset(words, 'x', 5000);
-    read_text(&inbound,
-              apr_pstrcat(*state, REPORT ANN "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 \033[31m\xff\xe2\x80\xae ",
-                          words, ORIGINAL, NULL),
-              *state);
+    read_text(
+        &inbound,
+        apr_pstrcat(*state,
+                    REPORT ANN
+                    "Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 \033[31m\xff\xe2\x80\xae ",
+                    words, ORIGINAL, NULL),
+        *state);
     assert_int_equal(inbound.kind, BOUNCE);
     assert_true(strlen(inbound.reports[0].text) <= 512);
     assert_int_equal(strncmp(inbound.reports[0].text, "\\x1b[31m\\xff\\xe2\\x80\\xae x", 24), 0);
-    read_text(&inbound, REPORT "Final-Recipient: rfc822; a\xff@example.net\nAction: failed\n" ORIGINAL, *state);
+    read_text(&inbound, REPORT "Final-Recipient: rfc822; a\xff@example.net\nAction: failed\n" ORIGINAL,
+              *state);
     assert_int_equal(inbound.kind, BOUNCE);
     assert_string_equal(inbound.reports[0].recipient, "ann@example.net");
 }
@@ -295,7 +329,8 @@ static void finds_the_return_path_of_feedback(void **state)
 
 static void finds_whom_it_came_to(void **state)
 {
-    static const char mail[] = "To: a@example.com\nDelivered-To: b@example.com\nX-Original-To: <c@example.com>\n\nTo: d@x.example\n";
+    static const char mail[] =
+        "To: a@example.com\nDelivered-To: b@example.com\nX-Original-To: <c@example.com>\n\nTo: d@x.example\n";
     static const char bare[] = "To: Ann <a@example.com>, b@example.com\n\n";
     const apr_array_header_t *to = egs_inbound_recipients((eg_bytes){ mail, strlen(mail) }, *state);
 
@@ -329,17 +364,21 @@ static void stays_within_bounds(void **state)
     } bombs[] = {
         { "100 000 parts", apr_pstrcat(*state, "Content-Type: multipart/report; boundary=b\n\n",
                                        repeated("--b\nX: %d\n\n\n", 100000, *state), NULL) },
-        { "20 000 levels", repeated("Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", 20000, *state) },
+        { "20 000 levels",
+          repeated("Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", 20000, *state) },
         { "a long header", apr_pstrcat(*state, repeated("X-%d: y\n", 800000, *state), "\nbody", NULL) },
         { "a long line", apr_pstrcat(*state, "Subject: ", repeated("%d@", 1000000, *state), NULL) },
-        { "100 000 recipients", apr_pstrcat(*state, REPORT,
-                                            repeated("Final-Recipient: rfc822; a%d@x.example\nAction: failed\n\n", 100000,
-                                                     *state), NULL) },
-        { "addresses and codes", apr_pstrcat(*state, DAEMON "Subject: failure\n\n",
-                                             repeated("<a%d@x.example>: 550 5.1.%d failed\n", 200000, *state), NULL) },
+        { "100 000 recipients",
+          apr_pstrcat(*state, REPORT,
+                      repeated("Final-Recipient: rfc822; a%d@x.example\nAction: failed\n\n", 100000, *state),
+                      NULL) },
+        { "addresses and codes",
+          apr_pstrcat(*state, DAEMON "Subject: failure\n\n",
+                      repeated("<a%d@x.example>: 550 5.1.%d failed\n", 200000, *state), NULL) },
         { "dividers", apr_pstrcat(*state, DAEMON "Subject: failure\n\n",
                                   repeated("--- original message %d was received\n", 200000, *state), NULL) },
-        { "open tags", apr_pstrcat(*state, "Content-Type: text/html\n\n", repeated("<%d ", 500000, *state), ">", NULL) },
+        { "open tags",
+          apr_pstrcat(*state, "Content-Type: text/html\n\n", repeated("<%d ", 500000, *state), ">", NULL) },
     };
 
     for (size_t i = 0; i < sizeof bombs / sizeof *bombs; i++) {
@@ -405,7 +444,8 @@ static const egs_inbound_report *report_of(int *found, const egs_inbound *inboun
     return inbound->count ? &inbound->reports[0] : NULL;
 }
 
-static void compare_row(score *sum, const egs_inbound *inbound, const char *name, const json_t *row, int has_status)
+static void compare_row(score *sum, const egs_inbound *inbound, const char *name, const json_t *row,
+                        int has_status)
 {
     int hard = json_is_true(json_object_get(row, "hardbounce")), found, suppress;
     const char *recipient = json_string_value(json_object_get(row, "recipient"));
@@ -467,10 +507,11 @@ static void agrees_with_those_who_know_bounces(void **state)
         }
     }
     json_decref(expected);
-    print_message("# recipient: %d of %d, of those with a status part %d of %d; hard or not: %d of %d, %d of %d hard "
-                  "ones are not suppressed, and %d that are not hard are\n",
-                  sum.found, sum.rows, sum.status_found, sum.status_rows, sum.judged, sum.rows, sum.missed, sum.hard,
-                  sum.wrong);
+    print_message(
+        "# recipient: %d of %d, of those with a status part %d of %d; hard or not: %d of %d, %d of %d hard "
+        "ones are not suppressed, and %d that are not hard are\n",
+        sum.found, sum.rows, sum.status_found, sum.status_rows, sum.judged, sum.rows, sum.missed, sum.hard,
+        sum.wrong);
     assert_true(sum.rows >= 300);
     assert_true(sum.found * 100 >= sum.rows * 85);
     assert_true(sum.status_found * 100 >= sum.status_rows * 95);
