@@ -27,6 +27,14 @@
     "not sent|permission to post|non-deliver|nondeliver|error has occurred while attempting to deliver|"     \
     "incorrectly constructed|not a member of this|not member of this"
 
+/* What notices are called. */
+#define NOTICES                                                                                              \
+    "undeliver|non-deliver|nondeliver|not delivered|unable to deliver|delivery fail|delivery status|"        \
+    "delivery notif|delivery report|delivery problem|delivery error|delivery warning|mail delivery|"         \
+    "message delivery|delivery has failed|could not be delivered|could not send message|failure notice|"     \
+    "mail failure|failed mail|mail failed|mail error|mail system error|returned mail|returned to sender|"    \
+    "bounce|user unknown|unknown user|not member|not a member"
+
 /* ... of those that are tried again. */
 #define DELAYED                                                                                              \
     "delayed|still trying|will continue to try|will keep trying|will be retried|will retry|warning: "        \
@@ -65,6 +73,14 @@ static int is_of_daemon(const egs_inbound_mail *mail, apr_pool_t *pool)
     return egs_fields_get(&mail->parts.header, "X-Failed-Recipients") ||
            egs_words_say(header_words(mail, "From", pool), DAEMONS) ||
            egs_words_say(header_words(mail, "Sender", pool), DAEMONS);
+}
+
+/* Ordinary mails have any of the words below as well: only of what is from a mail system, or called so, are they meant. */
+static int is_notice(const egs_inbound_mail *mail, int of_daemon, const egs_words_reply *reply,
+                     apr_pool_t *pool)
+{
+    return of_daemon || egs_words_say(header_words(mail, "Subject", pool), NOTICES) ||
+           (reply->surety >= EGS_REPLY_LINE && reply->code >= 500);
 }
 
 /* RFC 3834 section 5, and what was there before it. */
@@ -340,6 +356,9 @@ static egs_inbound_kind find_kind(const egs_inbound_mail *mail, apr_pool_t *pool
 
     if (!of_daemon && is_automatic(mail, pool)) {
         return EGS_INBOUND_ANSWER;
+    }
+    if (!is_notice(mail, of_daemon, &reply, pool)) {
+        return EGS_INBOUND_OTHER;
     }
     if (egs_words_say(mail->folded, SUCCEEDED)) {
         return EGS_INBOUND_SUCCESS;

@@ -16,6 +16,7 @@
 
 #include "classify.h"
 #include "inbound.h"
+#include "inbound_parts.h"
 #include "text.h"
 
 #define DAEMON "From: Mail Delivery System <MAILER-DAEMON@mx.example.org>\nTo: b+x@eg.example.com\n"
@@ -200,6 +201,11 @@ static const struct {
       ANSWER, NULL, 0, NULL, NULL, 0 },
     { "a person's", "From: Ann <ann@example.net>\nSubject: Re: Hello\n\nThank you. 5.1.1 is my room.\n",
       OTHER, NULL, 0, NULL, NULL, 0 },
+    { "an order's",
+      "From: shop@example.net\nSubject: Your delivery\n\nThe parcel was rejected and could not be delivered "
+      "to "
+      "ann@example.net.\n",
+      OTHER, NULL, 0, NULL, NULL, 0 },
     { "nothing", "", OTHER, NULL, 0, NULL, NULL, 0 },
     { "no header", "\n\n\n", OTHER, NULL, 0, NULL, NULL, 0 },
     { "a report that ends in the middle",
@@ -314,6 +320,9 @@ static void cleans_what_it_tells(void **state)
               *state);
     assert_int_equal(inbound.kind, BOUNCE);
     assert_string_equal(inbound.reports[0].recipient, "ann@example.net");
+    read_text(&inbound, DAEMON "Subject: failure\n\n<a\xff@example.net>: failed permanently\n", *state);
+    assert_int_equal(inbound.kind, BOUNCE);
+    assert_null(inbound.reports[0].recipient);
 }
 
 static void finds_the_return_path_of_feedback(void **state)
@@ -392,6 +401,36 @@ static void stays_within_bounds(void **state)
         assert_true(inbound->count <= EGS_INBOUND_REPORTS_MAX);
         assert_true(begun < apr_time_from_sec(5));
     }
+}
+
+/* A text within so many multiparts. */
+static const char *nested(int levels, const char *text, apr_pool_t *pool)
+{
+    const char *mail = text;
+
+    for (int i = 0; i < levels; i++) {
+        mail = apr_psprintf(pool, "Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n%s\n--b%d--\n", i, i,
+                            mail, i);
+    }
+    return mail;
+}
+
+static void looks_no_further_than_it_says(void **state)
+{
+    const char *report =
+        "Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; a@x.example\nAction: failed\n";
+    const char *many = repeated("--b\nContent-Type: image/x%d\n\n\n", 100000, *state);
+    egs_inbound inbound;
+    egs_parts parts;
+
+    read_text(&inbound, nested(8, report, *state), *state);
+    assert_int_equal(inbound.kind, BOUNCE);
+    read_text(&inbound, nested(9, report, *state), *state);
+    assert_int_equal(inbound.count, 0);
+    many = apr_pstrcat(*state, "Content-Type: multipart/mixed; boundary=b\n\n", many, NULL);
+    egs_parts_read(&parts, (eg_bytes){ many, strlen(many) }, *state);
+    assert_true(parts.seen <= 256);
+    assert_int_equal(parts.count, 0);
 }
 
 /* ---- third-party mails --------------------------------------------------------------- */
@@ -601,6 +640,7 @@ int main(void)
         EG_TEST(finds_the_return_path_of_feedback),
         EG_TEST(finds_whom_it_came_to),
         EG_TEST(stays_within_bounds),
+        EG_TEST(looks_no_further_than_it_says),
         EG_TEST(agrees_with_those_who_know_bounces),
         EG_TEST(takes_ordinary_mails_for_none),
         EG_TEST(survives_broken_mails),
