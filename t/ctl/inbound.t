@@ -4,7 +4,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use EmailGW;
 use EmailGW::Receiver;
-use MIME::Base64 ();
+use POSIX ();
 
 my $receiver = EmailGW::Receiver->up;
 my $gw = EmailGW->up(RATE => 'off', WEBHOOK_ALLOW => $receiver->address, SENDER_CONF => \"threads = 1\npoll = 20ms\n");
@@ -250,13 +250,24 @@ subtest 'large mails' => sub {
 };
 
 subtest 'ahead of the sender' => sub {
-    my $id = $gw->send_mail(as => $account, To => [ { email => 'ian@example.net', name => '' } ], SendAt => int(time) + 86400)->{json}{MessageID};
-    my $path = sent('other@example.net')->{return_path};
-    $gw->sql("UPDATE emailgw.queue SET leased = true, next_at = now() + interval '1 day' WHERE message_id = '$id'");
-    my $status = $gw->sql("SELECT status FROM emailgw_api.record_returned($account->{account_id}, '$id', 1, 'eg.$account->{domain}', 'bounce', '{\"\"}', '{\"{}\"}', false)");
-    is($status, 'early', 'a mail that the sender has in hand waits for its record');
-    $gw->sql("DELETE FROM emailgw.queue WHERE message_id = '$id'");
-    ok($path, 'so the delivery stands before its bounce');
+    my $mail = sent('ian@example.net');
+    my $of = "account_id = $account->{account_id} AND message_id = '$mail->{id}'";
+    $gw->sql("UPDATE emailgw.recipient SET status = 'queued' WHERE $of");
+    $gw->sql("INSERT INTO emailgw.queue (account_id, message_id, recipient_no, domain_id, email, lane, ready, leased, next_at, size_bytes)
+        VALUES ($account->{account_id}, '$mail->{id}', 1, $account->{domain_id}, 'ian\@example.net', 1, false, true, now() + interval '1 day', 1)");
+    my $pid = fork // die "fork: $!\n";
+    if ($pid == 0) {
+        sleep 2;
+        $gw->sql("UPDATE emailgw.recipient SET status = 'delivered' WHERE $of");
+        $gw->sql("DELETE FROM emailgw.queue WHERE $of");
+        POSIX::_exit(0);
+    }
+    my $begun = time;
+    my $done = come_back(report('ian@example.net'), $mail->{return_path});
+    waitpid $pid, 0;
+    is("$done->{exit} $done->{objects}[0]{result}", "$ok recorded", 'a bounce of a mail that the sender still has in hand');
+    cmp_ok(time - $begun, '>=', 1, '... waits until that is recorded');
+    is($gw->sql("SELECT status FROM emailgw.recipient WHERE $of"), 'bounced', '... so that the bounce is the end');
 };
 
 subtest 'a mail that is no longer stored' => sub {
