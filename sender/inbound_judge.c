@@ -7,39 +7,39 @@
 #include "classify.h"
 #include "inbound_report.h"
 
-/*
- * What mail systems say in their own words where no server gave them an enhanced code. The first that fits
- * decides. What a server may say with its code is classify.c's to judge, but for these of its domain.
- */
+/* What mail systems say in their own words. */
+#define FULL                                                                                                 \
+    "mailbox full|mailbox is full|over quota|quota exceeded|exceeded storage|mailbox size limit|"            \
+    "inbox is full|disk quota|not enough space|not enough disk|exceeded the space|storage space"
+#define NULL_MX "no smtp service|does not accept mail|null mx"
+#define TOO_OLD                                                                                              \
+    "too long in|queue too long|giving up|delivery time expired|message expired|retry timeout|"              \
+    "envelope expired|retry time|timed out|cannot send message for|could not be delivered for|"              \
+    "delivery expired|within the time|not be delivered within|unable to deliver message after|"              \
+    "maximum time|has been undeliverable for|will be deleted from queue"
+#define TOO_LARGE                                                                                            \
+    "message too large|message is too large|too big|size limit|exceeds the maximum size|"                    \
+    "exceeded the maximum"
+#define NO_HOST                                                                                              \
+    "host unknown|unknown host|no such domain|couldn't find any host|no such host|"                          \
+    "domain does not exist|nonexistent domain|unknown domain"
+#define HOST_NOT_FOUND                                                                                       \
+    "domain not found|host not found|host or domain name not found|domain name not found|"                   \
+    "dns lookup failure"
+#define NO_USER                                                                                              \
+    "recipient name is not recognized|unknown recipient|invalid final delivery userid|"                      \
+    "invalid user address|not listed in|addressee unknown|no such address|"                                  \
+    "no mailbox here by that name|unrouteable address|unroutable address|"                                   \
+    "check if address is correct|not a valid user|account does not exist"
+
+/* The first that fits is the code where there is no enhanced one. What servers say with a code is classify.c's to judge. */
 static const struct {
     const char *words, *enhanced;
     int beside_code; /* also where there is a plain code */
 } phrases[] = {
-    { "mailbox full|mailbox is full|over quota|quota exceeded|exceeded storage|mailbox size limit|inbox is "
-      "full|"
-      "disk quota|not enough space|not enough disk|exceeded the space|storage space",
-      "5.2.2", 0 },
-    { "no smtp service|does not accept mail|null mx", "5.1.10", 0 },
-    { "too long in|queue too long|giving up|delivery time expired|message expired|retry timeout|envelope "
-      "expired|"
-      "retry time|timed out|cannot send message for|could not be delivered for|delivery expired|within the "
-      "time|"
-      "not be delivered within|unable to deliver message after|maximum time|has been undeliverable for|"
-      "will be deleted from queue",
-      "5.4.7", 0 },
-    { "message too large|message is too large|too big|size limit|exceeds the maximum size|exceeded the "
-      "maximum",
-      "5.3.4", 0 },
-    { "host unknown|unknown host|no such domain|couldn't find any host|no such host|domain does not exist|"
-      "nonexistent domain|unknown domain",
-      "5.1.2", 1 },
-    { "domain not found|host not found|host or domain name not found|domain name not found|dns lookup "
-      "failure",
-      "5.1.2", 0 },
-    { "recipient name is not recognized|unknown recipient|invalid final delivery userid|invalid user address|"
-      "not listed in|addressee unknown|no such address|no mailbox here by that name|unrouteable address|"
-      "unroutable address|check if address is correct|not a valid user|account does not exist",
-      "5.1.1", 0 },
+    { FULL, "5.2.2", 0 },      { NULL_MX, "5.1.10", 0 }, { TOO_OLD, "5.4.7", 0 },
+    { TOO_LARGE, "5.3.4", 0 }, { NO_HOST, "5.1.2", 1 },  { HOST_NOT_FOUND, "5.1.2", 0 },
+    { NO_USER, "5.1.1", 0 },
 };
 
 /* The words of the notice against those of the reply: somebody has the address. */

@@ -8,6 +8,8 @@
 
 #include "inbound_report.h"
 
+#define TRIES_MAX 8 /* places of one address in a notice that are looked at */
+
 /* Whom notices are from. */
 #define DAEMONS                                                                                              \
     "mailer-daemon|mailerdaemon|mail-daemon|maildaemon|mdaemon|postmaster|post_master|post master|mail "     \
@@ -105,10 +107,9 @@ static int is_own(const egs_inbound_mail *mail, const char *address)
 }
 
 /* The best place that an address of the notice has, and the addresses that have it, each once. */
-static egs_words_place best_addresses(apr_array_header_t *best, const egs_inbound_mail *mail,
-                                      apr_pool_t *pool)
+static egs_words_place best_addresses(apr_array_header_t *best, const egs_inbound_mail *mail)
 {
-    const apr_array_header_t *found = egs_words_find_addresses(mail->notice, pool);
+    const apr_array_header_t *found = mail->addresses;
     egs_words_place place = EGS_ADDRESS_OWN;
 
     for (int i = 0; i < found->nelts; i++) {
@@ -155,7 +156,7 @@ static apr_array_header_t *find_recipients(const egs_inbound_mail *mail, apr_poo
     apr_array_header_t *best = apr_array_make(pool, 4, sizeof(egs_words_address));
     const char *other;
 
-    if (best_addresses(best, mail, pool) >= EGS_ADDRESS_NAMED) {
+    if (best_addresses(best, mail) >= EGS_ADDRESS_NAMED) {
         return best;
     }
     other = egs_words_address_of(egs_fields_get(&mail->parts.header, "X-Failed-Recipients"), pool);
@@ -214,10 +215,9 @@ static apr_size_t paragraph_length(const char *text)
 }
 
 /* Up to the line of the next address that stands alone, or the end. */
-static apr_size_t section_length(const egs_inbound_mail *mail, const char *from, const char *address,
-                                 apr_pool_t *pool)
+static apr_size_t section_length(const egs_inbound_mail *mail, const char *from, const char *address)
 {
-    const apr_array_header_t *found = egs_words_find_addresses(mail->notice, pool);
+    const apr_array_header_t *found = mail->addresses;
 
     for (int i = 0; i < found->nelts; i++) {
         const egs_words_address *one = &APR_ARRAY_IDX(found, i, egs_words_address);
@@ -246,13 +246,12 @@ static egs_words_reply reply_at(const egs_inbound_mail *mail, const char *addres
     const char *at = mail->notice;
     int tries = 0;
 
-    while ((at = strstr(at, address)) && tries++ < EGS_WORDS_ADDRESSES_MAX &&
-           best.surety < EGS_REPLY_ENHANCED_LINE) {
+    while ((at = strstr(at, address)) && tries++ < TRIES_MAX && best.surety < EGS_REPLY_ENHANCED_LINE) {
         const char *from = line_start(mail->notice, at);
         egs_words_reply reply = reply_within(from, paragraph_length(from), pool);
 
         if (reply.surety <= EGS_REPLY_LOOSE) {
-            reply = reply_within(from, section_length(mail, from, address, pool), pool);
+            reply = reply_within(from, section_length(mail, from, address), pool);
         }
         best = reply.surety > best.surety ? reply : best;
         at += strlen(address);
@@ -261,9 +260,9 @@ static egs_words_reply reply_at(const egs_inbound_mail *mail, const char *addres
 }
 
 /* Where the address has its best place in the notice; NULL: nowhere. */
-static const char *best_place(const egs_inbound_mail *mail, const char *address, apr_pool_t *pool)
+static const char *best_place(const egs_inbound_mail *mail, const char *address)
 {
-    const apr_array_header_t *found = egs_words_find_addresses(mail->notice, pool);
+    const apr_array_header_t *found = mail->addresses;
     const egs_words_address *best = NULL;
 
     for (int i = 0; address && i < found->nelts; i++) {
@@ -290,7 +289,7 @@ static const char *paragraph_start(const char *text, const char *at)
 /* The paragraph with the address; with the next one where it has one of its own. */
 static const char *words_at(const egs_inbound_mail *mail, const char *address, apr_pool_t *pool)
 {
-    const char *at = best_place(mail, address, pool), *from, *end;
+    const char *at = best_place(mail, address), *from, *end;
 
     if (!at) {
         from = mail->notice + strspn(mail->notice, " \t\n");

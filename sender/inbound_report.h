@@ -13,10 +13,11 @@
 /** A mail, read by all who judge it. */
 typedef struct {
     egs_parts parts;
-    const char *notice;      /* what is said to people, without the mail that it is about */
-    const char *folded;      /* the same for egs_words_say, behind the subject */
-    const char *original;    /* the mail that it is about, or its header; "" */
-    apr_array_header_t *own; /* of const char *: addresses that the notice was sent to */
+    const char *notice;                  /* what is said to people, without the mail that it is about */
+    const char *folded;                  /* the same for egs_words_say, behind the subject */
+    const char *original;                /* the mail that it is about, or its header; "" */
+    const apr_array_header_t *addresses; /* of egs_words_address: those of the notice */
+    apr_array_header_t *own;             /* of const char *: addresses that the notice was sent to */
 } egs_inbound_mail;
 
 /**

@@ -79,12 +79,13 @@ static int is_of_recipient(const egs_fields *fields)
            egs_fields_get(fields, "Action") || egs_fields_get(fields, "Status");
 }
 
-/* The name of a host out of "dns; mx.example.org (192.0.2.1)". */
+/* The name of a host out of "dns; mx.example.org. (192.0.2.1)". */
 static const char *host_in(const egs_fields *fields, const char *name, apr_pool_t *pool)
 {
     const char *value = behind_type(egs_fields_get(fields, name)), *host;
     apr_size_t length = value ? strspn(value, EG_HOST_NAME_BYTES) : 0;
 
+    length -= length && value[length - 1] == '.';
     if (!length || eg_hostname_parse(&host, apr_pstrmemdup(pool, value, length), pool) != APR_SUCCESS) {
         return NULL;
     }
@@ -135,7 +136,7 @@ static void add_report(egs_inbound *inbound, const group *one, const egs_inbound
     report->recipient = address_in(one->fields, "Final-Recipient", pool);
     report->original = address_in(one->fields, "Original-Recipient", pool);
     report->host = host_in(one->fields, "Remote-MTA", pool);
-    if (!report->host) {
+    if (!egs_fields_get(one->fields, "Remote-MTA")) {
         report->host = reporting;
     }
     if (!report->recipient) {
