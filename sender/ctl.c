@@ -16,6 +16,7 @@ static const egs_ctl_command *const commands[] = {
     &egs_ctl_key_delete,    &egs_ctl_suppress_add, &egs_ctl_suppress_remove,
     &egs_ctl_suppress_list, &egs_ctl_queue_list,   &egs_ctl_queue_cancel,
     &egs_ctl_sts,           &egs_ctl_webhook_list, &egs_ctl_webhook_replay,
+    &egs_ctl_inbound,
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -113,11 +114,14 @@ static int take_word(egs_ctl *ctl, invocation *called, const char *word)
     return 0;
 }
 
-/* Where the value of "--name" goes, or NULL; takes_value tells --json from --config FILE. */
-static const char **find_option(egs_ctl *ctl, invocation *called, const char *name, int *takes_value)
+/* Where the value of "--name" goes, or NULL; what is found tells --json from --config FILE. */
+static const char **find_option(egs_ctl *ctl, invocation *called, const char *name,
+                                const egs_ctl_option **found)
 {
-    *takes_value = 1;
-    if (strcmp(name, "config") == 0) {
+    static const egs_ctl_option config = { .name = "config", .value = "FILE" };
+
+    *found = &config;
+    if (strcmp(name, config.name) == 0) {
         return &called->config;
     }
     for (int i = 0; ctl->command != NULL && ctl->command->options != NULL; i++) {
@@ -125,11 +129,16 @@ static const char **find_option(egs_ctl *ctl, invocation *called, const char *na
             break;
         }
         if (strcmp(ctl->command->options[i].name, name) == 0) {
-            *takes_value = ctl->command->options[i].value != NULL;
+            *found = &ctl->command->options[i];
             return &ctl->values[i];
         }
     }
     return NULL;
+}
+
+static int is_many(const egs_ctl *ctl, const char *name)
+{
+    return ctl->command != NULL && ctl->command->many != NULL && strcmp(ctl->command->many, name) == 0;
 }
 
 /* "--name VALUE", "--name=VALUE" or "--flag" at argv[*at]. */
@@ -139,8 +148,8 @@ static int take_option(egs_ctl *ctl, invocation *called, int argc, const char *c
     const char *name = equals == NULL
                            ? argv[*at] + 2
                            : apr_pstrmemdup(ctl->pool, argv[*at] + 2, (apr_size_t)(equals - argv[*at] - 2));
-    const char **value;
-    int takes_value;
+    const egs_ctl_option *option;
+    const char **value, *given;
 
     if (strcmp(name, "json") == 0 && equals == NULL) {
         ctl->json = 1;
@@ -150,20 +159,21 @@ static int take_option(egs_ctl *ctl, invocation *called, int argc, const char *c
         called->help = 1;
         return 0;
     }
-    value = find_option(ctl, called, name, &takes_value);
+    value = find_option(ctl, called, name, &option);
     if (value == NULL) {
         return egs_ctl_misuse(ctl, "there is no option --%s here", name);
     }
-    if (*value != NULL) {
+    if (*value != NULL && !is_many(ctl, name)) {
         return egs_ctl_misuse(ctl, "--%s stands twice", name);
     }
-    if (!takes_value && equals != NULL) {
+    if (option->value == NULL && equals != NULL) {
         return egs_ctl_misuse(ctl, "--%s takes no value", name);
     }
-    if (takes_value && equals == NULL && *at + 1 >= argc) {
+    if (option->value != NULL && equals == NULL && *at + 1 >= argc) {
         return egs_ctl_misuse(ctl, "--%s needs a value", name);
     }
-    *value = !takes_value ? "" : equals != NULL ? equals + 1 : argv[++*at];
+    given = option->value == NULL ? "" : equals != NULL ? equals + 1 : argv[++*at];
+    *value = *value != NULL ? apr_pstrcat(ctl->pool, *value, "\n", given, NULL) : given;
     return 0;
 }
 
@@ -259,6 +269,9 @@ int main(int argc, const char *const *argv)
     status = run(&ctl, argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
         status = egs_ctl_refuse(&ctl, "standard output cannot be written");
+    }
+    if ((status == 1 || status == 2) && ctl.command != NULL && ctl.command->failure) {
+        status = ctl.command->failure;
     }
     apr_pool_destroy(ctl.pool);
     apr_terminate();

@@ -33,6 +33,8 @@ typedef struct {
     const char *second;            /* the same of another one behind it */
     const egs_ctl_option *options; /* ended by a NULL name; NULL for none */
     const char *help;              /* one line */
+    const char *many;              /* option that may stand several times: its value has LF between them */
+    int failure; /* exit status in place of 1 and 2, for those who call it from a program; 0: as they are */
     int (*run)(egs_ctl *ctl);
 } egs_ctl_command;
 
@@ -57,6 +59,7 @@ extern const egs_ctl_command egs_ctl_suppress_add, egs_ctl_suppress_remove, egs_
 extern const egs_ctl_command egs_ctl_queue_list, egs_ctl_queue_cancel;
 extern const egs_ctl_command egs_ctl_sts;
 extern const egs_ctl_command egs_ctl_webhook_list, egs_ctl_webhook_replay;
+extern const egs_ctl_command egs_ctl_inbound;
 
 /* ctl/call.c: arguments and the database. */
 

@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(87);
+SELECT plan(88);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -55,6 +55,7 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'record_attempts'),
     ('emailgw_sender', 'record_complaint'),
     ('emailgw_sender', 'record_domain_checks'),
+    ('emailgw_sender', 'record_returned'),
     ('emailgw_sender', 'record_sts_policies'),
     ('emailgw_sender', 'record_webhooks'),
     ('emailgw_sender', 'renew_leases'),
@@ -155,6 +156,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.get_dkim_keys('{%s}', '{1}') $$,
     $$ SELECT emailgw_api.record_attempts('{%s}', '{%s}', '{1}', '{1}', '{delivered}', '{0}', '{"{}"}') $$,
     $$ SELECT emailgw_api.record_complaint(%s, '%s', 1, NULL) $$,
+    $$ SELECT emailgw_api.record_returned(%s, '%s', 1, '', 'bounce', '{}', '{}', true) $$,
     $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
     $$ SELECT emailgw_api.claim_domain_checks(1, 1, 1) $$,
     $$ SELECT emailgw_api.record_domain_checks('[]', 1, 1, 1) $$,

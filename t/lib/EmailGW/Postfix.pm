@@ -21,7 +21,7 @@ sub unable {
     return defined getgrnam $setgid_group ? () : "there is no group $setgid_group for Postfix";
 }
 
-# relay => HOST:PORT, settings => {main.cf parameter => value}.
+# relay => HOST:PORT, settings => {main.cf parameter => value}, transports => [rows of master.cf].
 sub new {
     my ($class, %how) = @_;
     my $it = bless { temp => File::Temp->newdir('/tmp/emailgw-postfix.XXXXXX'), port => Instance::free_port(),
@@ -79,6 +79,7 @@ sub services {
         map { "$_ unix - - n - 0 bounce" } qw(bounce defer trace));
     push @rows, $with{qmgr} ? ('cleanup unix n - n - 0 cleanup', 'qmgr unix n - n 300 1 qmgr')
         : 'cleanup unix n - n - 0 cleanup -o in_flow_delay=0'; # it would wait for deliveries to keep pace
+    push @rows, @{ $it->{transports} // [] };
     write_file("$it->{temp}/etc/master.cf", join '', map { "$_\n" } @rows);
 }
 

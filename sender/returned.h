@@ -1,0 +1,37 @@
+/*
+ * A mail that has come back, recorded.
+ */
+#ifndef EGS_RETURNED_H
+#define EGS_RETURNED_H
+
+#include "inbound.h"
+#include "returnpath.h"
+
+typedef enum {
+    EGS_RETURNED_UNKNOWN,  /* the address is no return path of that mail's domain */
+    EGS_RETURNED_GONE,     /* the mail is no longer stored */
+    EGS_RETURNED_RECORDED, /* as a bounce or a complaint */
+    EGS_RETURNED_AGAIN,    /* that was recorded before */
+    EGS_RETURNED_IGNORED   /* there is nothing to record */
+} egs_returned_result;
+
+typedef struct {
+    egs_returned_result result;
+    const char *recipient; /* whom the mail was sent to; NULL: not known any more */
+    const char *detail;    /* of the event that was made, JSON; NULL: none was */
+} egs_returned;
+
+/**
+ * What a mail says of the one that a return path names: event, webhook posts,
+ * counters and suppression in one transaction, once. Waits some seconds for the
+ * sender where it has yet to record that the mail was taken.
+ * @param host  the domain of the return path
+ * @return one of EG_DB_*
+ */
+apr_status_t egs_returned_record(egs_returned *returned, const eg_returnpath *path, const char *host,
+                                 const egs_inbound *inbound, eg_db *db);
+
+/** "recorded", "again", "ignored", "gone", "unknown". */
+const char *egs_returned_name(egs_returned_result result);
+
+#endif
