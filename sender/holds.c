@@ -65,6 +65,20 @@ void egs_hold_lane(egs_hold hold)
     pthread_mutex_unlock(&holds.mutex);
 }
 
+void egs_holds_forget_dead(void)
+{
+    int count = 0;
+
+    pthread_mutex_lock(&holds.mutex);
+    for (int i = 0; i < holds.count; i++) {
+        if (!holds.each[i].is_dead) {
+            holds.each[count++] = holds.each[i];
+        }
+    }
+    holds.count = count;
+    pthread_mutex_unlock(&holds.mutex);
+}
+
 apr_array_header_t *egs_holds_list(apr_pool_t *pool)
 {
     apr_array_header_t *list;

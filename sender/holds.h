@@ -20,6 +20,9 @@ void egs_hold_lane(egs_hold hold);
 /** Its destination has room again. */
 void egs_unhold_lane(int lane);
 
+/** Dead destinations are to be tried again. */
+void egs_holds_forget_dead(void);
+
 /** Those that are held now, of egs_hold. */
 apr_array_header_t *egs_holds_list(apr_pool_t *pool);
 

@@ -55,7 +55,7 @@ static apr_status_t open_carrier(egs_carrier **carrier, const eg_log *log, apr_p
     return rv == APR_SUCCESS ? egs_mx_open_answers(*carrier) : rv;
 }
 
-/* With the first mail: before it there is no plan. */
+/* With the first mail, since before it there is no plan, and with the first of another resolver. */
 static apr_status_t open_lookup(egs_carrier *carrier, const egs_plan *plan)
 {
     apr_pool_t *pool = carrier->pool;
@@ -64,10 +64,18 @@ static apr_status_t open_lookup(egs_carrier *carrier, const egs_plan *plan)
     carrier->resolver.timeout = plan->resolver.timeout;
     carrier->resolver.servers = plan->resolver.servers ? apr_array_copy(pool, plan->resolver.servers) : NULL;
     carrier->rules = (egs_routes_rules){ apr_pstrdup(pool, plan->peer.helo), plan->may_be_private };
-    rv = egs_lookup_open(&carrier->lookup, &carrier->resolver, pool);
+    rv = apr_pool_create(&carrier->lookup_pool, pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = egs_lookup_open(&carrier->lookup, &carrier->resolver, carrier->lookup_pool);
     if (rv == APR_SUCCESS) {
         rv = egs_smtp_watch(carrier->smtp, egs_lookup_descriptor(carrier->lookup));
         carrier->routes = egs_routes_new(carrier->lookup, &carrier->rules, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(carrier->lookup_pool);
+        carrier->lookup = NULL;
     }
     return rv;
 }
@@ -81,11 +89,19 @@ static int are_same(const apr_array_header_t *left, const apr_array_header_t *ri
            memcmp(left->elts, right->elts, (size_t)left->nelts * sizeof(eg_netaddr)) == 0;
 }
 
-static int fits(const egs_carrier *carrier, const egs_plan *plan)
+static int is_of(const egs_carrier *carrier, const egs_plan *plan)
 {
-    return !carrier->lookup || (carrier->resolver.timeout == plan->resolver.timeout &&
-                                are_same(carrier->resolver.servers, plan->resolver.servers) &&
-                                strcmp(carrier->rules.own, plan->peer.helo) == 0);
+    return carrier->resolver.timeout == plan->resolver.timeout &&
+           are_same(carrier->resolver.servers, plan->resolver.servers) &&
+           strcmp(carrier->rules.own, plan->peer.helo) == 0;
+}
+
+/* The former routes stay for the mails that are under way by them. */
+static void close_lookup(egs_carrier *carrier)
+{
+    egs_mx_recall(carrier);
+    apr_pool_destroy(carrier->lookup_pool);
+    carrier->lookup = NULL;
 }
 
 /* Read again, the options may say otherwise. */
@@ -120,6 +136,9 @@ static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
     job->carried = t;
     carrier->begun++;
     carrier->places = 1;
+    if (carrier->lookup && !is_of(carrier, plan)) {
+        close_lookup(carrier);
+    }
     if (!carrier->lookup && open_lookup(carrier, plan) != APR_SUCCESS) {
         eg_log_at(carrier->log, EG_LOG_ERR, APR_SUCCESS,
                   EGLOGNO(0423) "message=%s recipient=%s: DNS cannot be asked", job->message_id,
@@ -139,7 +158,11 @@ static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)
 
 static apr_interval_time_t until_next(const egs_carrier *carrier, apr_interval_time_t wait)
 {
-    return carrier->finished.first ? 0 : egs_lookup_wait(carrier->lookup, egs_mx_queue_wait(carrier, wait));
+    if (carrier->finished.first) {
+        return 0;
+    }
+    wait = egs_mx_queue_wait(carrier, wait);
+    return carrier->lookup ? egs_lookup_wait(carrier->lookup, wait) : wait;
 }
 
 static void work(egs_carrier *carrier, int places, apr_interval_time_t wait)
@@ -149,11 +172,13 @@ static void work(egs_carrier *carrier, int places, apr_interval_time_t wait)
 
     carrier->places = places;
     egs_smtp_work(carrier->smtp, until_next(carrier, wait));
-    egs_lookup_work(carrier->lookup);
+    if (carrier->lookup) {
+        egs_lookup_work(carrier->lookup);
+    }
     while ((job = egs_smtp_finished(carrier->smtp))) {
         egs_mx_settle(carrier, job);
     }
-    ready = egs_routes_ready(carrier->routes);
+    ready = carrier->lookup ? egs_routes_ready(carrier->routes) : (egs_jobs){ NULL, NULL };
     while ((job = egs_jobs_take(&ready))) {
         find_route(carrier, job->carried);
     }
@@ -181,7 +206,6 @@ const egs_transport egs_transport_mx = {
     .name = "mx",
     .prepare = egs_mx_prepare,
     .open = open_carrier,
-    .fits = fits,
     .room = room,
     .begin = begin,
     .work = work,

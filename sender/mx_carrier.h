@@ -41,6 +41,7 @@ struct egs_carrier {
     eg_dns_resolver resolver; /* copied: a plan does not stay as long */
     egs_routes_rules rules;
     egs_lookup *lookup; /* NULL before the first mail */
+    apr_pool_t *lookup_pool;
     egs_routes *routes;
     int answers;                   /* an eventfd: there are answers about policies */
     egs_transit *uncertain;        /* those that wait for them */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cafile.h"
+#include "holds.h"
 #include "hostname.h"
 #include "mx_plan.h"
 #include "smtp_peer.h"
@@ -105,6 +106,7 @@ apr_status_t egs_mx_prepare(const egs_plan **plan, const char **problem, const e
     made->resolver = (eg_dns_resolver){ options->resolver, options->resolver_timeout };
     made->waiting_max = WAITING_SHARE * options->connections;
     made->destinations = egs_destinations_new(&options->retry, pool);
+    egs_holds_forget_dead(); /* it knows of none */
     if (!made->destinations) {
         *problem = "out of memory";
         return APR_ENOMEM;

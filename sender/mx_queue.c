@@ -2,6 +2,8 @@
  * Mails that wait for a place at their destination. One that has enough of them, or
  * that cannot be reached, is held: the others stay in the database.
  */
+#include <apr_strings.h>
+
 #include "holds.h"
 #include "mx_carrier.h"
 
@@ -32,14 +34,16 @@ int egs_mx_may_wait(const egs_carrier *carrier, egs_transit *t)
 
 void egs_mx_turn_away(egs_carrier *carrier, egs_transit *t, apr_interval_time_t hold)
 {
-    egs_hold_lane((egs_hold){ t->job->lane, egs_clock() + hold, 0 });
+    egs_hold_lane((egs_hold){ t->job->lane, egs_clock() + (t->job->content->source ? hold / 10 : hold), 0 });
     egs_mx_finish_as(carrier, t, EGS_RELEASED, NULL, NULL);
 }
 
 /* Its destination cannot be reached, and is left alone. */
 static void finish_suspended(egs_carrier *carrier, egs_transit *t, apr_time_t until, const char *why)
 {
-    egs_hold_lane((egs_hold){ t->job->lane, until, 1 });
+    if (!t->job->content->source) { /* from other addresses it may be reached */
+        egs_hold_lane((egs_hold){ t->job->lane, until, 1 });
+    }
     egs_mx_finish_as(carrier, t, EGS_DEFERRED, "4.4.1", why);
 }
 
@@ -165,6 +169,9 @@ void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t)
     const char *key = *shape->suffix ? shape->suffix : t->route->key;
     egs_mx_queue *q;
 
+    if (t->job->content->source) { /* what is thought of one address is nothing that others have to bear */
+        key = apr_pstrcat(t->job->pool, key, "\n", t->job->content->source, NULL);
+    }
     t->destination = egs_destination_take(t->plan->destinations, key, shape);
     q = t->destination ? find_queue(carrier, t->destination) : NULL;
     if (!t->destination) {

@@ -144,12 +144,17 @@ static apr_status_t open_carrier(egs_carrier **carrier, const eg_log *log, apr_p
 
 static const egs_smtp_peer *peer_for(const egs_plan *plan, const egs_job *job)
 {
-    return job && job->content->needs_tls ? &plan->strict : &plan->peer;
+    return job->content->needs_tls ? &plan->strict : &plan->peer;
 }
 
 static int room(egs_carrier *carrier, const egs_plan *plan, const egs_job *job)
 {
-    return egs_smtp_room(carrier->smtp, peer_for(plan, job));
+    (void)job;
+    if (plan->peer.tls == EGS_TLS_REQUIRED) {
+        return egs_smtp_room(carrier->smtp, &plan->peer);
+    }
+    return egs_smtp_room(carrier->smtp, &plan->peer) + egs_smtp_room(carrier->smtp, &plan->strict) -
+           plan->peer.connections; /* both are connections to one server */
 }
 
 static void begin(egs_carrier *carrier, const egs_plan *plan, egs_job *job)

@@ -6,6 +6,7 @@
 
 #include "stock.h"
 #include "track.h"
+#include "track.h"
 
 #define LOADED_MAX (64 * 1024 * 1024) /* bytes of stored contents; messages take up to 2.5 times as much */
 #define COPIES_MAX                                                                                           \
@@ -126,12 +127,18 @@ int egs_stock_unloaded(const egs_stock *stock)
     return b ? b->count - b->loaded : 0;
 }
 
+/* Of the message that others get as well. */
+static int has_copy(const egs_job *job)
+{
+    return job->content && egs_track_has_links(job->content);
+}
+
 static apr_int64_t size_of(const egs_job *jobs, int count)
 {
     apr_int64_t size = 0;
 
     for (int i = 0; i < count; i++) {
-        if (!i || strcmp(jobs[i].message_id, jobs[i - 1].message_id)) {
+        if (!i || strcmp(jobs[i].message_id, jobs[i - 1].message_id) || has_copy(&jobs[i])) {
             size += jobs[i].size;
         }
     }

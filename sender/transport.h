@@ -27,8 +27,6 @@ typedef struct {
                             apr_pool_t *pool);
     /** Closed with the pool; what is running then ends without an outcome. */
     apr_status_t (*open)(egs_carrier **carrier, const eg_log *log, apr_pool_t *pool);
-    /** Can it go on with this plan, or has another to be opened? NULL: it always can. */
-    int (*fits)(const egs_carrier *carrier, const egs_plan *plan);
     /** How many jobs like this one could begin now. @param job  NULL: of any kind */
     int (*room)(egs_carrier *carrier, const egs_plan *plan, const egs_job *job);
     /**

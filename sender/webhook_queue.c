@@ -35,6 +35,12 @@ static apr_status_t do_claim(eg_db *db, void *baton)
                              queue->pool);
 }
 
+/* Also the result of an event so old that results are not kept any more. */
+static int is_refused(apr_status_t rv)
+{
+    return rv == EG_DB_REFUSED || rv == EG_DB_NO_PARTITION;
+}
+
 /*
  * Something in these is refused: the others must not suffer. A database that goes
  * away meanwhile gets all of them again, which changes nothing for those that it has.
@@ -45,7 +51,7 @@ static apr_status_t record_each(eg_db *db, const record_work *record)
         const egs_post *post = record->posts[i];
         apr_status_t rv = egs_webhook_record(&record->posts[i], 1, db, record->settings->options);
 
-        if (rv == EG_DB_REFUSED) {
+        if (is_refused(rv)) {
             eg_log_at(db->log, EG_LOG_ERR, APR_SUCCESS,
                       EGLOGNO(0406) "result of a webhook post not recorded: webhook=%" APR_INT64_T_FMT
                                     " event=%s; it will be posted again",
@@ -63,7 +69,7 @@ static apr_status_t do_record(eg_db *db, void *baton)
     const record_work *record = baton;
     apr_status_t rv = egs_webhook_record(record->posts, record->count, db, record->settings->options);
 
-    if (rv == EG_DB_REFUSED) {
+    if (is_refused(rv)) {
         rv = record_each(db, record);
     }
     for (int i = 0; rv == APR_SUCCESS && i < record->count; i++) {

@@ -72,12 +72,6 @@ static int may_call(const worker *w)
 
 /* ---- what the transport has ---------------------------------------------------- */
 
-static int is_open(const worker *w, const egs_settings *settings)
-{
-    return w->transport == settings->transport &&
-           (!w->transport->fits || w->transport->fits(w->carrier, settings->plan));
-}
-
 static void collect(worker *w)
 {
     egs_job *job;
@@ -173,7 +167,7 @@ static int claim_limit(worker *w, const egs_settings *settings)
     if (w->give_up || egs_stock_unloaded(w->stock)) {
         return 0;
     }
-    if (is_open(w, settings)) {
+    if (w->transport == settings->transport) {
         room = w->transport->room(w->carrier, settings->plan, NULL);
         places = room < places ? room : places;
     }
@@ -192,7 +186,7 @@ static void claim(worker *w)
 
     w->log.level = settings->options->log_level;
     w->connections = settings->options->connections;
-    if (settings != w->seen || (w->transport && !is_open(w, settings))) {
+    if (settings != w->seen) {
         recall(w); /* what waits goes by the new ones */
         w->seen = settings;
     }
@@ -231,7 +225,7 @@ static int open_transport(worker *w, const egs_settings *settings)
 {
     apr_status_t rv;
 
-    if (is_open(w, settings)) {
+    if (w->transport == settings->transport) {
         return 1;
     }
     if (w->running || egs_results_count(w->results)) {
@@ -268,21 +262,26 @@ static void begin(worker *w, egs_job *job, const egs_plan *plan)
 }
 
 /* Nothing begins while its outcome could not be recorded. */
-static int may_begin(const worker *w)
+static int may_start(const worker *w)
 {
     apr_time_t due = egs_results_due(w->results);
 
-    return !w->backoff && !w->give_up && w->waiting_count && (!due || egs_clock() < due);
+    return !w->backoff && !w->give_up && (!due || egs_clock() < due);
+}
+
+/* One that has an outcome already, such as for want of its content, needs none. */
+static int has_room(worker *w, const egs_settings *settings, const egs_job *job)
+{
+    return job->outcome.result != EGS_RELEASED || w->transport->room(w->carrier, settings->plan, job) > 0;
 }
 
 static void begin_all(worker *w)
 {
-    while (may_begin(w)) {
+    while (w->waiting_count && may_start(w)) {
         egs_job *job = w->waiting.first;
         const egs_settings *settings = egs_stock_settings(job);
 
-        if (!open_transport(w, settings) || free_places(w) < 1 ||
-            w->transport->room(w->carrier, settings->plan, job) < 1) {
+        if (!open_transport(w, settings) || free_places(w) < 1 || !has_room(w, settings, job)) {
             return;
         }
         egs_jobs_take(&w->waiting);
@@ -339,7 +338,7 @@ static void rest(worker *w)
     apr_interval_time_t pause = find_pause(w);
 
     if (w->running) {
-        w->transport->work(w->carrier, w->give_up ? 0 : free_places(w), pause);
+        w->transport->work(w->carrier, may_start(w) ? free_places(w) : 0, pause);
     }
     else if (egs_desk_count(w->desk)) {
         egs_desk_wait(w->desk, pause);

@@ -105,7 +105,7 @@ static int replay(egs_ctl *ctl)
 
 static const egs_ctl_option replay_options[] = {
     { "user", "NAME", "whose webhook", 1 },
-    { "since", "TIME", "events from then on, such as 2026-01-31T08:00:00Z", 1 },
+    { "since", "TIME", "events from then on, such as 2026-01-31T08:00:00Z; of the last 14 days", 1 },
     { "until", "TIME", "events before that, default now", 0 },
     { "all", NULL, "those that it has taken, too", 0 },
     { "enable", NULL, "enable it first, if it is disabled", 0 },

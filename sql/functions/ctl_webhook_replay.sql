@@ -12,18 +12,21 @@ AS $$
 DECLARE
     c_low CONSTANT uuid := uuid7_floor(p_since);
     c_high CONSTANT uuid := uuid7_floor(p_until);
+    c_kept CONSTANT interval := '14 days'; -- as housekeeping keeps webhook_delivery
     v_domain_id bigint;
     v_webhook record;
 BEGIN
     posts := 0;
     SELECT w.domain_id INTO v_domain_id FROM webhook AS w
      WHERE w.account_id = p_account_id AND w.webhook_id = p_webhook_id AND w.deleted_at IS NULL;
-    -- The domain before its webhooks, as whoever changes one.
-    PERFORM FROM domain AS d WHERE d.account_id = p_account_id AND d.domain_id = v_domain_id FOR NO KEY UPDATE;
+    IF p_enable THEN -- the domain before its webhooks, as whoever changes one
+        PERFORM FROM domain AS d WHERE d.account_id = p_account_id AND d.domain_id = v_domain_id FOR NO KEY UPDATE;
+        PERFORM FROM webhook AS w WHERE w.account_id = p_account_id AND w.webhook_id = p_webhook_id FOR NO KEY UPDATE;
+    END IF;
     SELECT w.events, w.status INTO v_webhook FROM webhook AS w
-     WHERE w.account_id = p_account_id AND w.webhook_id = p_webhook_id AND w.deleted_at IS NULL
-       FOR NO KEY UPDATE;
+     WHERE w.account_id = p_account_id AND w.webhook_id = p_webhook_id AND w.deleted_at IS NULL;
     status := CASE WHEN v_webhook.events IS NULL THEN 'unknown webhook'
+                   WHEN p_since < now() - c_kept THEN 'what became of older posts is not known any more: 14 days at most'
                    WHEN v_webhook.status = 'Disabled' AND NOT p_enable THEN 'the webhook is disabled' ELSE 'ok' END;
     IF status <> 'ok' THEN
         RETURN;
@@ -42,6 +45,8 @@ BEGIN
            AND (p_all OR NOT EXISTS (SELECT FROM webhook_delivery AS d
                                       WHERE d.account_id = p_account_id AND d.webhook_id = p_webhook_id
                                         AND d.event_id = e.event_id AND d.state = 'delivered'))
+           AND NOT EXISTS (SELECT FROM webhook_queue AS q
+                            WHERE q.account_id = p_account_id AND q.webhook_id = p_webhook_id AND q.event_id = e.event_id)
          ORDER BY e.event_id
          LIMIT p_most + 1
         ON CONFLICT DO NOTHING;

@@ -270,6 +270,21 @@ subtest 'TLS' => sub {
     is(status('beside@tls.example'), 'delivered', '... but the one beside it');
 };
 
+# That has to be told, and must not end the sender.
+subtest 'a mail whose content is gone' => sub {
+    my $other = EmailGW::Sink->start;
+    configure('transport = ' . $other->transport . "\n");
+    my $pid = $gw->env('SENDER_PID');
+    $gw->expects('EG0320');
+    my $id = $gw->send_mail(To => [ { email => 'gone@example.org', name => '' } ], SendAt => int(time) + 2)->{json}{MessageID};
+    $gw->sql("DELETE FROM emailgw.content WHERE message_id = '$id'");
+    mail_to('there@example.org');
+    ok($gw->drained(15), 'both end');
+    is($gw->story($id), 'bounce', 'it bounces');
+    is(status('there@example.org'), 'delivered', '... the one beside it is delivered');
+    ok(kill(0, $pid), '... by the same sender');
+};
+
 subtest 'AUTH' => sub {
     my $door = EmailGW::Sink->start(tls => 1, users => { shop => "s3cret w\x{f6}rd" });
     my $right = $gw->file('password', "s3cret w\x{f6}rd\n");
