@@ -94,6 +94,7 @@ static void lines_come_back(void **state)
     assert_int_equal(eg_spool_waits(spool, *state), 0);
     assert_int_equal(eg_spool_add(spool, "a", "1\n", 1), APR_SUCCESS);
     assert_int_equal(eg_spool_add(spool, "a", "2\n", 0), APR_SUCCESS);
+    apr_sleep(2000); /* so that the next file's name tells that it is younger */
     assert_int_equal(eg_spool_add(spool, "b", "3\n", 0), APR_SUCCESS);
     assert_int_equal(eg_spool_waits(spool, *state), 1);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), ""); /* they are being written */
