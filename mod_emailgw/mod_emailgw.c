@@ -194,7 +194,8 @@ static void register_hooks(apr_pool_t *pool)
 
     (void)pool;
     egm_response_register();
-    ap_hook_child_init(egm_store_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Before mod_watchdog begins its threads. */
+    ap_hook_child_init(egm_store_child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_init(egm_tracking_child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_post_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(remember_uri, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -5,6 +5,7 @@ use EmailGW::Httpd;
 use EmailGW::Links;
 use JSON::PP ();
 use POSIX ();
+use POSIX ();
 
 my $gw = EmailGW->up(RATE => 'off');
 my $account = $gw->new_account;
@@ -133,6 +134,23 @@ subtest 'persons and machines' => sub {
     is_deeply([ map { $_->[2] } @{ tracked($gw, $mail) }[6 .. 9] ], [ ('false') x 4 ], 'a person');
     visit($gw, $links[0], agent => 'Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)');
     is(tracked($gw, $mail)->[-1][2], 'false', 'the proxy of one');
+};
+
+subtest 'many at once' => sub {
+    my $mail = sent_mail($gw, $account, Tags => ['news'], To => [ map { { email => "p$_\@example.org", name => '' } } 1 .. 3 ]);
+    my @links = map { my $no = $_; map { link_to($gw, $_->[0] => $account->{account_id}, $mail, $no, @$_[1 .. $#$_]) } ['o'], [ c => $target ] } 1 .. 3;
+    my @processes = map {
+        my $pid = fork() // die "fork: $!\n";
+        if ($pid == 0) {
+            my @bad = grep { visit($gw, $links[$_ % 6], agent => $PERSON)->{status} !~ /^(?:200|302)\z/ } 1 .. 60;
+            POSIX::_exit(@bad ? 1 : 0);
+        }
+        $pid;
+    } 1 .. 6;
+    is_deeply([ map { waitpid $_, 0; $? } @processes ], [ (0) x 6 ], 'all are answered');
+    is_deeply([ map { [ @$_[0, 1] ] } $gw->sql("SELECT type, count(*) FROM emailgw.event WHERE message_id = '$mail' AND type > 6 GROUP BY type ORDER BY type") ],
+        [ [ 7, 180 ], [ 8, 180 ] ], '... each is an event');
+    is($gw->sql("SELECT count(*) FROM emailgw.recipient WHERE message_id = '$mail' AND opened_at IS NOT NULL AND clicked_at IS NOT NULL"), 3, 'of three persons');
 };
 
 subtest 'DomainStats' => sub {

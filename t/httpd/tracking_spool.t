@@ -170,12 +170,15 @@ subtest 'without a spool' => sub {
     like($httpd->log, qr/EG0170/, 'the log says what is missing');
     $httpd->stop;
     $gw->start('postgres');
-    for my $bad ('/proc/none/of/this', '/dev/null', $> == 0 ? '/var' : '/') {
+    my $others = site_dir(); # of the user who runs the test: as root, not the one that httpd's children are
+    put($others, 'file', '');
+    for my $bad ("$others/none/of/this", "$others/file", $> == 0 ? "$others" : ()) {
         my $refused = EmailGW::Httpd->start($gw, sub { $_[0] =~ s/^EmailGatewayTrackingSpool.*/EmailGatewayTrackingSpool $bad/m });
         isnt($refused->state, 'runs', "$bad is refused");
         like($refused->log, qr/EG0174/, '... and the log says so');
         $refused->stop;
     }
+    is((stat "$others")[4], $>, 'a directory that was there is not given away');
 };
 $gw->log_clean;
 done_testing;

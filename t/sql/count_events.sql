@@ -103,7 +103,7 @@ SELECT is(pg_temp.person(:account, 8, pg_temp.moment(1, 2)), true, 'a click');
 SELECT is(pg_temp.person(:account, 8, pg_temp.moment(2, 2)), false, '... again, on another day');
 SELECT is(emailgw_api.first_event(:account, emailgw.uuid7(now()), 1::smallint, 7, now()), false,
           'an open of a mail that is gone: no first one');
-SELECT is(pg_temp.person(:account, 9, pg_temp.moment(1, 3)), false, 'of other types no first one is kept');
+SELECT is(pg_temp.person(:account, 10, pg_temp.moment(1, 3)), false, 'of other types no first one is kept');
 SELECT pg_temp.agree(:account, 'opened and clicked');
 SELECT is((SELECT array_agg(c.count ORDER BY c.type) FROM (SELECT type, sum(count) AS count FROM pg_temp.by_day(:account)
             WHERE type IN (7, 8, 107, 108) GROUP BY type) AS c), '{3,2,2,1}'::numeric[], '3 opens, 2 clicks, of 2 and 1 recipients');

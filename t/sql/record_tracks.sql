@@ -1,6 +1,6 @@
 -- record_tracks: opens, clicks and unsubscribes: what is told of them, who is counted.
 \ir lib/setup.psql
-SELECT plan(44);
+SELECT plan(45);
 
 SELECT message_id AS id FROM pg_temp.send(:account, p_emails => '{Ann@Example.NET,bob@example.org,cid@example.org}', p_tags => '{a}') \gset
 SELECT pg_temp.new_account() AS other \gset
@@ -99,6 +99,18 @@ SELECT is((SELECT sum(d.count) FROM emailgw.daily_count AS d WHERE d.account_id 
           (SELECT count(DISTINCT (e.message_id, e.recipient_no, e.type)) FROM emailgw.event AS e
             WHERE e.account_id = :account AND e.type IN (7, 8) AND NOT e.detail @> '{"machine": true}')::numeric,
           'persons are counted as the events say');
+
+-- Whatever else there is between the mails of a call.
+INSERT INTO emailgw.recipient (account_id, message_id, recipient_no, kind, email)
+SELECT :account, emailgw.uuid7(now()), n, 'to', 'x@example.org' FROM generate_series(1, 3000) AS n;
+CREATE FUNCTION pg_temp.rows_read() RETURNS numeric LANGUAGE sql VOLATILE
+AS $$ SELECT sum(pg_stat_get_xact_tuples_fetched(i.inhrelid) + pg_stat_get_xact_tuples_returned(i.inhrelid))
+        FROM pg_inherits AS i WHERE i.inhparent IN ('emailgw.recipient'::regclass, 'emailgw.message'::regclass, 'emailgw.event'::regclass) $$;
+SELECT pg_temp.rows_read() AS before \gset
+SELECT count(*) FROM emailgw_api.record_tracks(ARRAY[:account, :account], ARRAY[
+       ROW(pg_temp.id(900), emailgw.uuid7_floor(now()), 1, 8, now(), false, '{}'),
+       ROW(pg_temp.id(901), :'many', 1, 8, now(), false, '{}')]::emailgw_api.track[]) \gset
+SELECT cmp_ok(pg_temp.rows_read() - :before, '<=', 10::numeric, 'found by a probe each, however many there are');
 
 SELECT results_eq(format('SELECT * FROM emailgw_api.get_unsubscribe(%s, %L, 1)', :account, :'id'),
           $$ VALUES ('Ann@Example.NET', 'example.com') $$, 'get_unsubscribe');

@@ -94,6 +94,7 @@ static void lines_come_back(void **state)
     assert_int_equal(eg_spool_waits(spool, *state), 0);
     assert_int_equal(eg_spool_add(spool, "a", "1\n", 1), APR_SUCCESS);
     assert_int_equal(eg_spool_add(spool, "a", "2\n", 0), APR_SUCCESS);
+    apr_sleep(2000); /* so that the next file's name tells that it is younger */
     assert_int_equal(eg_spool_add(spool, "b", "3\n", 0), APR_SUCCESS);
     assert_int_equal(eg_spool_waits(spool, *state), 1);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), ""); /* they are being written */
@@ -115,7 +116,7 @@ static void what_fails_comes_again(void **state)
     eg_spool_make(&spool, directory, names_of(*state), *state);
     eg_spool_add(spool, "a", "1\n", 0);
     eg_spool_close(spool);
-    apr_sleep(2000);
+    apr_sleep(2000); /* so that the next file's name tells that it is younger */
     eg_spool_add(spool, "a", "2\n", 0);
     eg_spool_add(spool, "b", "3\n", 0);
     eg_spool_close(spool);
@@ -235,6 +236,7 @@ static void a_full_disk_is_told(void **state)
     setrlimit(RLIMIT_FSIZE, &full);
     assert_int_equal(eg_spool_add(spool, "a", "12\n", 0), APR_SUCCESS);
     assert_int_not_equal(eg_spool_add(spool, "a", "3456\n", 0), APR_SUCCESS);
+    apr_sleep(2000); /* so that the next file's name tells that it is younger */
     assert_int_equal(eg_spool_add(spool, "a", "78\n", 0), APR_SUCCESS);
     setrlimit(RLIMIT_FSIZE, &before);
     eg_spool_close(spool);
