@@ -69,7 +69,8 @@ static void take_hosts(egs_route *route, const eg_dns_question *mx, const char *
         is_null |= !strcmp(record->text, ".");
         if (is_host_name(record->text)) {
             route->hosts[route->host_count++] =
-                (egs_route_host){ .name = eg_lowercase(apr_pstrdup(pool, record->text)), .preference = record->preference };
+                (egs_route_host){ .name = eg_lowercase(apr_pstrdup(pool, record->text)),
+                                  .preference = record->preference };
         }
     }
     if (!route->host_count) {

@@ -15,7 +15,7 @@
 #include "secret.h"
 
 #define DROPPED_AT_ONCE 65536 /* bytes of what is beyond the limit */
-#define ADDRESS_MAX 320 /* bytes: 64 of a local part, @, 255 of a domain */
+#define ADDRESS_MAX 320       /* bytes: 64 of a local part, @, 255 of a domain */
 
 /* A return path of this gateway, and the domain that it came to. */
 typedef struct {

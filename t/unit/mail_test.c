@@ -108,7 +108,7 @@ static const struct {
       "19" },
     { "each fault of To once",
       "{" SUBJECT CONTENT FROM "\"To\": [{\"name\": \"B\"}, {\"name\": \"C\"}, {\"email\": \"x\", \"name\": "
-                               "\"\"}, {\"email\": \"x\", \"name\": \"\"}]}",
+      "\"\"}, {\"email\": \"x\", \"name\": \"\"}]}",
       "18 19" },
     { "To with TargetListID", MAIL("\"TargetListID\": 1,"), "20" },
     { "TargetListID in place of To", "{" SUBJECT CONTENT FROM "\"TargetListID\": 1}", "" },
