@@ -6,7 +6,6 @@
 
 #include "stock.h"
 #include "track.h"
-#include "track.h"
 
 #define LOADED_MAX (64 * 1024 * 1024) /* bytes of stored contents; messages take up to 2.5 times as much */
 #define COPIES_MAX                                                                                           \
@@ -187,7 +186,7 @@ static int keep_copies(egs_job *jobs, int count)
     apr_int64_t size = 0;
 
     for (int i = 0; i < count; i++) {
-        size += jobs[i].content && egs_track_has_links(jobs[i].content) ? jobs[i].size : 0;
+        size += has_copy(&jobs[i]) ? jobs[i].size : 0;
         if (i && size > COPIES_MAX) {
             forget(jobs + i, count - i);
             return i;
