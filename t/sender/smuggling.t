@@ -128,7 +128,10 @@ for my $kind (@kinds) {
     is(scalar(grep { /^Subject: smuggled/m && !/^From: /m } @messages), 0, '... and none that was smuggled');
     is(scalar(grep { /(?<!\r)\n|\r(?!\n)/ } @messages), 0, '... no bare CR or LF');
 }
-is_deeply([ sort(taken('alone')) ], [ sort(taken('plain')) ], 'byte for byte the same where each byte comes alone');
+# Recipients that were claimed one after the other have a time of their own in the signature, and perhaps in Date.
+my ($alone, $plain) = map { [ sort map { s/\ADKIM-Signature:.*\r\n(?:[ \t].*\r\n)*//r =~ s/^Date: .*\r\n//mr } taken($_) ] } qw(alone plain);
+unlike($plain->[0], qr/^DKIM-Signature/m, 'the signature is taken off');
+is_deeply($alone, $plain, 'byte for byte the same where each byte comes alone');
 
 $gw->log_clean;
 done_testing;
