@@ -9,7 +9,7 @@
 #define KEPT apr_time_from_sec(300)         /* a route, or that there is none */
 #define KEPT_TEMPORARY apr_time_from_sec(5) /* that it could not be found */
 #define COUNT_MAX 10000                     /* routes that are kept */
-#define SOUGHT_MAX 250                      /* that are looked up while no mail waits for them */
+#define SOUGHT_MAX 1000                     /* that are looked up while no mail waits for them */
 
 typedef struct {
     egs_route route;

@@ -147,6 +147,16 @@ static void release(worker *w, egs_jobs *list)
     }
 }
 
+/* All that is not under way. */
+static void give_back(worker *w)
+{
+    egs_stock_unload(w->stock, &w->waiting);
+    egs_desk_recall(w->desk, &w->waiting);
+    release(w, &w->waiting);
+    recall(w);
+    w->waiting_count = 0;
+}
+
 /* How fast transfers end: so many more can be claimed than could begin at once. */
 static void measure(worker *w)
 {
@@ -187,7 +197,7 @@ static void claim(worker *w)
     w->log.level = settings->options->log_level;
     w->connections = settings->options->connections;
     if (settings != w->seen) {
-        recall(w); /* what waits goes by the new ones */
+        give_back(w); /* it comes again, and goes by the new ones */
         w->seen = settings;
     }
     w->hungry = limit > 0;
@@ -300,11 +310,7 @@ static void begin_to_stop(worker *w)
 
     w->give_up = egs_clock() + settings->options->stop_timeout;
     egs_control_give(w->control, settings);
-    egs_stock_unload(w->stock, &w->waiting);
-    egs_desk_recall(w->desk, &w->waiting);
-    release(w, &w->waiting);
-    recall(w);
-    w->waiting_count = 0;
+    give_back(w);
     w->next_call = 0;
 }
 

@@ -37,7 +37,7 @@ subtest 'many domains whose servers say nothing' => sub {
     $gw->queue_mails(100, email => "'live' || n || '\@live.example'");
     ok($gw->wait_for(sub { arrived(qr/^live/) == 100 }, 15, '100 others'), '100 mails to a live one arrive beside them');
     cmp_ok(time - $start, '<', $patience * 0.75, sprintf '... in %.1f s', time - $start);
-    cmp_ok(leased(), '<=', 8 + 4 * 8, 'the others wait in the database');
+    cmp_ok(leased(), '<=', 4 * 8 + 3 * 8, 'most wait in the database'); # those that wait, are under way, are claimed next
 };
 
 subtest 'the sender is to end' => sub {
@@ -58,8 +58,9 @@ subtest 'another resolver' => sub {
     $other->zone('silent.example', "mail A 127.0.1.1", map { "d$_ MX 10 mail" } 1 .. 400);
     my $start = time;
     $gw->reload_sender(join "\n", @conf, 'resolver = ' . $other->resolver, 'resolver_timeout = 2s', '');
-    ok($gw->wait_for(sub { arrived(qr/silent/) == 400 }, 30, '400 mails'), sprintf 'all go by it, after %.1f s', time - $start);
-    cmp_ok(time - $start, '<', $patience, 'those that waited do not wait on');
+    ok($gw->wait_for(sub { arrived(qr/silent/) >= 350 }, $patience * 0.5, '350 mails'), sprintf 'most go by it, after %.1f s', time - $start);
+    # Looks at MTA-STS that have begun go on as they began.
+    ok($gw->wait_for(sub { arrived(qr/silent/) == 400 }, 2 * $patience + 10, '400 mails'), sprintf 'all do, after %.1f s', time - $start);
     ok($gw->drained(10), 'nothing is left');
 };
 
