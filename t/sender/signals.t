@@ -77,7 +77,7 @@ subtest 'SIGHUP' => sub {
     write_file($extra, "log_level = err\n");
     my $before = log_has(qr/EG0310/);
     hang_up();
-    sleep 0.3;
+    sleep 1;
     $id = $gw->send_mail->{json}{MessageID};
     ok($gw->wait_for(sub { @{[ $gw->events($id) ]} == 2 }, 5, 'both events'), 'delivered');
     is(log_has(qr/EG0310/), $before, 'log_level = err is in force: no more lines of deliveries');
