@@ -192,7 +192,7 @@ static int claim_limit(worker *w, const egs_settings *settings)
 static void claim(worker *w)
 {
     egs_settings *settings = egs_control_take(w->control);
-    int limit = claim_limit(w, settings), count;
+    int limit, count;
 
     w->log.level = settings->options->log_level;
     w->connections = settings->options->connections;
@@ -200,6 +200,7 @@ static void claim(worker *w)
         give_back(w); /* it comes again, and goes by the new ones */
         w->seen = settings;
     }
+    limit = claim_limit(w, settings);
     w->hungry = limit > 0;
     if (w->hungry && (w->backoff ? may_call(w) : egs_clock() >= w->next_claim)) {
         apr_status_t rv = egs_stock_claim(w->stock, &count, limit);
