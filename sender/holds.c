@@ -6,7 +6,7 @@
 
 #define COUNT_MAX 1024 /* a claim looks at all of them; a lane beyond is claimed, and its mails given back */
 
-/* Of the whole process: what one reading of the options has learnt, the next one goes by. */
+/* Of the whole process: who ends a hold may outlive the options by which it began. */
 static struct {
     pthread_mutex_t mutex;
     int count;
@@ -67,19 +67,17 @@ void egs_hold_lane(egs_hold hold)
 
 void egs_holds_forget_dead(void)
 {
-    int count = 0;
-
     pthread_mutex_lock(&holds.mutex);
     for (int i = 0; i < holds.count; i++) {
-        if (!holds.each[i].is_dead) {
-            holds.each[count++] = holds.each[i];
+        if (holds.each[i].is_dead) {
+            holds.each[i].until = 0;
         }
     }
-    holds.count = count;
+    drop_old();
     pthread_mutex_unlock(&holds.mutex);
 }
 
-apr_array_header_t *egs_holds_list(apr_pool_t *pool)
+const apr_array_header_t *egs_holds_list(apr_pool_t *pool)
 {
     apr_array_header_t *list;
 

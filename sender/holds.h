@@ -24,6 +24,6 @@ void egs_unhold_lane(int lane);
 void egs_holds_forget_dead(void);
 
 /** Those that are held now, of egs_hold. */
-apr_array_header_t *egs_holds_list(apr_pool_t *pool);
+const apr_array_header_t *egs_holds_list(apr_pool_t *pool);
 
 #endif

@@ -191,12 +191,6 @@ static egs_job *finished(egs_carrier *carrier)
     return egs_jobs_take(&carrier->finished);
 }
 
-static const apr_array_header_t *held(const egs_plan *plan, apr_pool_t *pool)
-{
-    (void)plan;
-    return egs_holds_list(pool);
-}
-
 static apr_status_t watch(egs_carrier *carrier, int fd)
 {
     return egs_smtp_watch(carrier->smtp, fd);
@@ -212,6 +206,6 @@ const egs_transport egs_transport_mx = {
     .waiting = egs_mx_waiting,
     .recall = egs_mx_recall,
     .finished = finished,
-    .held = held,
+    .held = egs_holds_list,
     .watch = watch,
 };

@@ -99,7 +99,7 @@ apr_status_t egs_stock_claim(egs_stock *stock, int *count, int limit)
         return rv;
     }
     if (b->settings->transport->held) {
-        held = b->settings->transport->held(b->settings->plan, b->pool);
+        held = b->settings->transport->held(b->pool);
     }
     rv = egs_claim(&b->jobs, &b->count, limit, held, &stock->cursor, eg_db_with_pool(stock->db, b->pool),
                    b->settings->options);

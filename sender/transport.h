@@ -39,14 +39,14 @@ typedef struct {
      * @param places  how many of those that wait may get under way
      */
     void (*work)(egs_carrier *carrier, int places, apr_interval_time_t wait);
-    /** How many have begun and wait for something else than a place. NULL: there never are any. */
+    /** How many have begun and are not under way: they take no place. NULL: there never are any. */
     int (*waiting)(const egs_carrier *carrier);
     /** All that wait end now, released. NULL where none do. */
     void (*recall)(egs_carrier *carrier);
     /** A job whose attempt is over, once; NULL when there is none. */
     egs_job *(*finished)(egs_carrier *carrier);
     /** Lanes (of egs_hold) that claims pass over for now. NULL: there never are any. */
-    const apr_array_header_t *(*held)(const egs_plan *plan, apr_pool_t *pool);
+    const apr_array_header_t *(*held)(apr_pool_t *pool);
     /**
      * Make what was delivered so far survive a crash, before it is recorded as delivered.
      * NULL: what another server has taken is its business.
