@@ -14,14 +14,11 @@ AS $$
 #variable_conflict use_column
 DECLARE
     c_host_max CONSTANT integer := 253; -- octets of the record's name (RFC 1035 section 2.3.4)
-    v_domain record;
+    v_domain domain;
     v_free text;
 BEGIN
-    SELECT d.* INTO v_domain
-      FROM domain AS d
-     WHERE d.account_id = p_account_id AND d.name = p_name AND d.deleted_at IS NULL
-       FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    v_domain := emailgw_api.ctl_lock_domain(p_account_id, p_name);
+    IF v_domain.domain_id IS NULL THEN
         status := 'unknown domain';
         RETURN;
     END IF;

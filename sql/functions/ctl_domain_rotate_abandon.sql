@@ -7,13 +7,10 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    v_domain record;
+    v_domain domain;
 BEGIN
-    SELECT d.domain_id, d.dkim_selector, d.pending_selector INTO v_domain
-      FROM domain AS d
-     WHERE d.account_id = p_account_id AND d.name = p_name AND d.deleted_at IS NULL
-       FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    v_domain := emailgw_api.ctl_lock_domain(p_account_id, p_name);
+    IF v_domain.domain_id IS NULL THEN
         status := 'unknown domain';
         RETURN;
     END IF;
