@@ -3,120 +3,14 @@
 #include <string.h>
 
 #include <apr_cstr.h>
-#include <apr_hash.h>
-#include <apr_strings.h>
 
+#include "accept.h"
 #include "command.h"
-#include "datetime.h"
-#include "dbgroup.h"
 #include "hostname.h"
-#include "json.h"
-#include "lowercase.h"
 #include "mail.h"
 #include "uuid.h"
 
-/** Who gets a copy: each address once, whatever lists it is in. */
-typedef struct {
-    apr_array_header_t *kinds, *emails, *domains; /* of const char * */
-} envelope;
-
-/* Mailboxes that differ in letter case only are taken for one, as everywhere here. */
-static void add_recipients(envelope *env, apr_hash_t *seen, const apr_array_header_t *list, const char *kind,
-                           apr_pool_t *pool)
-{
-    for (int i = 0; i < list->nelts; i++) {
-        const eg_mailbox *box = &APR_ARRAY_IDX(list, i, eg_mail_address).box;
-        const char *folded = eg_lowercase(apr_pstrdup(pool, box->address));
-
-        if (apr_hash_get(seen, folded, APR_HASH_KEY_STRING) != NULL) {
-            continue;
-        }
-        apr_hash_set(seen, folded, APR_HASH_KEY_STRING, folded);
-        APR_ARRAY_PUSH(env->kinds, const char *) = kind;
-        APR_ARRAY_PUSH(env->emails, const char *) = box->address;
-        APR_ARRAY_PUSH(env->domains, const char *) = box->domain;
-    }
-}
-
-static void make_envelope(envelope *env, const eg_mail *mail, apr_pool_t *pool)
-{
-    apr_hash_t *seen = apr_hash_make(pool);
-
-    env->kinds = apr_array_make(pool, mail->to->nelts, sizeof(const char *));
-    env->emails = apr_array_make(pool, mail->to->nelts, sizeof(const char *));
-    env->domains = apr_array_make(pool, mail->to->nelts, sizeof(const char *));
-    add_recipients(env, seen, mail->to, "to", pool);
-    add_recipients(env, seen, mail->cc, "cc", pool);
-    add_recipients(env, seen, mail->bcc, "bcc", pool);
-}
-
-/* [{"email", "name"}], as all recipients see it. */
-static eg_dbarg address_json(const apr_array_header_t *list, apr_pool_t *pool)
-{
-    json_t *array = eg_json_own(json_array(), pool);
-
-    for (int i = 0; i < list->nelts; i++) {
-        const eg_mail_address *address = &APR_ARRAY_IDX(list, i, eg_mail_address);
-
-        json_array_append_new(array,
-                              json_pack("{s:s, s:s}", "email", address->box.address, "name", address->name));
-    }
-    return eg_db_text(eg_json_text(array, pool));
-}
-
-static eg_dbarg texts(const apr_array_header_t *list)
-{
-    return eg_db_texts((const char *const *)list->elts, (apr_size_t)list->nelts);
-}
-
-static eg_dbarg optional_id(apr_int64_t id)
-{
-    return id != 0 ? eg_db_int(id) : eg_db_text(NULL);
-}
-
-static eg_dbarg attachment_json(const eg_mail *mail, apr_pool_t *pool)
-{
-    json_t *array = eg_json_own(json_array(), pool);
-
-    for (int i = 0; i < mail->attachments->nelts; i++) {
-        const eg_mail_attachment *a = &APR_ARRAY_IDX(mail->attachments, i, eg_mail_attachment);
-
-        json_array_append_new(array,
-                              json_pack("{s:s, s:s, s:s, s:s?}", "filename", a->filename, "type", a->type,
-                                        "disposition", a->disposition, "contentid", a->content_id));
-    }
-    return eg_db_text(mail->attachments->nelts > 0 ? eg_json_text(array, pool) : NULL);
-}
-
-static eg_dbarg attachment_contents(const eg_mail *mail, apr_pool_t *pool)
-{
-    eg_bytes *contents = apr_palloc(pool, sizeof *contents * (apr_size_t)(mail->attachments->nelts + 1));
-
-    for (int i = 0; i < mail->attachments->nelts; i++) {
-        contents[i] = APR_ARRAY_IDX(mail->attachments, i, eg_mail_attachment).content;
-    }
-    return eg_db_bytes_array(mail->attachments->nelts > 0 ? contents : NULL,
-                             (apr_size_t)mail->attachments->nelts);
-}
-
-static eg_dbarg send_at_text(const eg_mail *mail, apr_pool_t *pool)
-{
-    char *text = apr_palloc(pool, EG_DATETIME_SIZE);
-
-    return eg_db_text(mail->send_at != 0 ? eg_datetime_format(text, mail->send_at) : NULL);
-}
-
-/** SHA-256 of the Idempotency-Key and of the parameters, in their own order of names. */
-typedef struct {
-    unsigned char key[EG_HASH_SIZE], body[EG_HASH_SIZE];
-} idempotency;
-
-static eg_dbarg hash_arg(const eg_call *call, const unsigned char *hash)
-{
-    return eg_db_bytes(call->idempotency_key != NULL ? hash : NULL, EG_HASH_SIZE);
-}
-
-static int check_idempotency_key(eg_call *call, idempotency *hashes)
+static int check_idempotency_key(eg_call *call, eg_idempotency *hashes)
 {
     const char *key = call->idempotency_key;
     apr_size_t length;
@@ -136,66 +30,6 @@ static int check_idempotency_key(eg_call *call, idempotency *hashes)
     eg_secret_hash(hashes->body, body, strlen(body));
     free(body);
     return 1;
-}
-
-/** Where accept() stands among others: in the order in which it locks what other processes may want, too. */
-typedef struct {
-    unsigned char order[8 + EG_HASH_SIZE]; /* account, Idempotency-Key */
-    eg_group_place place;
-} accept_place;
-
-static void find_place(accept_place *at, const eg_call *call, const eg_mail *mail, const char *message_id,
-                       const idempotency *hashes)
-{
-    for (int i = 0; i < 8; i++) {
-        at->order[i] = (unsigned char)(call->account_id >> (56 - 8 * i));
-    }
-    if (call->idempotency_key != NULL) {
-        memcpy(at->order + 8, hashes->key, EG_HASH_SIZE);
-    }
-    at->place = (eg_group_place){ .id = message_id,
-                                  .order = at->order,
-                                  .order_size = call->idempotency_key != NULL ? sizeof at->order : 8,
-                                  .size = mail->size };
-}
-
-/*
- * One mail for accept(). It is idempotent in the message id, so it may be repeated
- * after a commit whose outcome is unknown. Where no partition holds the id (the
- * sender has been away for weeks) they are made, and it is called once more.
- */
-static apr_status_t accept_mail(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *message_id,
-                                const idempotency *hashes)
-{
-    static const eg_group_function function = { .name = "accept", .row = "mail" };
-    apr_pool_t *pool = call->pool;
-    apr_status_t rv = APR_SUCCESS;
-    accept_place at;
-    envelope env;
-
-    make_envelope(&env, mail, pool);
-    find_place(&at, call, mail, message_id, hashes);
-    for (int tries = 0; tries < 2; tries++) {
-        rv = eg_group_call(
-            rows, call->db, &at.place, &function,
-            EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(message_id),
-                       eg_db_bytes(call->key_hash, EG_HASH_SIZE), hash_arg(call, hashes->key),
-                       hash_arg(call, hashes->body), eg_db_text(mail->from.box.address),
-                       eg_db_text(mail->from.name), eg_db_text(mail->from.box.domain),
-                       eg_db_text(mail->subject), texts(mail->tags), eg_db_text(mail->track_links),
-                       eg_db_text(mail->track_opens), send_at_text(mail, pool), optional_id(mail->list_id),
-                       optional_id(mail->subscriber_id), optional_id(mail->journey_id),
-                       optional_id(mail->action_id), texts(env.kinds), texts(env.emails), texts(env.domains),
-                       address_json(mail->to, pool), address_json(mail->cc, pool),
-                       address_json(mail->reply_to, pool), eg_db_text(eg_json_text(mail->headers, pool)),
-                       eg_db_text(mail->html), eg_db_text(mail->plain), attachment_json(mail, pool),
-                       attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size)));
-        if (rv != EG_DB_NO_PARTITION ||
-            eg_db_call(rows, call->db, EG_DB_REPEATABLE, "make_partitions", NULL, 0) != APR_SUCCESS) {
-            break;
-        }
-    }
-    return rv;
 }
 
 /* Does the mail bring List-Unsubscribe headers of its own? */
@@ -297,7 +131,7 @@ static void refuse_ids(eg_call *call, const eg_mail *mail)
 static apr_status_t run(eg_call *call)
 {
     char message_id[EG_UUID_SIZE];
-    idempotency hashes;
+    eg_idempotency hashes;
     eg_mail mail;
     eg_rows *rows;
     apr_status_t rv;
@@ -313,7 +147,7 @@ static apr_status_t run(eg_call *call)
     }
     rv = eg_uuid_new(message_id, call->now);
     if (rv == APR_SUCCESS) {
-        rv = accept_mail(&rows, call, &mail, message_id, &hashes);
+        rv = eg_accept_mail(&rows, call, &mail, message_id, &hashes);
     }
     if (rv != APR_SUCCESS) {
         return rv;

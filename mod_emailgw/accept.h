@@ -1,0 +1,26 @@
+/*
+ * accept(): a checked mail into the queue.
+ */
+#ifndef EG_ACCEPT_H
+#define EG_ACCEPT_H
+
+#include "mail.h"
+
+/** SHA-256 of the Idempotency-Key and of the parameters, in their own order of names. */
+typedef struct {
+    unsigned char key[EG_HASH_SIZE], body[EG_HASH_SIZE];
+} eg_idempotency;
+
+/**
+ * One mail for accept(). It is idempotent in the message id, so it may be repeated
+ * after a commit whose outcome is unknown. Where no partition holds the id (the
+ * sender has been away for weeks) they are made, and it is called once more.
+ * @param rows  one, of sql accept: status is 0 when the mail is in the queue, and on disk
+ * @param message_id  UUIDv7, made for this call
+ * @param hashes  read only where call->idempotency_key is set
+ * @return as eg_db_call; whatever it is but APR_SUCCESS is logged
+ */
+apr_status_t eg_accept_mail(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *message_id,
+                            const eg_idempotency *hashes);
+
+#endif
