@@ -126,7 +126,15 @@ apr_status_t eg_keyfile_create(const char *path, const char *text, apr_pool_t *p
     return rv == APR_SUCCESS ? sync_directory(path, pool) : rv;
 }
 
-apr_status_t eg_keyfile_replace_public(const char *path, const char *text, apr_pool_t *pool)
+/* Who could read what is there can read what takes its place. */
+static apr_status_t keep_owner(const char *beside, const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) != 0 || chown(beside, status.st_uid, status.st_gid) == 0 ? APR_SUCCESS : errno;
+}
+
+static apr_status_t replace(const char *path, const char *text, mode_t mode, apr_pool_t *pool)
 {
     const char *beside = temporary(path, pool);
     apr_status_t rv;
@@ -134,8 +142,13 @@ apr_status_t eg_keyfile_replace_public(const char *path, const char *text, apr_p
     if (beside == NULL) {
         return APR_EGENERAL;
     }
-    rv = write_new(beside, text, 0644);
+    rv = write_new(beside, text, mode);
     if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = keep_owner(beside, path);
+    if (rv != APR_SUCCESS) {
+        unlink(beside);
         return rv;
     }
     if (rename(beside, path) != 0) {
@@ -144,6 +157,16 @@ apr_status_t eg_keyfile_replace_public(const char *path, const char *text, apr_p
         return rv;
     }
     return sync_directory(path, pool);
+}
+
+apr_status_t eg_keyfile_replace_public(const char *path, const char *text, apr_pool_t *pool)
+{
+    return replace(path, text, 0644, pool);
+}
+
+apr_status_t eg_keyfile_replace(const char *path, const char *text, apr_pool_t *pool)
+{
+    return replace(path, text, 0600, pool);
 }
 
 /* From an open file: its permissions are those of what is read, not of what had its name before. */

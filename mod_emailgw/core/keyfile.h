@@ -13,7 +13,10 @@
  */
 apr_status_t eg_keyfile_create(const char *path, const char *text, apr_pool_t *pool);
 
-/** The same for what everybody may read, mode 0644, in place of what is there. */
+/** The same in place of what is there, whose owner stays. */
+apr_status_t eg_keyfile_replace(const char *path, const char *text, apr_pool_t *pool);
+
+/** The same for what everybody may read, mode 0644. */
 apr_status_t eg_keyfile_replace_public(const char *path, const char *text, apr_pool_t *pool);
 
 /**

@@ -11,17 +11,20 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include "datetime.h"
 #include "keyfile.h"
 #include "sealing.h"
 
 #define KEYS_MAX 64    /* lines of the secret file */
 #define KEY_SIZE 32    /* bytes of each */
+#define DAY_LENGTH 10  /* of YYYY-MM-DD */
 #define KEY_TEXT 43    /* characters of 32 bytes in base64url */
 #define BCRYPT_COST 10 /* 2^10 rounds */
 #define BCRYPT_SIZE 61 /* characters and NUL */
 
 typedef struct {
     unsigned char id;
+    apr_time_t until;                   /* from then on its MACs hold no more; 0: they do */
     unsigned char seal[EG_SEALING_KEY]; /* derived, as the next ones are */
     unsigned char mac[EG_MAC_TRACKING + 1][KEY_SIZE];
 } secret_key;
@@ -71,7 +74,28 @@ static apr_status_t derive_keys(secret_key *key, eg_bytes from, apr_pool_t *pool
     return rv;
 }
 
-/* One line, "ID HEX": text is left behind its line feed. */
+/* What may stand behind a key: the day on which its MACs end, or that it is not used yet. */
+static apr_status_t parse_state(apr_time_t *until, const char **text)
+{
+    const char *at = *text;
+    char day[DAY_LENGTH + 1];
+
+    if (strncmp(at, EG_SECRET_NEXT, strlen(EG_SECRET_NEXT)) == 0) {
+        *text = at + strlen(EG_SECRET_NEXT);
+        return APR_SUCCESS;
+    }
+    if (strncmp(at, EG_SECRET_UNTIL, strlen(EG_SECRET_UNTIL)) != 0) {
+        return APR_SUCCESS;
+    }
+    apr_cpystrn(day, at + strlen(EG_SECRET_UNTIL), sizeof day);
+    if (strlen(day) != DAY_LENGTH || strspn(day, "0123456789-") != DAY_LENGTH || day[4] != '-') {
+        return APR_EINVAL;
+    }
+    *text = at + strlen(EG_SECRET_UNTIL) + DAY_LENGTH;
+    return eg_datetime_parse(until, day);
+}
+
+/* One line, "ID HEX" with what may stand behind it: text is left behind its line feed. */
 static apr_status_t parse_key(eg_secret *secret, const char **text, apr_pool_t *pool)
 {
     secret_key *key = &secret->keys[secret->count];
@@ -89,6 +113,9 @@ static apr_status_t parse_key(eg_secret *secret, const char **text, apr_pool_t *
     rv = eg_keyfile_unhex(raw, sizeof raw, at);
     if (rv == APR_SUCCESS) {
         at += 2 * KEY_SIZE;
+        rv = parse_state(&key->until, &at);
+    }
+    if (rv == APR_SUCCESS) {
         at += *at == '\r';
         rv = *at == '\n' || *at == '\0' ? APR_SUCCESS : APR_EINVAL;
     }
@@ -118,11 +145,17 @@ apr_status_t eg_secret_load(eg_secret **secret, const char **problem, const char
     while (*text != '\0' && loaded->count < KEYS_MAX) {
         rv = parse_key(loaded, &text, pool);
         if (rv != APR_SUCCESS) {
-            *problem =
-                apr_psprintf(pool, "%s:%d: no key id of its own from 1 to 255 and 64 hex digits", path, line);
+            *problem = apr_psprintf(pool,
+                                    "%s:%d: no key id of its own from 1 to 255 and 64 hex digits, perhaps "
+                                    "with \" until YYYY-MM-DD\" or \" next\"",
+                                    path, line);
             return rv;
         }
         line++;
+    }
+    if (loaded->count > 0 && loaded->keys[0].until != 0) {
+        *problem = apr_pstrcat(pool, path, ":1: the first key is in use, so it can have no \"until\"", NULL);
+        return APR_EINVAL;
     }
     if (*text != '\0' || loaded->count == 0) {
         *problem = apr_psprintf(pool, "%s: 1 to %d keys are needed, one in each line", path, KEYS_MAX);
@@ -255,7 +288,7 @@ apr_status_t eg_secret_mac(unsigned char mac[EG_HASH_SIZE], const eg_secret *sec
 {
     const secret_key *key = find_key(secret, (unsigned char)key_id);
 
-    if (key == NULL) {
+    if (key == NULL || (key->until != 0 && apr_time_now() >= key->until)) {
         return APR_NOTFOUND;
     }
     return HMAC(EVP_sha256(), key->mac[purpose], KEY_SIZE, data, size, mac, NULL) != NULL ? APR_SUCCESS

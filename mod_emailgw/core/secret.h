@@ -6,8 +6,9 @@
  * "sender.key" (sender only). Everything that the database holds of a
  * customer's secret is either a hash of full entropy or sealed by one of them.
  *
- * A line of the secret file is a key id, 1 to 255, and 64 hex digits. The first
- * line seals; all of them open, so that a new line can come before an old one.
+ * A line of the secret file is a key id, 1 to 255, and 64 hex digits, and may end in
+ * " until YYYY-MM-DD" or " next". The first line seals and makes MACs; all of them open
+ * and verify, but for MACs of a key whose day (UTC) has come. secretfile.h changes it.
  * sender.key and its public half are one line of 64 hex digits each.
  */
 #ifndef EG_SECRET_H
@@ -29,6 +30,10 @@ typedef enum {
 typedef enum { EG_MAC_RETURN_PATH, EG_MAC_TRACKING } eg_mac_purpose;
 
 #define EG_HASH_SIZE 32
+
+/** What may stand behind a key in the secret file. */
+#define EG_SECRET_UNTIL " until " /* YYYY-MM-DD */
+#define EG_SECRET_NEXT " next"
 
 /** Make a new secret file, mode 0600. @return APR_EEXIST when it is there */
 apr_status_t eg_secret_create(const char *path, apr_pool_t *pool);
@@ -113,7 +118,7 @@ int eg_secret_key_id(const eg_secret *secret);
 
 /**
  * HMAC-SHA256 (RFC 2104) under the key of this id.
- * @return APR_NOTFOUND when the secret file has no such key
+ * @return APR_NOTFOUND when the secret file has no such key, or its time is over
  */
 apr_status_t eg_secret_mac(unsigned char mac[EG_HASH_SIZE], const eg_secret *secret, int key_id,
                            eg_mac_purpose purpose, const void *data, apr_size_t size);

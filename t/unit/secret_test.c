@@ -111,6 +111,13 @@ static const struct {
     { "65 digits", "1 " HEX64 "0\n", 0600, APR_EINVAL, ":1:" },
     { "no hex", "1 g00102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n", 0600, APR_EINVAL,
       ":1:" },
+    { "a day and a next one", "1 " HEX64 "\n2 " HEX64 " until 2030-02-28\n3 " HEX64 " next\n", 0600,
+      APR_SUCCESS, NULL },
+    { "the first one ends", "1 " HEX64 " until 2030-02-28\n", 0600, APR_EINVAL, ":1: the first key" },
+    { "no such day", "1 " HEX64 "\n2 " HEX64 " until 2030-02-30\n", 0600, APR_EINVAL, ":2:" },
+    { "Unix seconds", "1 " HEX64 "\n2 " HEX64 " until 1900000000\n", 0600, APR_EINVAL, ":2:" },
+    { "more than a day", "1 " HEX64 "\n2 " HEX64 " until 2030-02-28 12:00:00\n", 0600, APR_EINVAL, ":2:" },
+    { "another word", "1 " HEX64 "\n2 " HEX64 " then\n", 0600, APR_EINVAL, ":2:" },
     { "empty line between", "1 " HEX64 "\n\n2 " HEX64 "\n", 0600, APR_EINVAL, ":2:" },
 };
 
@@ -222,6 +229,32 @@ static void a_new_key_seals_and_the_old_one_opens(void **state)
     assert_string_equal(plain.data, "b");
     assert_int_equal(eg_unseal(&plain, before, EG_SEAL_SENDER_KEY, 5, new, pool), APR_EINVAL);
     assert_int_equal(eg_unseal(&plain, foreign, EG_SEAL_SENDER_KEY, 5, old, pool), APR_EINVAL);
+    remove_directory(directory, pool);
+}
+
+static void macs_end_with_their_key(void **state)
+{
+    static const struct {
+        const char *state;
+        apr_status_t verifies;
+    } rows[] = {
+        { "", APR_SUCCESS },
+        { " next", APR_SUCCESS },
+        { " until 9999-12-31", APR_SUCCESS },
+        { " until 2001-01-01", APR_NOTFOUND },
+    };
+    apr_pool_t *pool = *state;
+    const char *directory = make_directory(pool), *path = apr_pstrcat(pool, directory, "/secret", NULL);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *text = apr_pstrcat(pool, "2 " OTHER64 "\n1 " HEX64, rows[i].state, "\n", NULL);
+        eg_secret *secret = secret_of(path, text, pool);
+        unsigned char mac[EG_HASH_SIZE];
+
+        assert_int_equal(eg_secret_key_id(secret), 2);
+        assert_int_equal(eg_secret_mac(mac, secret, 2, EG_MAC_TRACKING, "a", 1), APR_SUCCESS);
+        assert_int_equal(eg_secret_mac(mac, secret, 1, EG_MAC_TRACKING, "a", 1), rows[i].verifies);
+    }
     remove_directory(directory, pool);
 }
 
@@ -427,6 +460,7 @@ int main(void)
         EG_TEST(seals_for_one_purpose_and_account),
         EG_TEST(no_changed_byte_opens),
         EG_TEST(a_new_key_seals_and_the_old_one_opens),
+        EG_TEST(macs_end_with_their_key),
         EG_TEST(sender_key_is_made_once),
         EG_TEST(public_half_is_that_of_rfc_7748),
         EG_TEST(only_the_sender_opens),
