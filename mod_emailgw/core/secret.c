@@ -129,40 +129,43 @@ static apr_status_t parse_key(eg_secret *secret, const char **text, apr_pool_t *
     return rv;
 }
 
-apr_status_t eg_secret_load(eg_secret **secret, const char **problem, const char *path, apr_pool_t *pool)
+apr_status_t eg_secret_parse(eg_secret **secret, const char **problem, const char *name, const char *text,
+                             apr_pool_t *pool)
 {
-    eg_secret *loaded;
-    const char *text;
-    apr_status_t rv;
+    eg_secret *parsed = apr_pcalloc(pool, sizeof *parsed);
     int line = 1;
 
-    rv = eg_keyfile_read(&text, problem, path, 1, pool);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    loaded = apr_pcalloc(pool, sizeof *loaded);
-    eg_keyfile_wipe_with(pool, loaded, sizeof *loaded);
-    while (*text != '\0' && loaded->count < KEYS_MAX) {
-        rv = parse_key(loaded, &text, pool);
+    eg_keyfile_wipe_with(pool, parsed, sizeof *parsed);
+    while (*text != '\0' && parsed->count < KEYS_MAX) {
+        apr_status_t rv = parse_key(parsed, &text, pool);
+
         if (rv != APR_SUCCESS) {
             *problem = apr_psprintf(pool,
                                     "%s:%d: no key id of its own from 1 to 255 and 64 hex digits, perhaps "
                                     "with \" until YYYY-MM-DD\" or \" next\"",
-                                    path, line);
+                                    name, line);
             return rv;
         }
         line++;
     }
-    if (loaded->count > 0 && loaded->keys[0].until != 0) {
-        *problem = apr_pstrcat(pool, path, ":1: the first key is in use, so it can have no \"until\"", NULL);
+    if (parsed->count > 0 && parsed->keys[0].until != 0) {
+        *problem = apr_pstrcat(pool, name, ":1: the first key is in use, so it can have no \"until\"", NULL);
         return APR_EINVAL;
     }
-    if (*text != '\0' || loaded->count == 0) {
-        *problem = apr_psprintf(pool, "%s: 1 to %d keys are needed, one in each line", path, KEYS_MAX);
+    if (*text != '\0' || parsed->count == 0) {
+        *problem = apr_psprintf(pool, "%s: 1 to %d keys are needed, one in each line", name, KEYS_MAX);
         return APR_EINVAL;
     }
-    *secret = loaded;
+    *secret = parsed;
     return APR_SUCCESS;
+}
+
+apr_status_t eg_secret_load(eg_secret **secret, const char **problem, const char *path, apr_pool_t *pool)
+{
+    const char *text;
+    apr_status_t rv = eg_keyfile_read(&text, problem, path, 1, pool);
+
+    return rv == APR_SUCCESS ? eg_secret_parse(secret, problem, path, text, pool) : rv;
 }
 
 #define BOUND_SIZE 17

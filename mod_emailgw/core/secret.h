@@ -45,6 +45,10 @@ apr_status_t eg_secret_create(const char *path, apr_pool_t *pool);
  */
 apr_status_t eg_secret_load(eg_secret **secret, const char **problem, const char *path, apr_pool_t *pool);
 
+/** The same from the text of such a file. @param name  what problem calls it */
+apr_status_t eg_secret_parse(eg_secret **secret, const char **problem, const char *name, const char *text,
+                             apr_pool_t *pool);
+
 /**
  * The sender's key pair (X25519): the private half to path, mode 0600, the
  * public half to path with ".pub" behind it, mode 0644, both in hex. A public

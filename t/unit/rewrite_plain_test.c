@@ -5,33 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#include <apr_strings.h>
-
-#include "rewrite.h"
-#include "text.h"
+#include "rewriting.h"
 
 #define URL "https://t.example/u?a=1&b=2"
-
-/* What was asked for, each in its own line. The n-th link becomes "Tn". */
-typedef struct {
-    egs_text asked;
-    int count;
-} links;
-
-static const char *track(void *baton, const char *url, apr_pool_t *pool)
-{
-    links *seen = baton;
-
-    egs_text_puts(&seen->asked, apr_pstrcat(pool, seen->count ? "\n" : "", url, NULL));
-    return apr_psprintf(pool, "T%d", ++seen->count);
-}
-
-static egs_rewriting tracking(links *seen, apr_pool_t *pool)
-{
-    egs_text_init(&seen->asked, 100, pool);
-    seen->count = 0;
-    return (egs_rewriting){ .link = track, .baton = seen };
-}
 
 /* In a block of its very size, so that a sanitizer sees one byte too many. */
 static eg_bytes rewritten(const char *text, const egs_rewriting *with, apr_pool_t *pool)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <apr_strings.h>
 
@@ -32,16 +31,10 @@ static const struct {
 
 static const eg_secret *secret_of(const char *lines, apr_pool_t *pool)
 {
-    char *path = apr_pstrdup(pool, "/tmp/tracktoken_test.XXXXXX");
-    int fd = mkstemp(path);
     const char *problem;
     eg_secret *secret;
 
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, lines, strlen(lines)), strlen(lines));
-    close(fd);
-    assert_int_equal(eg_secret_load(&secret, &problem, path, pool), APR_SUCCESS);
-    unlink(path);
+    assert_int_equal(eg_secret_parse(&secret, &problem, "secret", lines, pool), APR_SUCCESS);
     return secret;
 }
 
