@@ -7,25 +7,25 @@
 
 #include "hostname.h"
 
-static void check_idempotency_key(eg_call *call, eg_idempotency *hashes)
+int eg_send_hash_key(unsigned char hash[EG_HASH_SIZE], eg_call *call)
 {
-    const char *key = call->idempotency_key;
-    apr_size_t length;
-    char *body;
+    apr_size_t length = strlen(call->idempotency_key);
 
-    if (key == NULL) {
-        return;
-    }
-    length = strlen(key);
     if (length == 0 || length > EG_IDEMPOTENCY_KEY_MAX) {
         eg_errors_add(&call->errors, EG_E_IDEMPOTENCY_KEY,
                       "Invalid Idempotency-Key: it must have 1 to %d characters", EG_IDEMPOTENCY_KEY_MAX);
-        return;
+        return 0;
     }
-    body = json_dumps(call->args, JSON_COMPACT | JSON_SORT_KEYS);
-    eg_secret_hash(hashes->key, key, length);
-    eg_secret_hash(hashes->body, body, strlen(body));
-    free(body);
+    eg_secret_hash(hash, call->idempotency_key, length);
+    return 1;
+}
+
+void eg_send_hash_json(unsigned char hash[EG_HASH_SIZE], const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+
+    eg_secret_hash(hash, text, strlen(text));
+    free(text);
 }
 
 /* No template and no list exists: which is told only where all else is well. */
@@ -45,7 +45,9 @@ static void refuse_ids(eg_call *call, const eg_mail *mail)
 int eg_send_check(eg_send *send, eg_call *call)
 {
     eg_mail_parse(&send->mail, call);
-    check_idempotency_key(call, &send->hashes);
+    if (call->idempotency_key != NULL && eg_send_hash_key(send->hashes.key, call)) {
+        eg_send_hash_json(send->hashes.body, call->args);
+    }
     refuse_ids(call, &send->mail);
     return !eg_errors_any(&call->errors);
 }
@@ -105,6 +107,11 @@ apr_status_t eg_send_report_all(eg_call *call, const eg_send *send)
     return APR_SUCCESS;
 }
 
+void eg_send_refuse_reuse(eg_call *call)
+{
+    eg_errors_add(&call->errors, 409, "This Idempotency-Key was used for a different request");
+}
+
 apr_status_t eg_send_refuse(eg_call *call, const eg_send *send, const eg_rows *rows, int row)
 {
     int status = (int)eg_rows_int(rows, row, "status");
@@ -123,7 +130,7 @@ apr_status_t eg_send_refuse(eg_call *call, const eg_send *send, const eg_rows *r
         eg_errors_add(&call->errors, EG_E_LIMIT, "Email sending limit reached: %s", detail);
         break;
     case 409:
-        eg_errors_add(&call->errors, 409, "This Idempotency-Key was used for a different request");
+        eg_send_refuse_reuse(call);
         break;
     default:
         eg_call_refuse_key(call, status);

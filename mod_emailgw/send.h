@@ -32,4 +32,13 @@ apr_status_t eg_send_report_all(eg_call *call, const eg_send *send);
 /** What accept() refused a mail with, in words. @param row  the mail's, of sql accept */
 apr_status_t eg_send_refuse(eg_call *call, const eg_send *send, const eg_rows *rows, int row);
 
+/** Its Idempotency-Key was used for another body. */
+void eg_send_refuse_reuse(eg_call *call);
+
+/** Hash call->idempotency_key. @return 0 when it is none: the error is added */
+int eg_send_hash_key(unsigned char hash[EG_HASH_SIZE], eg_call *call);
+
+/** The hash of a body, the order of names left aside. */
+void eg_send_hash_json(unsigned char hash[EG_HASH_SIZE], const json_t *value);
+
 #endif
