@@ -1,4 +1,5 @@
-/* A checked mail -> one accept() call, in a group with those of other threads. */
+/* Checked mails -> accept() calls, in a group with those of other threads or of one request. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_hash.h>
@@ -6,7 +7,6 @@
 
 #include "accept.h"
 #include "datetime.h"
-#include "dbgroup.h"
 #include "json.h"
 #include "lowercase.h"
 
@@ -106,57 +106,107 @@ static eg_dbarg hash_arg(const eg_call *call, const unsigned char *hash)
     return eg_db_bytes(call->idempotency_key != NULL ? hash : NULL, EG_HASH_SIZE);
 }
 
-/** Where accept() stands among others: in the order in which it locks what other processes may want, too. */
-typedef struct {
-    unsigned char order[8 + EG_HASH_SIZE]; /* account, Idempotency-Key */
-    eg_group_place place;
-} accept_place;
+static const eg_group_function function = { .name = "accept", .row = "mail" };
 
-static void find_place(accept_place *at, const eg_call *call, const eg_mail *mail, const char *message_id,
-                       const eg_idempotency *hashes)
+/* Where accept() stands among others: in the order in which it locks what other processes may want, too. */
+static eg_group_place find_place(const eg_accept *mail, apr_pool_t *pool)
 {
+    const eg_call *call = mail->call;
+    unsigned char *order = apr_palloc(pool, 8 + EG_HASH_SIZE); /* account, Idempotency-Key */
+
     for (int i = 0; i < 8; i++) {
-        at->order[i] = (unsigned char)(call->account_id >> (56 - 8 * i));
+        order[i] = (unsigned char)(call->account_id >> (56 - 8 * i));
     }
     if (call->idempotency_key != NULL) {
-        memcpy(at->order + 8, hashes->key, EG_HASH_SIZE);
+        memcpy(order + 8, mail->hashes->key, EG_HASH_SIZE);
     }
-    at->place = (eg_group_place){ .id = message_id,
-                                  .order = at->order,
-                                  .order_size = call->idempotency_key != NULL ? sizeof at->order : 8,
-                                  .size = mail->size };
+    return (eg_group_place){ .id = mail->message_id,
+                             .order = order,
+                             .order_size = call->idempotency_key != NULL ? 8 + EG_HASH_SIZE : 8,
+                             .size = mail->mail->size };
+}
+
+static void set_args(eg_group_item *item, const eg_dbarg *args, apr_size_t count, apr_pool_t *pool)
+{
+    item->args = apr_pmemdup(pool, args, count * sizeof *args);
+    item->count = count;
+}
+
+/* The routing key, then the columns of sql mail. */
+static void make_item(eg_group_item *item, const eg_accept *accept)
+{
+    const eg_call *call = accept->call;
+    const eg_mail *mail = accept->mail;
+    apr_pool_t *pool = call->pool;
+    envelope env;
+
+    make_envelope(&env, mail, pool);
+    item->place = find_place(accept, pool);
+    set_args(item,
+             EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(accept->message_id),
+                        eg_db_bytes(call->key_hash, EG_HASH_SIZE), hash_arg(call, accept->hashes->key),
+                        hash_arg(call, accept->hashes->body), eg_db_text(mail->from.box.address),
+                        eg_db_text(mail->from.name), eg_db_text(mail->from.box.domain),
+                        eg_db_text(mail->subject), texts(mail->tags), eg_db_text(mail->track_links),
+                        eg_db_text(mail->track_opens), send_at_text(mail, pool), optional_id(mail->list_id),
+                        optional_id(mail->subscriber_id), optional_id(mail->journey_id),
+                        optional_id(mail->action_id), texts(env.kinds), texts(env.emails), texts(env.domains),
+                        address_json(mail->to, pool), address_json(mail->cc, pool),
+                        address_json(mail->reply_to, pool), eg_db_text(eg_json_text(mail->headers, pool)),
+                        eg_db_text(mail->html), eg_db_text(mail->plain), attachment_json(mail, pool),
+                        attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size)),
+             pool);
+}
+
+/* Is a call worth a second one, now that there are partitions for it? */
+static int may_repeat(apr_status_t rv, eg_db *db)
+{
+    eg_rows *made;
+
+    return rv == EG_DB_NO_PARTITION &&
+           eg_db_call(&made, db, EG_DB_REPEATABLE, "make_partitions", NULL, 0) == APR_SUCCESS;
 }
 
 apr_status_t eg_accept_mail(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *message_id,
                             const eg_idempotency *hashes)
 {
-    static const eg_group_function function = { .name = "accept", .row = "mail" };
-    apr_pool_t *pool = call->pool;
-    apr_status_t rv = APR_SUCCESS;
-    accept_place at;
-    envelope env;
+    eg_accept accept = { call, mail, message_id, hashes };
+    eg_group_item item;
+    apr_status_t rv;
 
-    make_envelope(&env, mail, pool);
-    find_place(&at, call, mail, message_id, hashes);
-    for (int tries = 0; tries < 2; tries++) {
-        rv = eg_group_call(
-            rows, call->db, &at.place, &function,
-            EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(message_id),
-                       eg_db_bytes(call->key_hash, EG_HASH_SIZE), hash_arg(call, hashes->key),
-                       hash_arg(call, hashes->body), eg_db_text(mail->from.box.address),
-                       eg_db_text(mail->from.name), eg_db_text(mail->from.box.domain),
-                       eg_db_text(mail->subject), texts(mail->tags), eg_db_text(mail->track_links),
-                       eg_db_text(mail->track_opens), send_at_text(mail, pool), optional_id(mail->list_id),
-                       optional_id(mail->subscriber_id), optional_id(mail->journey_id),
-                       optional_id(mail->action_id), texts(env.kinds), texts(env.emails), texts(env.domains),
-                       address_json(mail->to, pool), address_json(mail->cc, pool),
-                       address_json(mail->reply_to, pool), eg_db_text(eg_json_text(mail->headers, pool)),
-                       eg_db_text(mail->html), eg_db_text(mail->plain), attachment_json(mail, pool),
-                       attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size)));
-        if (rv != EG_DB_NO_PARTITION ||
-            eg_db_call(rows, call->db, EG_DB_REPEATABLE, "make_partitions", NULL, 0) != APR_SUCCESS) {
-            break;
-        }
+    make_item(&item, &accept);
+    rv = eg_group_call(rows, call->db, &item.place, &function, item.args, item.count);
+    return may_repeat(rv, call->db)
+               ? eg_group_call(rows, call->db, &item.place, &function, item.args, item.count)
+               : rv;
+}
+
+/* Those that lock the same stay in the order in which they are given. */
+static int compare_items(const void *a, const void *b)
+{
+    const eg_group_item *x = *(const eg_group_item *const *)a, *y = *(const eg_group_item *const *)b;
+    int order = eg_group_compare(&x->place, &y->place);
+
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+apr_status_t eg_accept_mails(eg_rows **rows, int *row_of, eg_db *db, const eg_accept *mails, int count)
+{
+    eg_group_item items[EG_ACCEPT_MAX];
+    const eg_group_item *sorted[EG_ACCEPT_MAX];
+    apr_status_t rv;
+
+    for (int i = 0; i < count; i++) {
+        make_item(&items[i], &mails[i]);
+        sorted[i] = &items[i];
+    }
+    qsort(sorted, (size_t)count, sizeof *sorted, compare_items);
+    rv = eg_group_call_many(rows, db, &function, sorted, count);
+    if (may_repeat(rv, db)) {
+        rv = eg_group_call_many(rows, db, &function, sorted, count);
+    }
+    for (int i = 0; i < count; i++) {
+        row_of[sorted[i] - items] = i;
     }
     return rv;
 }

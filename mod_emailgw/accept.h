@@ -4,6 +4,7 @@
 #ifndef EG_ACCEPT_H
 #define EG_ACCEPT_H
 
+#include "dbgroup.h"
 #include "mail.h"
 
 /** SHA-256 of the Idempotency-Key and of the parameters, in their own order of names. */
@@ -22,5 +23,23 @@ typedef struct {
  */
 apr_status_t eg_accept_mail(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *message_id,
                             const eg_idempotency *hashes);
+
+#define EG_ACCEPT_MAX EG_GROUP_COUNT_MAX /* mails of one eg_accept_mails */
+
+/** One of several mails, all of the same account: what eg_accept_mail takes. */
+typedef struct {
+    eg_call *call;
+    const eg_mail *mail;
+    const char *message_id;
+    const eg_idempotency *hashes;
+} eg_accept;
+
+/**
+ * The same for several mails in one transaction: none is in the queue where this fails.
+ * @param rows  one a mail, of sql accept
+ * @param row_of  count numbers: where each mail's row is
+ * @param count  1 to EG_ACCEPT_MAX
+ */
+apr_status_t eg_accept_mails(eg_rows **rows, int *row_of, eg_db *db, const eg_accept *mails, int count);
 
 #endif

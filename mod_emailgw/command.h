@@ -20,6 +20,9 @@ typedef struct {
     const apr_array_header_t *origins;       /* of const char *: whose pages may read answers; may be empty */
     apr_int64_t body_max;                    /* bytes of a request */
     apr_int64_t body_memory;                 /* bytes of all large requests that a child has in hand */
+    apr_size_t values_max;                   /* values in one JSON text */
+    int batch_max;                           /* mails of a batch */
+    apr_int64_t batch_body_max;              /* bytes of its request */
     const apr_array_header_t *webhook_allow; /* of eg_netaddr: not public, and yet taken; may be NULL */
     apr_interval_time_t session_idle, session_max; /* of User.Login's sessions */
     eg_dns_resolver resolver;                      /* for VerifyDomain */
@@ -53,6 +56,7 @@ enum { EG_OPTIONAL, EG_REQUIRED };
 typedef enum {
     EG_TEXT,    /* characters of one line, without control characters */
     EG_ID,      /* a whole number from 1 on; what is none becomes 0, the id of nothing, where invalid is 0 */
+    EG_UUID,    /* a message id; what is none becomes EG_UUID_NONE */
     EG_COUNT,   /* a whole number from 0 on */
     EG_BOOL,    /* see eg_json_bool */
     EG_DAY,     /* YYYY-MM-DD */
@@ -89,13 +93,14 @@ typedef struct {
     const eg_param *params; /* checked in this order before run; NULL: run does it */
     const eg_fault *faults; /* what eg_call_refuse looks up; NULL on EG_SURFACE_V1 */
     const char *too_many;   /* the reference's words for 429, with {seconds}; NULL: those of most endpoints */
+    int takes_batch;      /* the request may be as large as a batch's */
     int all_faults; /* ErrorCode is an array of all that apply: run is called also after faults of params,
                                to find the others (AddWebhook) */
 } eg_command;
 
 /** A row of the table in commands.c. */
 typedef struct {
-    const char *path;
+    const char *path; /* the last part of it may be <what it names>: any one, but for those that have a row */
     const char *name; /* of EG_SURFACE_API_PHP: its Command; else the method */
     eg_authority authority;
     const eg_command *command;
@@ -117,6 +122,7 @@ typedef struct eg_call {
     const char *bearer;          /* of Authorization, or NULL */
     const char *idempotency_key; /* header, or NULL */
     const char *client;          /* the client's IP address as text */
+    const char *path_id;         /* what stands in the path where the route has <...>; NULL where it has none */
 
     /* route, auth, params */
     const eg_command *command;
@@ -137,6 +143,12 @@ typedef struct eg_call {
 
 /** Is this path one of ours, and of which family? @return 0 when it is not */
 int eg_surface_of(eg_surface *surface, const char *path);
+
+/** One of our paths as the table has it, with <...> in place of what stands there. NULL: it is none of ours. */
+const char *eg_route_path(const char *path);
+
+/** What stands in a path where the table has <...>; NULL where it has nothing so. */
+const char *eg_route_id(const char *path);
 
 /** The methods that one of our paths takes, as Allow lists them. */
 const char *eg_route_methods(const char *path, apr_pool_t *pool);

@@ -20,7 +20,9 @@ extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_web
 extern const eg_command eg_cmd_get_apis, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
-extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
+extern const eg_command eg_cmd_get_message, eg_cmd_cancel_message;
+extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_send_batch, eg_cmd_v1_get_events;
+extern const eg_command eg_cmd_v1_get_message, eg_cmd_v1_cancel_message, eg_cmd_v1_move_message;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
 
 #define API_PHP "/api.php"
@@ -35,6 +37,7 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.AddSMTP", EG_AUTH_ACCOUNT, &eg_cmd_add_smtp },
     { API_PHP, "EmailGateway.AddWebhook", EG_AUTH_ACCOUNT, &eg_cmd_add_webhook },
     { API_PHP, "EmailGateway.AggrEvents", EG_AUTH_ACCOUNT, &eg_cmd_aggr_events },
+    { API_PHP, "EmailGateway.CancelMessage", EG_AUTH_ACCOUNT, &eg_cmd_cancel_message },
     { API_PHP, "EmailGateway.ClearDomainQueue", EG_AUTH_ACCOUNT, &eg_cmd_clear_domain_queue },
     { API_PHP, "EmailGateway.DeleteAPI", EG_AUTH_ACCOUNT, &eg_cmd_delete_api },
     { API_PHP, "EmailGateway.DeleteDomain", EG_AUTH_ACCOUNT, &eg_cmd_delete_domain },
@@ -45,6 +48,7 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.GetDomain", EG_AUTH_ACCOUNT, &eg_cmd_get_domain },
     { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },
     { API_PHP, "EmailGateway.GetEvents", EG_AUTH_ACCOUNT, &eg_cmd_get_events },
+    { API_PHP, "EmailGateway.GetMessage", EG_AUTH_ACCOUNT, &eg_cmd_get_message },
     { API_PHP, "EmailGateway.GetSMTPs", EG_AUTH_ACCOUNT, &eg_cmd_get_smtps },
     { API_PHP, "EmailGateway.GetWebhooks", EG_AUTH_ACCOUNT, &eg_cmd_get_webhooks },
     { API_PHP, "EmailGateway.ResetSMTPPassword", EG_AUTH_ACCOUNT, &eg_cmd_reset_smtp_password },
@@ -52,6 +56,10 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.VerifyDomain", EG_AUTH_ACCOUNT, &eg_cmd_verify_domain },
 
     { "/api/v1/email", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_send_email },
+    { "/api/v1/email/batch", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_send_batch },
+    { "/api/v1/email/<MessageID>", "GET", EG_AUTH_SENDER_KEY, &eg_cmd_v1_get_message },
+    { "/api/v1/email/<MessageID>", "DELETE", EG_AUTH_SENDER_KEY, &eg_cmd_v1_cancel_message },
+    { "/api/v1/email/<MessageID>", "PATCH", EG_AUTH_SENDER_KEY, &eg_cmd_v1_move_message },
     { "/api/v1/events", "GET", EG_AUTH_SENDER_KEY, &eg_cmd_v1_get_events },
     { "/api/v1/webhooks", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_add_webhook },
     { "/api/v1/webhooks", "GET", EG_AUTH_SENDER_KEY, &eg_cmd_v1_get_webhooks },
@@ -60,23 +68,59 @@ static const eg_route routes[] = {
 
 #define ROUTE_COUNT (sizeof routes / sizeof *routes)
 
-int eg_surface_of(eg_surface *surface, const char *path)
+/* Does it differ from the row's path only in what stands for <...>: one part, not empty? */
+static int is_of_pattern(const char *path, const char *pattern)
 {
+    const char *open = strchr(pattern, '<');
+    apr_size_t length = open != NULL ? (apr_size_t)(open - pattern) : 0;
+
+    return open != NULL && strncmp(path, pattern, length) == 0 && path[length] != '\0' &&
+           strchr(path + length, '/') == NULL;
+}
+
+const char *eg_route_path(const char *path)
+{
+    const char *pattern = NULL;
+
     for (apr_size_t i = 0; i < ROUTE_COUNT; i++) {
         if (strcmp(path, routes[i].path) == 0) {
-            *surface = strcmp(path, API_PHP) == 0 ? EG_SURFACE_API_PHP : EG_SURFACE_V1;
-            return 1;
+            return routes[i].path;
+        }
+        if (is_of_pattern(path, routes[i].path)) {
+            pattern = routes[i].path;
         }
     }
-    return 0;
+    return pattern;
+}
+
+int eg_surface_of(eg_surface *surface, const char *path)
+{
+    path = eg_route_path(path);
+    if (path != NULL) {
+        *surface = strcmp(path, API_PHP) == 0 ? EG_SURFACE_API_PHP : EG_SURFACE_V1;
+    }
+    return path != NULL;
+}
+
+const char *eg_route_id(const char *path)
+{
+    const char *pattern = eg_route_path(path), *open = pattern != NULL ? strchr(pattern, '<') : NULL;
+
+    return open != NULL ? path + (open - pattern) : NULL;
+}
+
+/* Is this row one of the path's? @param pattern  as eg_route_path has it */
+static int is_row_of(const eg_route *route, const char *pattern)
+{
+    return pattern != NULL && strcmp(pattern, route->path) == 0;
 }
 
 const eg_route *eg_route_of_method(const char *path, const char *method)
 {
-    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method, *pattern = eg_route_path(path);
 
     for (apr_size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (strcmp(path, routes[i].path) == 0 && strcmp(wanted, routes[i].name) == 0) {
+        if (is_row_of(&routes[i], pattern) && strcmp(wanted, routes[i].name) == 0) {
             return &routes[i];
         }
     }
@@ -97,7 +141,7 @@ const eg_route *eg_route_of_command(const char *path, const json_t *args)
 
 const char *eg_route_methods(const char *path, apr_pool_t *pool)
 {
-    const char *list = NULL;
+    const char *list = NULL, *pattern = eg_route_path(path);
 
     if (strcmp(path, API_PHP) == 0) {
         return "POST";
@@ -105,7 +149,7 @@ const char *eg_route_methods(const char *path, apr_pool_t *pool)
     for (apr_size_t i = 0; i < ROUTE_COUNT; i++) {
         const char *method = strcmp(routes[i].name, "GET") == 0 ? "GET, HEAD" : routes[i].name;
 
-        if (strcmp(path, routes[i].path) == 0) {
+        if (is_row_of(&routes[i], pattern)) {
             list = list != NULL ? apr_pstrcat(pool, list, ", ", method, NULL) : method;
         }
     }

@@ -128,6 +128,8 @@ static void set_narrowed(eg_limits *limits, const egm_settings *settings)
     limits->bcc_max = (int)settings->bcc_max;
     limits->reply_to_max = (int)settings->reply_to_max;
     limits->body_max = settings->body_max;
+    limits->batch_max = (int)settings->batch_max;
+    limits->batch_body_max = settings->batch_body_max;
     limits->tracking_off = settings->tracking == EGM_OFF;
     limits->origins = settings->origins;
 }
@@ -176,6 +178,8 @@ static void fill_defaults(egm_settings *settings, apr_pool_t *pool, const server
     fill_number(&settings->reply_to_max, EG_REPLY_TO_MAX_DEFAULT);
     fill_number(&settings->body_max, EG_BODY_MAX_DEFAULT);
     fill_number(&settings->body_memory, BODY_MEMORY_DEFAULT);
+    fill_number(&settings->batch_max, EG_BATCH_MAX_DEFAULT);
+    fill_number(&settings->batch_body_max, EG_BATCH_BODY_MAX_DEFAULT);
     fill_number(&settings->session_idle, SESSION_IDLE_DEFAULT);
     fill_number(&settings->session_max, SESSION_MAX_DEFAULT);
     fill_number(&settings->resolver_timeout, EG_DNS_TIMEOUT_DEFAULT);
@@ -204,6 +208,7 @@ static void make_limits(eg_limits *limits, const egm_settings *settings)
     *limits = (eg_limits){
         .account_id = settings->account_id > 0 ? settings->account_id : 0,
         .body_memory = settings->body_memory,
+        .values_max = EG_JSON_VALUES_MAX,
         .rate = settings->rate,
         .auth_failures = settings->auth_failures,
         .webhook_allow = settings->webhook_allow,

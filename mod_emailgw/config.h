@@ -29,6 +29,8 @@ typedef struct {
     const char *secret_file, *sender_key_file;
     apr_int64_t to_max, cc_max, bcc_max, reply_to_max; /* addresses */
     apr_int64_t body_max, body_memory;                 /* bytes */
+    apr_int64_t batch_max;                             /* mails */
+    apr_int64_t batch_body_max;                        /* bytes */
     const apr_array_header_t *webhook_allow;           /* of eg_netaddr */
     const apr_array_header_t *resolver;                /* of eg_netaddr */
     apr_interval_time_t resolver_timeout;

@@ -288,6 +288,9 @@ static const egm_slot body_max = { SLOT(body_max, LEAST), .min = BODY_MAX_MIN, .
                                    .unit = "a number of bytes" };
 static const egm_slot body_memory = { SLOT(body_memory, INNER), .min = 1048576,
                                       .max = APR_INT64_C(17179869184), .unit = "a number of bytes" };
+static const egm_slot batch_max = { SLOT(batch_max, LEAST), .min = 1, .max = EG_BATCH_MAX_LIMIT };
+static const egm_slot batch_body_max = { SLOT(batch_body_max, LEAST), .min = BODY_MAX_MIN,
+                                         .max = EG_BODY_MAX_LIMIT, .unit = "a number of bytes" };
 static const egm_slot webhook_allow = { SLOT(webhook_allow, INNER), .example = "127.0.0.1:8080,[::1]:8080" };
 static const egm_slot session_idle = { SLOT(session_idle, INNER), .shortest = "1s", .longest = "168h" };
 static const egm_slot session_max = { SLOT(session_max, INNER), .shortest = "1s", .longest = "720h" };
@@ -338,6 +341,10 @@ const command_rec egm_directives[] = {
     AP_INIT_TAKE1("EmailGatewayBodyMemory", set_number, (void *)&body_memory, RSRC_CONF,
                   "bytes of all large request bodies that a child has in hand, 1048576 to 17179869184, "
                   "default 134217728"),
+    AP_INIT_TAKE1("EmailGatewayMaxBatch", set_number, (void *)&batch_max, ANYWHERE,
+                  "mails of one batch, 1 to 500, default 500"),
+    AP_INIT_TAKE1("EmailGatewayMaxBatchBody", set_number, (void *)&batch_body_max, ANYWHERE,
+                  "bytes of the request body of a batch, 65536 to 67108864, default 52428800 (50 MB)"),
     AP_INIT_TAKE1("EmailGatewayRate", set_rate, (void *)&rate, RSRC_CONF,
                   "requests of one sender key in a time of 1s to 24h, 1 to 1000000, or off; default 100/60s"),
     AP_INIT_TAKE1(

@@ -175,7 +175,7 @@ static apr_int64_t parse_id(eg_call *call, const char *name)
     return id;
 }
 
-static void parse_send_at(eg_mail *mail, eg_call *call)
+void eg_mail_parse_send_at(apr_time_t *send_at, eg_call *call)
 {
     json_t *value = optional(call, "SendAt");
     apr_int64_t seconds;
@@ -200,7 +200,7 @@ static void parse_send_at(eg_mail *mail, eg_call *call)
                       EG_SEND_AT_MAX_DAYS);
         return;
     }
-    mail->send_at = at > call->now ? at : 0;
+    *send_at = at > call->now ? at : 0;
 }
 
 void eg_mail_parse(eg_mail *mail, eg_call *call)
@@ -211,7 +211,7 @@ void eg_mail_parse(eg_mail *mail, eg_call *call)
     eg_mail_parse_headers(mail, call);
     eg_mail_parse_attachments(mail, call);
     parse_tags(mail, call);
-    parse_send_at(mail, call);
+    eg_mail_parse_send_at(&mail->send_at, call);
     mail->track_links = parse_tracking(call, "TrackLinks");
     mail->track_opens = parse_tracking(call, "TrackOpens");
     mail->list_id = parse_id(call, "ListID");

@@ -44,6 +44,8 @@ void eg_mail_parse(eg_mail *mail, eg_call *call);
 void eg_mail_parse_addresses(eg_mail *mail, eg_call *call);
 void eg_mail_parse_headers(eg_mail *mail, eg_call *call);
 void eg_mail_parse_attachments(eg_mail *mail, eg_call *call);
+/** SendAt alone. @param send_at  set where it is there and valid; 0: it is now or past */
+void eg_mail_parse_send_at(apr_time_t *send_at, eg_call *call);
 /** @} */
 
 /**

@@ -91,7 +91,8 @@ static int refuse_method(request_rec *r)
     const char *path = egm_path_of_request(r), *allowed = eg_route_methods(path, r->pool);
 
     apr_table_setn(r->err_headers_out, "Allow", allowed);
-    return egm_response_fail(r, HTTP_METHOD_NOT_ALLOWED, "%s takes the method %s only", path, allowed);
+    return egm_response_fail(r, HTTP_METHOD_NOT_ALLOWED, "%s takes the method %s only", eg_route_path(path),
+                             allowed);
 }
 
 static void prepare(eg_call *call, request_rec *r)
@@ -108,6 +109,7 @@ static void prepare(eg_call *call, request_rec *r)
         .rates = config->rates,
         .sender_key = config->sender_key,
         .now = r->request_time,
+        .path_id = eg_route_id(egm_path_of_request(r)),
     };
     eg_errors_init(&call->errors, r->pool);
 }
@@ -129,6 +131,20 @@ static int run_command(request_rec *r, eg_call *call, const eg_route *route)
     return rv == APR_SUCCESS ? egm_response_send(r, call) : egm_response_broken(r, rv);
 }
 
+/* What a request may be that is read for this route; NULL: which one is not known yet. */
+static const eg_limits *limits_for(const eg_route *route, const eg_limits *limits, apr_pool_t *pool)
+{
+    eg_limits *wide;
+
+    if (route == NULL || !route->command->takes_batch) {
+        return limits;
+    }
+    wide = apr_pmemdup(pool, limits, sizeof *limits);
+    wide->body_max = limits->batch_body_max;
+    wide->values_max = EG_BATCH_VALUES_MAX;
+    return wide;
+}
+
 /* A path of /api/v1 is one command a method; /api.php takes POST, and its commands by name. */
 static int handle_ours(request_rec *r, eg_call *call, eg_surface surface)
 {
@@ -142,7 +158,7 @@ static int handle_ours(request_rec *r, eg_call *call, eg_surface surface)
         return refuse_method(r);
     }
     egm_response_watch_filters(r);
-    if (!egm_request_read(call, &status, r, call->limits)) {
+    if (!egm_request_read(call, &status, r, limits_for(route, call->limits, r->pool))) {
         return status;
     }
     if (surface == EG_SURFACE_API_PHP) {

@@ -11,6 +11,7 @@
 #include "json.h"
 #include "mail.h"
 #include "utf8.h"
+#include "uuid.h"
 
 static int is_line(const char *text)
 {
@@ -54,6 +55,12 @@ static json_t *read_id(const eg_param *param, const json_t *value)
     return json_integer(id);
 }
 
+static json_t *read_uuid(json_t *value)
+{
+    return json_is_string(value) && eg_uuid_valid(json_string_value(value)) ? json_incref(value)
+                                                                            : json_string(EG_UUID_NONE);
+}
+
 static json_t *read_count(const json_t *value)
 {
     apr_int64_t count;
@@ -95,6 +102,8 @@ static json_t *read_value(const eg_call *call, const eg_param *param, json_t *va
         return read_text(param, value);
     case EG_ID:
         return read_id(param, value);
+    case EG_UUID:
+        return read_uuid(value);
     case EG_COUNT:
         return read_count(value);
     case EG_BOOL:
@@ -117,6 +126,8 @@ static const char *what_it_takes(const eg_param *param, apr_pool_t *pool)
                             param->required ? 1 : 0, param->max);
     case EG_ID:
         return "an id: a whole number from 1 on";
+    case EG_UUID:
+        return "the id of a message";
     case EG_COUNT:
         return "a whole number from 0 on";
     case EG_BOOL:

@@ -47,25 +47,40 @@ static apr_status_t forget_large(void *data)
     return APR_SUCCESS;
 }
 
-/** Counts for one request until its pool goes, from what has come, not from what was announced. */
-static int may_grow(buffer *body, apr_int64_t max, apr_pool_t *pool)
+/** Counts for one request until its pool goes. @param size  bytes it takes in all by now */
+static int may_take(buffer *body, apr_size_t size, apr_int64_t max, apr_pool_t *pool)
 {
     apr_int64_t more;
 
-    if (body->length <= BODY_SMALL) {
+    if (size <= BODY_SMALL) {
         return 1;
     }
     if (body->held == NULL) {
         body->held = apr_pcalloc(pool, sizeof *body->held);
         apr_pool_cleanup_register(pool, body->held, forget_large, apr_pool_cleanup_null);
     }
-    more = (apr_int64_t)body->length - *body->held;
+    more = (apr_int64_t)size - *body->held;
     if (__atomic_add_fetch(&large_bodies, more, __ATOMIC_RELAXED) > max) {
         __atomic_sub_fetch(&large_bodies, more, __ATOMIC_RELAXED);
         return 0;
     }
     *body->held += more;
     return 1;
+}
+
+/*
+ * What a whole body counts as: its bytes, or more where it is of very many small
+ * values, since what is made of it may not take five times that.
+ */
+static apr_size_t weight(const buffer *body, const eg_limits *limits)
+{
+    apr_size_t values = 0, bytes;
+
+    if (limits->values_max > EG_JSON_VALUES_MAX) {
+        values = eg_json_values(body->data, body->length);
+    }
+    bytes = (values < limits->values_max ? values : limits->values_max) * EG_JSON_VALUE_BYTES / 5;
+    return bytes > body->length ? bytes : body->length;
 }
 
 /* ---- the body -------------------------------------------------------------------------------------------- */
@@ -172,8 +187,8 @@ static apr_status_t read_some(buffer *body, int *end, request_rec *r, apr_bucket
         rv = append(body, brigade, max, end);
     }
     apr_brigade_cleanup(brigade);
-    if (rv == APR_SUCCESS && !may_grow(body, limits->body_memory, r->pool)) {
-        return APR_EBUSY;
+    if (rv == APR_SUCCESS && !may_take(body, body->length, limits->body_memory, r->pool)) {
+        return APR_EBUSY; /* by what has come, not by what was announced */
     }
     return rv == APR_SUCCESS && !*end && stalls(body) ? APR_TIMEUP : rv;
 }
@@ -208,6 +223,9 @@ static int read_body(buffer *body, int *status, request_rec *r, const eg_limits 
     while (rv == APR_SUCCESS && !end) {
         rv = read_some(body, &end, r, brigade, max, limits);
     }
+    if (rv == APR_SUCCESS && !may_take(body, weight(body, limits), limits->body_memory, r->pool)) {
+        rv = APR_EBUSY;
+    }
     if (rv != APR_SUCCESS) {
         *status = refuse_body(r, rv, max);
     }
@@ -237,7 +255,8 @@ static int is_type(const char *content_type, const char *wanted)
  * The body by its label; what is labelled as a form but begins with { is JSON,
  * since curl -d labels all bodies so.
  */
-static apr_status_t parse_body(eg_call *call, const char **problem, request_rec *r, const buffer *body)
+static apr_status_t parse_body(eg_call *call, const char **problem, request_rec *r, const buffer *body,
+                               apr_size_t values_max)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
     const char *coding =
@@ -262,7 +281,7 @@ static apr_status_t parse_body(eg_call *call, const char **problem, request_rec 
         call->from_form = 1;
         return eg_form_urlencoded(object, problem, body->data, body->length, call->pool);
     }
-    rv = eg_json_parse(&object, problem, body->data, body->length, call->pool);
+    rv = eg_json_parse_many(&object, problem, body->data, body->length, values_max, call->pool);
     if (rv == APR_SUCCESS && !json_is_object(object)) {
         *problem = "The request's body must be a JSON object";
         rv = APR_EINVAL;
@@ -327,7 +346,7 @@ int egm_request_read(eg_call *call, int *status, request_rec *r, const eg_limits
         return 0;
     }
     call->args = eg_json_own(json_object(), r->pool);
-    rv = parse_body(call, &problem, r, body);
+    rv = parse_body(call, &problem, r, body, limits->values_max);
     apr_pool_destroy(pool);
     if (rv == APR_SUCCESS && json_object_size(call->args) > EG_PARAMETERS_MAX) {
         problem = apr_psprintf(r->pool, "There are more than %d parameters", EG_PARAMETERS_MAX);

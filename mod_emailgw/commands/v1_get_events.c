@@ -8,9 +8,6 @@
 #include "json.h"
 #include "uuid.h"
 
-/* An id that no message has: its events are an empty list. */
-#define NO_MESSAGE "00000000-0000-0000-0000-000000000000"
-
 typedef struct {
     apr_int64_t start, count;
     const char *since, *until; /* RFC 3339, NULL: open */
@@ -80,7 +77,7 @@ static void parse_query(query *q, eg_call *call)
     q->type = parse_event(call);
     q->message_id = id == NULL                                                   ? NULL
                     : json_is_string(id) && eg_uuid_valid(json_string_value(id)) ? json_string_value(id)
-                                                                                 : NO_MESSAGE;
+                                                                                 : EG_UUID_NONE;
 }
 
 static apr_status_t run(eg_call *call)

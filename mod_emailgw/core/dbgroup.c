@@ -223,13 +223,17 @@ static void hand_over(eg_group *group, int slot)
 
 /* ---- a batch on the wire ---------------------------------------------------------------------------- */
 
-static int compare_places(const void *a, const void *b)
+int eg_group_compare(const eg_group_place *x, const eg_group_place *y)
 {
-    const eg_group_place *x = (*(group_call *const *)a)->place, *y = (*(group_call *const *)b)->place;
     apr_size_t common = x->order_size < y->order_size ? x->order_size : y->order_size;
     int order = memcmp(x->order, y->order, common);
 
     return order != 0 ? order : (x->order_size > y->order_size) - (x->order_size < y->order_size);
+}
+
+static int compare_calls(const void *a, const void *b)
+{
+    return eg_group_compare((*(group_call *const *)a)->place, (*(group_call *const *)b)->place);
 }
 
 static void make_statement(eg_statement *s, group_call *const *calls, int count, apr_pool_t *pool)
@@ -344,7 +348,7 @@ static void begin(batch *b, eg_db *db)
     if (b->conn == NULL) {
         return;
     }
-    qsort(b->calls, (size_t)b->count, sizeof *b->calls, compare_places);
+    qsort(b->calls, (size_t)b->count, sizeof *b->calls, compare_calls);
     b->sent = send_batch(b, db->pool);
 }
 
@@ -461,4 +465,19 @@ apr_status_t eg_group_call(eg_rows **rows, eg_db *db, const eg_group_place *plac
     }
     sem_destroy(&call.wake);
     return answer(rows, &call, db);
+}
+
+apr_status_t eg_group_call_many(eg_rows **rows, eg_db *db, const eg_group_function *function,
+                                const eg_group_item *const *items, int count)
+{
+    eg_dbvalues values[EG_GROUP_COUNT_MAX];
+    const eg_dbvalues *all[EG_GROUP_COUNT_MAX];
+    eg_statement s;
+
+    for (int i = 0; i < count; i++) {
+        eg_dbvalues_make(&values[i], items[i]->args, items[i]->count, db->pool);
+        all[i] = &values[i];
+    }
+    eg_statement_make_many(&s, function->name, function->row, all, count, db->pool);
+    return eg_statement_run(rows, db, EG_DB_REPEATABLE, &s);
 }

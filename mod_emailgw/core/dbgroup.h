@@ -43,6 +43,9 @@ typedef struct {
     apr_size_t size; /* bytes of its arguments, roughly */
 } eg_group_place;
 
+/** In which order two calls lock: below 0, 0 or above, as memcmp. */
+int eg_group_compare(const eg_group_place *x, const eg_group_place *y);
+
 /**
  * Call emailgw_api.<function>, a call that may be repeated (EG_DB_REPEATABLE).
  * Without db->group it is made by itself.
@@ -53,5 +56,20 @@ typedef struct {
  */
 apr_status_t eg_group_call(eg_rows **rows, eg_db *db, const eg_group_place *place,
                            const eg_group_function *function, const eg_dbarg *args, apr_size_t count);
+
+/** One of several calls that somebody makes at once. */
+typedef struct {
+    eg_group_place place;
+    const eg_dbarg *args; /* as of eg_group_call */
+    apr_size_t count;
+} eg_group_item;
+
+/**
+ * Calls of one caller in one transaction of their own: all are made, or none is.
+ * @param items  1 to EG_GROUP_COUNT_MAX, in the order of their places
+ * @param rows  set on success: one an item, in their order
+ */
+apr_status_t eg_group_call_many(eg_rows **rows, eg_db *db, const eg_group_function *function,
+                                const eg_group_item *const *items, int count);
 
 #endif

@@ -21,6 +21,7 @@
 #define EG_BODY_MAX_LIMIT (64 * 1024 * 1024)   /* bytes; largest settable */
 #define EG_JSON_DEPTH_MAX 32                   /* levels of nesting */
 #define EG_JSON_VALUES_MAX 50000               /* values in one text: each costs about 80 bytes of memory */
+#define EG_JSON_VALUE_BYTES 80                 /* ... these */
 #define EG_PARAMETERS_MAX 200                  /* parameters of one request, at the top level */
 #define EG_FORM_FIELDS_MAX 10000               /* fields of one form body */
 
@@ -50,6 +51,12 @@
 #define EG_MAILBOX_MAX 254
 
 #define EG_IDEMPOTENCY_KEY_MAX 256 /* characters */
+
+/* POST /api/v1/email/batch. */
+#define EG_BATCH_MAX_DEFAULT 500                     /* mails */
+#define EG_BATCH_MAX_LIMIT 500                       /* ... largest settable */
+#define EG_BATCH_BODY_MAX_DEFAULT (50 * 1024 * 1024) /* bytes */
+#define EG_BATCH_VALUES_MAX 500000                   /* values in its JSON text */
 
 /* What one sender domain may have. */
 #define EG_KEYS_MAX 100

@@ -25,12 +25,13 @@ static apr_size_t skip_string(const char *text, apr_size_t length, apr_size_t at
 typedef struct {
     apr_size_t deep; /* offset of the bracket that opens one level too many, or length */
     apr_size_t many; /* offset of the separator that begins one value too many, or length */
+    apr_size_t values; /* seen until then */
 } excess;
 
-static excess find_excess(const char *text, apr_size_t length)
+static excess find_excess(const char *text, apr_size_t length, apr_size_t values_max)
 {
-    excess found = { length, length };
-    apr_size_t at = 0, values = 1;
+    excess found = { length, length, 1 };
+    apr_size_t at = 0;
     int depth = 0;
 
     while (at < length) {
@@ -47,7 +48,7 @@ static excess find_excess(const char *text, apr_size_t length)
         if ((c == ']' || c == '}') && depth > 0) {
             depth--;
         }
-        if (strchr("[{,:", c) != NULL && c != '\0' && ++values > EG_JSON_VALUES_MAX) {
+        if (strchr("[{,:", c) != NULL && c != '\0' && ++found.values > values_max) {
             found.many = at;
             break;
         }
@@ -182,10 +183,21 @@ static const char *widen_integers(apr_size_t *wide_length, const char *text, apr
     return wide;
 }
 
+apr_size_t eg_json_values(const char *text, apr_size_t length)
+{
+    return find_excess(text, length, APR_SIZE_MAX).values;
+}
+
 apr_status_t eg_json_parse(json_t **value, const char **problem, const char *text, apr_size_t length,
                            apr_pool_t *pool)
 {
-    excess found = find_excess(text, length);
+    return eg_json_parse_many(value, problem, text, length, EG_JSON_VALUES_MAX, pool);
+}
+
+apr_status_t eg_json_parse_many(json_t **value, const char **problem, const char *text, apr_size_t length,
+                                apr_size_t values_max, apr_pool_t *pool)
+{
+    excess found = find_excess(text, length, values_max);
     const char *nul = length > 0 ? memchr(text, '\0', length) : NULL;
     json_error_t error;
     json_t *loaded;
@@ -205,7 +217,7 @@ apr_status_t eg_json_parse(json_t **value, const char **problem, const char *tex
         return APR_EINVAL;
     }
     if (found.many < length) {
-        *problem = apr_psprintf(pool, "The JSON text has more than %d values (%s)", EG_JSON_VALUES_MAX,
+        *problem = apr_psprintf(pool, "The JSON text has more than %" APR_SIZE_T_FMT " values (%s)", values_max,
                                 place(text, found.many, pool));
         return APR_EINVAL;
     }

@@ -19,6 +19,13 @@
 apr_status_t eg_json_parse(json_t **value, const char **problem, const char *text, apr_size_t length,
                            apr_pool_t *pool);
 
+/** The same with another cap on values than EG_JSON_VALUES_MAX. */
+apr_status_t eg_json_parse_many(json_t **value, const char **problem, const char *text, apr_size_t length,
+                                apr_size_t values_max, apr_pool_t *pool);
+
+/** How many values a text has, as the cap counts them: names of members are some, too. Reads it to its end. */
+apr_size_t eg_json_values(const char *text, apr_size_t length);
+
 /** Hand a value over to the pool, which decrefs it. Returns it. */
 json_t *eg_json_own(json_t *value, apr_pool_t *pool);
 

@@ -12,6 +12,9 @@ apr_status_t eg_uuid_new(char text[EG_UUID_SIZE], apr_time_t now);
 /** Any UUID in its 36-character form, either letter case. */
 int eg_uuid_valid(const char *text);
 
+/** An id that no message has. */
+#define EG_UUID_NONE "00000000-0000-0000-0000-000000000000"
+
 #define EG_UUID_BYTES 16
 
 /** Its bytes. @param text  one that eg_uuid_valid takes */

@@ -45,6 +45,8 @@ my @big = ([ '"' . ('x' x 1_000_000) . '"', 0 ]);
 sub attacks {
     my ($route, $name, $number) = @_;
     my $is_text = ($route->{params}{$name} // '') =~ /^(?:TEXT|MAILBOX|NAME|)\z/ && !$route->{ids}{$name};
+    # What no path can have, or httpd itself refuses in one.
+    return grep { !$_->[1] && length $_->[0] < 1000 && $_->[2] =~ m{^[^/]+\z} } @own if $route->{path} =~ /<$name>/;
     return @typed if $route->{path} =~ m{/(?:email|events)\z};
     return (@own, @typed)[ grep { ($_ + $number) % 4 == 0 } 0 .. $#own + @typed ] if $route->{slow};
     return (@own, @typed, @big, @foreign) if $is_text;

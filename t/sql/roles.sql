@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(88);
+SELECT plan(93);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -15,6 +15,8 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'aggr_events'),
     ('emailgw_module', 'authenticate'),
     ('emailgw_module', 'authenticate_account'),
+    ('emailgw_module', 'begin_batch'),
+    ('emailgw_module', 'cancel_message'),
     ('emailgw_module', 'clear_domain_queue'),
     ('emailgw_module', 'delete_api'),
     ('emailgw_module', 'delete_domain'),
@@ -22,10 +24,12 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'delete_smtp'),
     ('emailgw_module', 'delete_webhook'),
     ('emailgw_module', 'domain_stats'),
+    ('emailgw_module', 'end_batch'),
     ('emailgw_module', 'get_apis'),
     ('emailgw_module', 'get_domain'),
     ('emailgw_module', 'get_domains'),
     ('emailgw_module', 'get_events'),
+    ('emailgw_module', 'get_message'),
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'get_smtps'),
     ('emailgw_module', 'get_unsubscribe'),
@@ -35,6 +39,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'login_end'),
     ('emailgw_module', 'make_partitions'),
     ('emailgw_module', 'may_add_domain'),
+    ('emailgw_module', 'move_message'),
     ('emailgw_module', 'record_tracks'),
     ('emailgw_module', 'reset_smtp_password'),
     ('emailgw_module', 'update_domain'),
@@ -139,6 +144,11 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.aggr_events(%s, 1, 'tag', NULL, NULL, 10, '{}') $$,
     $$ SELECT emailgw_api.domain_stats(%s, 1, NULL, NULL) $$,
     $$ SELECT emailgw_api.clear_domain_queue(%s, 1) $$,
+    $$ SELECT emailgw_api.begin_batch(%s, '\x01', '\x02', '\x03') $$,
+    $$ SELECT emailgw_api.end_batch(%s, '\x01', '\x02', '\x03', '{}') $$,
+    $$ SELECT emailgw_api.get_message(%s, '\x01', '00000000-0000-7000-8000-000000000001', 5) $$,
+    $$ SELECT emailgw_api.cancel_message(%s, '\x01', '00000000-0000-7000-8000-000000000001') $$,
+    $$ SELECT emailgw_api.move_message(%s, '\x01', '00000000-0000-7000-8000-000000000001', NULL) $$,
     $$ SELECT emailgw_api.get_unsubscribe(%s, '00000000-0000-7000-8000-000000000001', 1) $$,
     $$ SELECT emailgw_api.record_tracks(ARRAY[%s::bigint], ARRAY[ROW('00000000-0000-7000-8000-000000000001',
        '00000000-0000-7000-8000-000000000001', 1, 7, now(), false, '{}')::emailgw_api.track]) $$,

@@ -31,6 +31,7 @@ my %row = (
     'EmailGateway.AggrEvents' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), StartDate => '2026-01-01', EndDate => '2026-01-31',
             AggregatedField => 'eventType', AggregateSize => 10) } },
+    'EmailGateway.CancelMessage' => { ids => { MessageID => 'message' }, with => sub { (MessageID => $_[0]->new_later) } },
     'EmailGateway.ClearDomainQueue' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
     'EmailGateway.DeleteAPI' => { ids => { ApiKeyId => 'api_key' }, with => sub { (ApiKeyId => $_[0]->new_api_key) } },
     'EmailGateway.DeleteDomain' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->new_domain) } },
@@ -45,6 +46,7 @@ my %row = (
     'EmailGateway.GetEvents' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), StartFrom => 0, RetrieveCount => 50, StartDate => '2026-01-01',
             EndDate => '2026-01-31', Event => 'send', Query => 'subject:welcome') } },
+    'EmailGateway.GetMessage' => { ids => { MessageID => 'message' }, with => sub { (MessageID => $_[0]->id('message')) } },
     'EmailGateway.GetSMTPs' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
     'EmailGateway.GetWebhooks' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
     'EmailGateway.ResetSMTPPassword' => { ids => { smtpid => 'smtp' }, with => sub { (smtpid => $_[0]->id('smtp')) } },
@@ -62,6 +64,13 @@ my %row = (
             HtmlContent => 'H', PlainContent => 'P', Tags => ['t'], TrackLinks => 1, TrackOpens => 1, SendAt => 1,
             ListID => 1, SubscriberID => 2, JourneyID => 3, ActionID => 4, Headers => { 'X-A' => 'a' },
             Attachments => [ { filename => 'a.txt', content => 'YQ==', type => 'text/plain' } ]) } },
+    'POST /api/v1/email/batch' => { with => sub { (Messages => [ map { { From => { email => "a\@$_[0]{domain}", name => 'A' },
+        To => [ { email => "$_\@example.org", name => '' } ], Subject => 'S', ContentType => 'plain', PlainContent => 'P' } } 1, 2 ]) } },
+    # MessageID is a part of their path.
+    'GET /api/v1/email/<MessageID>' => { ids => { MessageID => 'message' }, with => sub { (MessageID => $_[0]->id('message')) } },
+    'DELETE /api/v1/email/<MessageID>' => { ids => { MessageID => 'message' }, with => sub { (MessageID => $_[0]->new_later) } },
+    'PATCH /api/v1/email/<MessageID>' => { ids => { MessageID => 'message' },
+        with => sub { (MessageID => $_[0]->new_later, SendAt => time + 7200) } },
     'GET /api/v1/events' => { ids => { MessageID => 'message' },
         with => sub { (StartFrom => 0, RetrieveCount => 5, StartDate => '2026-01-01', EndDate => '2027-01-01 10:00:00',
             Event => 'send', MessageID => $_[0]->id('message')) } },
@@ -99,6 +108,8 @@ sub params_of {
     my ($stem) = @_;
     my $text = source("commands/$stem.c");
     my %params = $text =~ /^    \{ "(\w+)", EG_(\w+), EG_(?:REQUIRED|OPTIONAL)\b/mg;
+    # One call for the whole of a request's mail: those of a batch are not the request's.
+    $text .= source("$_.c") for $text =~ /\beg_(\w+)_check\(&\w+, call\)/g;
     for my $part ($text =~ /\beg_(\w+)_parse\(/g) {
         $text .= source($_ =~ s{.*/mod_emailgw/}{}r) for glob "$EmailGW::ROOT/mod_emailgw/$part*.c";
     }
@@ -163,6 +174,8 @@ sub new_api_key { return $_[0]->made('AddAPI', 'NewAPIKeyID', Description => 'wo
 sub new_smtp { return $_[0]->made('AddSMTP', 'NewSMTPID', FromName => 'Name') }
 sub new_webhook { return $_[0]->made('AddWebhook', 'NewWebhookID', Event => 'complaint', WebhookURL => 'https://hooks.example.org/y') }
 
+sub new_later { return $_[0]{gw}->send_mail(as => $_[0], SendAt => time + 3600)->{json}{MessageID} }
+
 sub new_domain {
     my ($it) = @_;
     return $it->{gw}->ctl(qw(domain add), sprintf('d%x.%s', int rand 2**40, $it->{domain}), '--user', $it->{username})->{domain_id};
@@ -173,19 +186,30 @@ sub session {
     return $it->{gw}->api('User.Login', Username => $it->{username}, Password => $it->{password})->{json}{SessionID};
 }
 
+# An id as a path has it, its bytes escaped: of JSON text what it is, or the text itself where it is no string.
+sub part_of_path {
+    my ($value) = @_;
+    return 'none' if !defined $value;
+    my $decoded = ref $value ? eval { $json->decode($$value) } : $value;
+    $decoded = $$value if ref $value && (ref $decoded || !length($decoded // ''));
+    utf8::encode($decoded) if utf8::is_utf8($decoded);
+    return $decoded =~ s/([^A-Za-z0-9_-])/sprintf '%%%02X', ord $1/egr;
+}
+
 # A call as an account, parameters as data, or as JSON text where a reference to it is given.
 # form => 1: as a form does.
 sub ask {
     my ($gw, $route, $as, $params, $form) = @_;
     my $api = $route->{path} eq '/api.php';
     my %all = ($api && $route->{name} ne 'User.Login' ? (APIKey => $as->{account_key}) : (), %$params);
+    my $path = $route->{path} =~ s{<(\w+)>}{part_of_path(delete $all{$1})}er;
     my %key = $api ? () : (key => $as->{key});
     $all{Command} //= $route->{name} if $api;
-    return $gw->call($route->{method}, $route->{path}, { %key, form => { map { $_ => ref $all{$_} ? $json->encode($all{$_})
+    return $gw->call($route->{method}, $path, { %key, form => { map { $_ => ref $all{$_} ? $json->encode($all{$_})
         : $all{$_} } keys %all } }) if $form;
     my $body = join ', ', map { $json->encode($_) . ': ' . (ref $all{$_} eq 'SCALAR' ? ${ $all{$_} } : $json->encode($all{$_})) }
         sort keys %all;
-    return $gw->call($route->{method}, $route->{path}, { %key, type => 'application/json', body => "{$body}" });
+    return $gw->call($route->{method}, $path, { %key, type => 'application/json', body => "{$body}" });
 }
 
 1;
