@@ -6,6 +6,8 @@
 
 #include "dkim.h"
 
+#define BLOCK 64 /* bytes that are looked at together */
+
 static int is_wsp(char c)
 {
     return c == ' ' || c == '\t';
@@ -34,6 +36,34 @@ static const char *find_end(const char *start, const char *end)
     }
 }
 
+/*
+ * Is there white space in a block that may not stay as it is? A space alone within a line stays,
+ * and nearly all are: so they are looked for, and no byte is asked what it is.
+ */
+static int has_work(const char *block)
+{
+    unsigned char work = 0;
+
+    for (int i = 0; i < BLOCK; i++) {
+        const char c = block[i], next = block[i + 1];
+
+        work |= (c == '\t') | ((c == ' ') & ((next == ' ') | (next == '\t') | (next == '\r')));
+    }
+    return work;
+}
+
+/* The next white space, perhaps with some before it that stays as it is; end when there is none. */
+static const char *find_space(const char *at, const char *end)
+{
+    while (end - at > BLOCK && !has_work(at)) {
+        at += BLOCK;
+    }
+    while (at < end && !is_wsp(*at)) {
+        at++;
+    }
+    return at;
+}
+
 /* Behind the white space at *at: is one space to be put for it? A space alone within a line is left as it is. */
 static int relax_space(const char **at, const char *end)
 {
@@ -54,16 +84,10 @@ void egs_dkim_relax_body(eg_bytes body, egs_dkim_sink *sink, void *baton)
     if (at == end) {
         return;
     }
-    while (at < end) {
-        const char *space;
-        int kept;
+    while ((at = find_space(at, end)) < end) {
+        const char *space = at;
+        int kept = relax_space(&at, end);
 
-        if (!is_wsp(*at)) {
-            at++;
-            continue;
-        }
-        space = at;
-        kept = relax_space(&at, end);
         if (kept && at - space == 1 && *space == ' ') {
             continue;
         }
@@ -86,10 +110,9 @@ static void put_name(egs_text *relaxed, const char *name, apr_size_t length)
     while (length && is_wsp(name[length - 1])) {
         length--;
     }
-    for (apr_size_t i = 0; i < length; i++) {
-        const char lower = (char)apr_tolower(name[i]);
-
-        egs_text_add(relaxed, &lower, 1);
+    egs_text_add(relaxed, name, length);
+    for (apr_size_t i = relaxed->length - length; i < relaxed->length; i++) {
+        relaxed->data[i] = (char)apr_tolower(relaxed->data[i]);
     }
 }
 

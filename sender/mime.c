@@ -10,9 +10,11 @@
 #include "json.h"
 #include "keyfile.h"
 #include "mime.h"
+#include "mime_texts.h"
 #include "token.h"
 #include "transfer.h"
 
+#define FIELDS_ROOM 1024  /* bytes that will mostly do for the header without its Content- fields */
 #define SENDER_ID_BYTES 6 /* of a hash: with "eg" before them 14 characters, 5 to 15 are allowed */
 
 static apr_status_t unref(void *object)
@@ -195,16 +197,11 @@ static GMimeObject *attachment_part(const egs_attachment *attachment, apr_pool_t
     return GMIME_OBJECT(part);
 }
 
-/*
- * A boundary of the message's own id, so that every try gives the same bytes.
- * The id is made after the client's content and has 74 random bits: no content
- * can hold it. Nor can "=_" occur in quoted-printable or base64.
- */
 static GMimeMultipart *multipart(const char *subtype, const char *message_id, apr_pool_t *pool)
 {
     GMimeMultipart *parts = own(g_mime_multipart_new_with_subtype(subtype), pool);
 
-    g_mime_multipart_set_boundary(parts, apr_psprintf(pool, "=_%s_%s", subtype, message_id));
+    g_mime_multipart_set_boundary(parts, egs_mime_boundary(subtype, message_id, pool));
     return parts;
 }
 
@@ -264,23 +261,11 @@ static GMimeObject *body_part(const egs_content *content, apr_pool_t *pool)
     return GMIME_OBJECT(parts);
 }
 
-/* A copy whose text ends with a line end: the end of the only part is the end of the message. */
-static egs_content with_final_line_end(const egs_content *content, apr_pool_t *pool)
-{
-    egs_content ended = *content;
-    const char **text = content->html ? &ended.html : &ended.plain;
-    apr_size_t length = *text ? strlen(*text) : 0;
-
-    if (!length || (*text)[length - 1] != '\n') {
-        *text = apr_pstrcat(pool, *text ? *text : "", "\n", NULL);
-    }
-    return ended;
-}
-
 /* -- all of it -- */
 
-static apr_status_t write_message(GMimeStream *stream, apr_size_t room, const egs_text *fields,
-                                  GMimeObject *tree, apr_pool_t *pool)
+/* What has attachments, as a tree of GMime's parts: it holds a copy of every one. */
+static apr_status_t write_tree(GMimeStream *stream, apr_size_t room, const egs_text *fields,
+                               GMimeObject *tree, apr_pool_t *pool)
 {
     GMimeFormatOptions *options = g_mime_format_options_new();
 
@@ -295,29 +280,51 @@ static apr_status_t write_message(GMimeStream *stream, apr_size_t room, const eg
     return APR_SUCCESS;
 }
 
+static apr_status_t render_tree(eg_bytes *message, apr_size_t room, const egs_content *content,
+                                const char *unsubscribe, apr_pool_t *scratch, apr_pool_t *pool)
+{
+    GMimeStream *stream = own(g_mime_stream_mem_new(), pool);
+    egs_text fields;
+    apr_status_t rv;
+
+    egs_text_init(&fields, FIELDS_ROOM, scratch);
+    put_fields(&fields, content, unsubscribe);
+    rv = write_tree(stream, room, &fields,
+                    with_attachments(body_part(content, scratch), "mixed", content, 0, scratch), scratch);
+    if (rv == APR_SUCCESS) {
+        const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
+
+        *message = (eg_bytes){ bytes->data + room, bytes->len - room };
+    }
+    return rv;
+}
+
+static void render_texts(eg_bytes *message, apr_size_t room, const egs_content *content,
+                         const char *unsubscribe, apr_pool_t *scratch, apr_pool_t *pool)
+{
+    egs_text text;
+
+    egs_text_init(&text, room + FIELDS_ROOM + egs_mime_texts_room(content), pool);
+    text.length = room;
+    put_fields(&text, content, unsubscribe);
+    egs_mime_texts(&text, content, scratch);
+    *message = (eg_bytes){ text.data + room, text.length - room };
+}
+
 apr_status_t egs_mime_render(eg_bytes *message, apr_size_t room, const egs_content *content,
                              const char *unsubscribe, apr_pool_t *pool)
 {
-    GMimeStream *stream = own(g_mime_stream_mem_new(), pool);
-    egs_content ended = *content;
-    apr_pool_t *scratch; /* the part tree holds a copy of every part */
-    egs_text fields;
+    apr_pool_t *scratch;
     apr_status_t rv = apr_pool_create(&scratch, pool);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (!content->attachment_count && !(content->html && content->plain)) {
-        ended = with_final_line_end(content, scratch);
+    if (content->attachment_count) {
+        rv = render_tree(message, room, content, unsubscribe, scratch, pool);
     }
-    egs_text_init(&fields, 1024, scratch);
-    put_fields(&fields, content, unsubscribe);
-    rv = write_message(stream, room, &fields,
-                       with_attachments(body_part(&ended, scratch), "mixed", content, 0, scratch), scratch);
-    if (rv == APR_SUCCESS) {
-        const GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(stream));
-
-        *message = (eg_bytes){ bytes->data + room, bytes->len - room };
+    else {
+        render_texts(message, room, content, unsubscribe, scratch, pool);
     }
     apr_pool_destroy(scratch);
     return rv;

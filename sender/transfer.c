@@ -13,58 +13,76 @@
 typedef struct {
     apr_size_t length;
     apr_size_t longest; /* line, without its end */
-    apr_size_t escapes; /* bytes that quoted-printable writes as three */
-    int bare_cr;
+    apr_size_t escapes; /* bytes that quoted-printable writes as three, and the CRs of line ends */
+    apr_size_t cr, crlf;
     int eight_bit; /* or a NUL or DEL: nothing for 7bit */
 } measures;
 
-/* Of a line: nearly all bytes are as plain as the next one, so no byte is asked what it is. */
-static void measure_line(measures *m, const char *line, apr_size_t length)
-{
-    apr_size_t escapes = 0;
-    int eight_bit = 0, cr = 0;
+#define BLOCK 64 /* bytes; few enough for its counts to fit into one */
 
-    for (apr_size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)line[i];
+/* Nearly all bytes are as plain as the next one, so no byte is asked what it is. */
+static void measure_block(measures *m, const char *block)
+{
+    unsigned char escapes = 0, eight_bit = 0, cr = 0;
+
+    for (int i = 0; i < BLOCK; i++) {
+        unsigned char c = (unsigned char)block[i];
 
         eight_bit |= c >= 0x7f;
-        cr |= c == '\r';
-        escapes += (c >= 0x7f) | (c == '=') | ((c < ' ') & (c != '\t'));
+        cr = (unsigned char)(cr + (c == '\r'));
+        escapes =
+            (unsigned char)(escapes + ((c >= 0x7f) | (c == '=') | ((c < ' ') & (c != '\t') & (c != '\n'))));
     }
     m->eight_bit |= eight_bit;
-    m->bare_cr |= cr;
+    m->cr += cr;
     m->escapes += escapes;
-    m->longest = length > m->longest ? length : m->longest;
 }
 
-static measures measure(const char *text)
+static void measure_bytes(measures *m, const char *text)
 {
-    measures m = { 0 };
-    const char *feed;
+    char last[BLOCK];
+    apr_size_t done = 0;
 
-    for (const char *line = text; *line; line = *feed ? feed + 1 : feed) {
-        apr_size_t length;
-
-        feed = strchrnul(line, '\n');
-        length = (apr_size_t)(feed - line);
-        measure_line(&m, line, length - (*feed && length && feed[-1] == '\r'));
-        m.length = (apr_size_t)(feed - text) + (*feed != '\0');
+    for (; done + BLOCK <= m->length; done += BLOCK) {
+        measure_block(m, text + done);
     }
-    return m;
+    memset(last, ' ', sizeof last);
+    memcpy(last, text + done, m->length - done);
+    measure_block(m, last);
+}
+
+static void measure_lines(measures *m, const char *text)
+{
+    const char *end = text + m->length, *feed;
+
+    for (const char *line = text; line < end; line = feed + 1) {
+        apr_size_t length;
+        int crlf;
+
+        feed = memchr(line, '\n', (apr_size_t)(end - line));
+        feed = feed ? feed : end;
+        crlf = feed < end && feed > line && feed[-1] == '\r';
+        length = (apr_size_t)(feed - line) - (apr_size_t)crlf;
+        m->crlf += (apr_size_t)crlf;
+        m->longest = length > m->longest ? length : m->longest;
+    }
 }
 
 egs_transfer egs_transfer_choose(const char *text)
 {
-    measures m = measure(text);
-    apr_size_t printable = m.length + 2 * m.escapes;
-    apr_size_t base64 = (m.length + 2) / 3 * 4;
+    measures m = { .length = strlen(text) };
+    apr_size_t printable, base64;
 
-    if (m.bare_cr) {
+    measure_bytes(&m, text);
+    measure_lines(&m, text);
+    if (m.cr > m.crlf) {
         return EGS_BASE64;
     }
     if (!m.eight_bit && m.longest <= LINE_MAX_WIRE) {
         return EGS_7BIT;
     }
+    printable = m.length + 2 * (m.escapes - m.crlf);
+    base64 = (m.length + 2) / 3 * 4;
     printable += printable / QP_COLUMNS * 3;
     base64 += base64 / BASE64_COLUMNS * 2;
     return printable <= base64 ? EGS_QUOTED_PRINTABLE : EGS_BASE64;
@@ -96,4 +114,16 @@ eg_bytes egs_transfer_lines(const char *text, egs_transfer transfer, apr_pool_t 
     }
     lines[size] = '\0';
     return (eg_bytes){ lines, size };
+}
+
+void egs_transfer_wire(egs_text *wire, const char *text)
+{
+    const char *end = text + strlen(text), *feed;
+
+    while ((feed = memchr(text, '\n', (apr_size_t)(end - text)))) {
+        egs_text_add(wire, text, (apr_size_t)(feed - text) - (feed > text && feed[-1] == '\r'));
+        egs_text_add(wire, "\r\n", 2);
+        text = feed + 1;
+    }
+    egs_text_add(wire, text, (apr_size_t)(end - text));
 }

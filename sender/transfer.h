@@ -6,6 +6,7 @@
 #define EGS_TRANSFER_H
 
 #include "db.h"
+#include "text.h"
 
 typedef enum { EGS_7BIT, EGS_QUOTED_PRINTABLE, EGS_BASE64 } egs_transfer;
 
@@ -20,5 +21,8 @@ egs_transfer egs_transfer_choose(const char *text);
  * it: CRLF before base64, LF before the others (which get CRLF on the wire).
  */
 eg_bytes egs_transfer_lines(const char *text, egs_transfer transfer, apr_pool_t *pool);
+
+/** Append a text as it goes on the wire: CRLF for each line end, be it CRLF or LF. */
+void egs_transfer_wire(egs_text *wire, const char *text);
 
 #endif

@@ -73,6 +73,33 @@ static void relaxes_bodies(void **state)
     }
 }
 
+/* What is done with one piece of white space is done with it wherever it stands in a long line. */
+static void relaxes_long_bodies(void **state)
+{
+    static const struct {
+        const char *piece, *relaxed;
+    } cases[] = {
+        { " ", " " },     { "  ", " " },          { "\t", " " },
+        { " \t", " " },   { " \r\n", "\r\n" },    { "\t\r\n", "\r\n" },
+        { " \r", " \r" }, { "  \r\n ", "\r\n " }, { "\t \r\n\t", "\r\n " },
+    };
+    char words[300];
+
+    for (size_t i = 0; i < sizeof words; i++) {
+        words[i] = i % 6 == 5 ? ' ' : 'x';
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int at = 1; at < 200; at += at % 6 == 4 ? 3 : 1) {
+            const char *body =
+                apr_psprintf(*state, "%.*s%s%.*s", at, words, cases[i].piece, 293 - at, words + at);
+            const char *wanted =
+                apr_psprintf(*state, "%.*s%s%.*s\r\n", at, words, cases[i].relaxed, 293 - at, words + at);
+
+            assert_string_equal(relaxed_body(body, strlen(body), *state), wanted);
+        }
+    }
+}
+
 static void relaxes_fields(void **state)
 {
     static const struct {
@@ -616,6 +643,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EG_TEST(relaxes_bodies),
+        EG_TEST(relaxes_long_bodies),
         EG_TEST(relaxes_fields),
         EG_TEST(verifies_the_vector_of_an_rfc),
         EG_TEST(verifies_vectors_of_others),
