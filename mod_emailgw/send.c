@@ -1,0 +1,132 @@
+#include "send.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_cstr.h>
+
+#include "hostname.h"
+
+static void check_idempotency_key(eg_call *call, eg_idempotency *hashes)
+{
+    const char *key = call->idempotency_key;
+    apr_size_t length;
+    char *body;
+
+    if (key == NULL) {
+        return;
+    }
+    length = strlen(key);
+    if (length == 0 || length > EG_IDEMPOTENCY_KEY_MAX) {
+        eg_errors_add(&call->errors, EG_E_IDEMPOTENCY_KEY,
+                      "Invalid Idempotency-Key: it must have 1 to %d characters", EG_IDEMPOTENCY_KEY_MAX);
+        return;
+    }
+    body = json_dumps(call->args, JSON_COMPACT | JSON_SORT_KEYS);
+    eg_secret_hash(hashes->key, key, length);
+    eg_secret_hash(hashes->body, body, strlen(body));
+    free(body);
+}
+
+/* No template and no list exists: which is told only where all else is well. */
+static void refuse_ids(eg_call *call, const eg_mail *mail)
+{
+    if (eg_errors_any(&call->errors)) {
+        return;
+    }
+    if (mail->template_given) {
+        eg_errors_add(&call->errors, EG_E_TEMPLATE, "Invalid TemplateID: there is none with this id");
+    }
+    if (mail->list_given) {
+        eg_errors_add(&call->errors, EG_E_LIST, "Invalid TargetListID: there is none with this id");
+    }
+}
+
+int eg_send_check(eg_send *send, eg_call *call)
+{
+    eg_mail_parse(&send->mail, call);
+    check_idempotency_key(call, &send->hashes);
+    refuse_ids(call, &send->mail);
+    return !eg_errors_any(&call->errors);
+}
+
+/* Does the mail bring List-Unsubscribe headers of its own? */
+static int brings_unsubscribe(const eg_mail *mail)
+{
+    json_t *header;
+    size_t i;
+
+    json_array_foreach(mail->headers, i, header)
+    {
+        if (apr_cstr_casecmpn(json_string_value(json_array_get(header, 0)), "List-Unsubscribe", 16) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void eg_send_check_domain(eg_call *call, const eg_send *send, const eg_rows *rows)
+{
+    const char *domain = eg_rows_text(rows, 0, "domain_name");
+    const eg_mailbox *from = &send->mail.from.box;
+
+    if (from->domain != NULL && !eg_hostname_within(from->domain, domain)) {
+        eg_errors_add(&call->errors, EG_E_FROM,
+                      "From parameter is invalid: '%s' is not an address of this key's domain %s",
+                      from->address, domain);
+    }
+    if (eg_rows_bool(rows, 0, "unsubscribe_link") && brings_unsubscribe(&send->mail)) {
+        eg_errors_add(
+            &call->errors, EG_E_HEADER,
+            "List-Unsubscribe headers cannot be set in Headers while the domain's UnsubscribeLink is on: "
+            "the gateway writes them");
+    }
+}
+
+apr_status_t eg_send_report_all(eg_call *call, const eg_send *send)
+{
+    eg_rows *rows;
+    apr_status_t rv;
+    int status;
+
+    rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "authenticate",
+                    EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
+                               eg_db_text("send")));
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    status = (int)eg_rows_int(rows, 0, "status");
+    if (status != 0) {
+        eg_call_refuse_key(call, status);
+    }
+    else {
+        eg_send_check_domain(call, send, rows);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t eg_send_refuse(eg_call *call, const eg_send *send, const eg_rows *rows, int row)
+{
+    int status = (int)eg_rows_int(rows, row, "status");
+    const char *detail = eg_rows_text(rows, row, "detail");
+
+    switch (status) {
+    case EG_E_FROM:
+    case EG_E_HEADER:
+        return eg_send_report_all(call, send);
+    case EG_E_SUPPRESSED:
+        eg_errors_add(&call->errors, EG_E_SUPPRESSED,
+                      "Email address is in the suppression list. Email delivery is blocked: %s", detail);
+        break;
+    case EG_E_LIMIT:
+        call->retry_after = (int)eg_rows_int(rows, row, "retry_seconds");
+        eg_errors_add(&call->errors, EG_E_LIMIT, "Email sending limit reached: %s", detail);
+        break;
+    case 409:
+        eg_errors_add(&call->errors, 409, "This Idempotency-Key was used for a different request");
+        break;
+    default:
+        eg_call_refuse_key(call, status);
+    }
+    return APR_SUCCESS;
+}

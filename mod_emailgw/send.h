@@ -1,0 +1,35 @@
+/*
+ * One mail of a request: what its arguments come to, and what is wrong with it.
+ */
+#ifndef EG_SEND_H
+#define EG_SEND_H
+
+#include "accept.h"
+
+/** On its way from its arguments into the queue. */
+typedef struct {
+    eg_mail mail;
+    eg_idempotency hashes; /* where the call has an idempotency_key */
+    char message_id[EG_UUID_SIZE];
+} eg_send;
+
+/**
+ * Read a mail from call->args and call->idempotency_key; every error that applies and
+ * can be told without the database is added to call->errors.
+ * @return 1 when accept() may be asked for it
+ */
+int eg_send_check(eg_send *send, eg_call *call);
+
+/** Add what only the key's domain can tell of a mail's faults. @param rows  one, of sql authenticate */
+void eg_send_check_domain(eg_call *call, const eg_send *send, const eg_rows *rows);
+
+/**
+ * A mail with faults: a key that does not authenticate comes before all of them, alone;
+ * else those that only the key's domain can tell are added.
+ */
+apr_status_t eg_send_report_all(eg_call *call, const eg_send *send);
+
+/** What accept() refused a mail with, in words. @param row  the mail's, of sql accept */
+apr_status_t eg_send_refuse(eg_call *call, const eg_send *send, const eg_rows *rows, int row);
+
+#endif
