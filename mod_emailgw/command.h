@@ -49,6 +49,8 @@ typedef enum {
 
 enum { EG_OPTIONAL, EG_REQUIRED };
 
+#define EG_UUID_NIL "00000000-0000-0000-0000-000000000000"
+
 /** How a parameter's value is read. */
 typedef enum {
     EG_TEXT,    /* characters of one line, without control characters */
@@ -57,7 +59,8 @@ typedef enum {
     EG_BOOL,    /* see eg_json_bool */
     EG_DAY,     /* YYYY-MM-DD */
     EG_MAILBOX, /* an address, kept as it goes into an envelope */
-    EG_NAME     /* a display name, as POST /api/v1/email takes it */
+    EG_NAME,    /* a display name, as POST /api/v1/email takes it */
+    EG_UUID     /* what is none becomes EG_UUID_NIL, the id of nothing */
 } eg_kind;
 
 /** One parameter of a command; a list ends with a NULL name. */

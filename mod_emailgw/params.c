@@ -11,6 +11,7 @@
 #include "json.h"
 #include "mail.h"
 #include "utf8.h"
+#include "uuid.h"
 
 static int is_line(const char *text)
 {
@@ -88,6 +89,12 @@ static json_t *read_name(json_t *value)
     return json_is_string(value) && eg_mail_is_name(json_string_value(value)) ? json_incref(value) : NULL;
 }
 
+static json_t *read_uuid(json_t *value)
+{
+    return json_is_string(value) && eg_uuid_valid(json_string_value(value)) ? json_incref(value)
+                                                                            : json_string(EG_UUID_NIL);
+}
+
 static json_t *read_value(const eg_call *call, const eg_param *param, json_t *value)
 {
     switch (param->kind) {
@@ -105,6 +112,8 @@ static json_t *read_value(const eg_call *call, const eg_param *param, json_t *va
         return read_mailbox(call, value);
     case EG_NAME:
         return read_name(value);
+    case EG_UUID:
+        return read_uuid(value);
     }
     return NULL;
 }
@@ -127,6 +136,8 @@ static const char *what_it_takes(const eg_param *param, apr_pool_t *pool)
         return "an email address, local@domain";
     case EG_NAME:
         return apr_psprintf(pool, "a display name of at most %d bytes, without CR or LF", EG_NAME_MAX);
+    case EG_UUID:
+        return "a UUID";
     }
     return "something else";
 }
