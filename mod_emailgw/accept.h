@@ -4,6 +4,7 @@
 #ifndef EG_ACCEPT_H
 #define EG_ACCEPT_H
 
+#include "listbatch.h"
 #include "mail.h"
 
 /** SHA-256 of the Idempotency-Key and of the parameters, in their own order of names. */
@@ -22,5 +23,14 @@ typedef struct {
  */
 apr_status_t eg_accept_mail(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *message_id,
                             const eg_idempotency *hashes);
+
+/**
+ * One mail to a list for accept_list(). Idempotent in the job id, like eg_accept_mail.
+ * @param rows  one, of sql accept_list
+ * @param job_id  UUIDv7 made for this call, its last 8 digits 0
+ * @param direct  all its mails, or NULL: the sender is to make them
+ */
+apr_status_t eg_accept_list(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *job_id,
+                            const eg_idempotency *hashes, const eg_listbatch *direct);
 
 #endif

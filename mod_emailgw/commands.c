@@ -21,7 +21,7 @@ extern const eg_command eg_cmd_get_apis, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
 extern const eg_command eg_cmd_add_template, eg_cmd_delete_template, eg_cmd_get_templates,
     eg_cmd_update_template;
-extern const eg_command eg_cmd_add_list, eg_cmd_delete_list, eg_cmd_get_lists;
+extern const eg_command eg_cmd_add_list, eg_cmd_delete_list, eg_cmd_get_lists, eg_cmd_get_list_job;
 extern const eg_command eg_cmd_add_subscribers, eg_cmd_delete_subscriber, eg_cmd_get_subscribers;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
@@ -62,6 +62,7 @@ static const eg_route routes[] = {
 
     { API_PHP, "EmailGateway.AddList", EG_AUTH_ACCOUNT, &eg_cmd_add_list },
     { API_PHP, "EmailGateway.DeleteList", EG_AUTH_ACCOUNT, &eg_cmd_delete_list },
+    { API_PHP, "EmailGateway.GetListJob", EG_AUTH_ACCOUNT, &eg_cmd_get_list_job },
     { API_PHP, "EmailGateway.GetLists", EG_AUTH_ACCOUNT, &eg_cmd_get_lists },
     { API_PHP, "EmailGateway.AddSubscribers", EG_AUTH_ACCOUNT, &eg_cmd_add_subscribers },
     { API_PHP, "EmailGateway.DeleteSubscriber", EG_AUTH_ACCOUNT, &eg_cmd_delete_subscriber },

@@ -42,12 +42,23 @@ static void refuse_ids(eg_call *call, const eg_mail *mail)
     }
 }
 
-int eg_send_check(eg_send *send, eg_call *call)
+int eg_send_read(eg_send *send, eg_call *call)
 {
     eg_mail_parse(&send->mail, call);
     check_idempotency_key(call, &send->hashes);
+    return !eg_errors_any(&call->errors);
+}
+
+int eg_send_check(eg_send *send, eg_call *call)
+{
+    eg_send_read(send, call);
     refuse_ids(call, &send->mail);
     return !eg_errors_any(&call->errors);
+}
+
+void eg_send_refuse_key_reuse(eg_call *call)
+{
+    eg_errors_add(&call->errors, 409, "This Idempotency-Key was used for a different request");
 }
 
 /* Does the mail bring List-Unsubscribe headers of its own? */
@@ -123,7 +134,7 @@ apr_status_t eg_send_refuse(eg_call *call, const eg_send *send, const eg_rows *r
         eg_errors_add(&call->errors, EG_E_LIMIT, "Email sending limit reached: %s", detail);
         break;
     case 409:
-        eg_errors_add(&call->errors, 409, "This Idempotency-Key was used for a different request");
+        eg_send_refuse_key_reuse(call);
         break;
     default:
         eg_call_refuse_key(call, status);

@@ -20,6 +20,9 @@ typedef struct {
  */
 int eg_send_check(eg_send *send, eg_call *call);
 
+/** The same for a call that sends with templates and to lists: eg_templated_run is next for those. */
+int eg_send_read(eg_send *send, eg_call *call);
+
 /** Add what only the key's domain can tell of a mail's faults. @param rows  one, of sql authenticate */
 void eg_send_check_domain(eg_call *call, const eg_send *send, const eg_rows *rows);
 
@@ -28,6 +31,9 @@ void eg_send_check_domain(eg_call *call, const eg_send *send, const eg_rows *row
  * else those that only the key's domain can tell are added.
  */
 apr_status_t eg_send_report_all(eg_call *call, const eg_send *send);
+
+/** Its Idempotency-Key is another request's. */
+void eg_send_refuse_key_reuse(eg_call *call);
 
 /** What accept() refused a mail with, in words. @param row  the mail's, of sql accept */
 apr_status_t eg_send_refuse(eg_call *call, const eg_send *send, const eg_rows *rows, int row);

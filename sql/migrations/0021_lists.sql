@@ -45,6 +45,7 @@ CREATE TABLE list_job (
     api_key_id     bigint NOT NULL,
     list_id        bigint NOT NULL,
     status         list_job_status NOT NULL DEFAULT 'open',
+    direct         boolean NOT NULL,           -- its mails came with the request
     from_email     text NOT NULL,
     from_name      text NOT NULL,
     reply_to       jsonb NOT NULL,

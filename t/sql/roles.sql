@@ -2,11 +2,12 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(98);
+SELECT plan(106);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
     ('emailgw_module', 'accept'),
+    ('emailgw_module', 'accept_list'),
     ('emailgw_module', 'add_api'),
     ('emailgw_module', 'add_domain'),
     ('emailgw_module', 'add_list'),
@@ -32,6 +33,9 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'get_domain'),
     ('emailgw_module', 'get_domains'),
     ('emailgw_module', 'get_events'),
+    ('emailgw_module', 'get_list_answer'),
+    ('emailgw_module', 'get_list_job'),
+    ('emailgw_module', 'get_list_targets'),
     ('emailgw_module', 'get_lists'),
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'get_smtps'),
@@ -44,6 +48,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'login_end'),
     ('emailgw_module', 'make_partitions'),
     ('emailgw_module', 'may_add_domain'),
+    ('emailgw_module', 'prepare_mail'),
     ('emailgw_module', 'record_tracks'),
     ('emailgw_module', 'reset_smtp_password'),
     ('emailgw_module', 'update_domain'),
@@ -53,12 +58,14 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'v1_get_webhooks'),
     ('emailgw_module', 'verify_domain'),
     ('emailgw_sender', 'claim_domain_checks'),
+    ('emailgw_sender', 'claim_list_job'),
     ('emailgw_sender', 'claim_messages'),
     ('emailgw_sender', 'claim_webhooks'),
     ('emailgw_sender', 'durability'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
     ('emailgw_sender', 'get_dkim_keys'),
+    ('emailgw_sender', 'get_list_targets'),
     ('emailgw_sender', 'get_sts_policies'),
     ('emailgw_sender', 'housekeeping'),
     ('emailgw_sender', 'make_partitions'),
@@ -69,6 +76,7 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'record_sts_policies'),
     ('emailgw_sender', 'record_webhooks'),
     ('emailgw_sender', 'renew_leases'),
+    ('emailgw_sender', 'store_list_batch'),
     ('emailgw_sender', 'sweep_cancelled');
 SELECT 'emailgw_test_' || pg_backend_pid() AS stranger \gset
 CREATE ROLE :stranger;
@@ -159,6 +167,12 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.get_subscribers(%s, 1, NULL, 0, 10) $$,
     $$ SELECT emailgw_api.delete_subscriber(%s, 1, 1) $$,
     $$ SELECT emailgw_api.delete_list(%s, 1) $$,
+    $$ SELECT emailgw_api.prepare_mail(%s, '\x01', NULL, NULL, 1, 1) $$,
+    $$ SELECT emailgw_api.get_list_targets(%s, 1, 1, 0, 1, 1) $$,
+    $$ SELECT emailgw_api.accept_list(%s, '00000000-0000-7000-8000-000000000000', '\x01', NULL, NULL, 1, 'a@example.com', '',
+       'example.com', '{}', NULL, NULL, NULL, NULL, NULL, '[]', '[]', 'x', 'x', NULL, NULL, NULL, NULL, 0, NULL, 0, 0) $$,
+    $$ SELECT emailgw_api.get_list_answer(%s, '00000000-0000-7000-8000-000000000000') $$,
+    $$ SELECT emailgw_api.get_list_job(%s, '00000000-0000-7000-8000-000000000000', NULL, 10) $$,
     $$ SELECT emailgw_api.get_unsubscribe(%s, '00000000-0000-7000-8000-000000000001', 1) $$,
     $$ SELECT emailgw_api.record_tracks(ARRAY[%s::bigint], ARRAY[ROW('00000000-0000-7000-8000-000000000001',
        '00000000-0000-7000-8000-000000000001', 1, 7, now(), false, '{}')::emailgw_api.track]) $$,
@@ -186,6 +200,9 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.make_partitions() $$,
     $$ SELECT emailgw_api.durability() $$,
     $$ SELECT emailgw_api.sweep_cancelled(10) $$,
+    $$ SELECT emailgw_api.claim_list_job(60, 10, 10) $$,
+    $$ SELECT emailgw_api.get_list_targets(1, 1, 1, 0, 1, 1) $$,
+    $$ SELECT emailgw_api.store_list_batch(1, '00000000-0000-7000-8000-000000000000', 1, 0, 0, 0, 0, false, '[]') $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... and the mail is delivered');
 
