@@ -60,7 +60,7 @@ sub attack {
     my ($it, $route, $name, $number) = @_;
     my %found = (count => 0, slowest => 0, bad => []);
     my %good = $route->{with}->($it);
-    delete $good{To} if $name eq 'TargetListID';
+    delete @good{qw(To CC BCC)} if $name eq 'TargetListID';
     my %encoded = map { my $text = $json->encode($good{$_}); $_ => \$text } keys %good;
     my $is_id = $route->{ids}{$name} && $route->{path} eq '/api.php';
     my $timed = sub {

@@ -63,6 +63,8 @@ my %row = (
     'EmailGateway.AddList' => { with => sub { (Name => 'News') } },
     'EmailGateway.DeleteList' => { ids => { ListID => 'list' }, with => sub { (ListID => $_[0]->new_list) } },
     'EmailGateway.GetLists' => { with => sub { (StartFrom => 0, RetrieveCount => 10) } },
+    'EmailGateway.GetListJob' => { ids => { JobID => 'job' }, others => [qw(After)],
+        with => sub { (JobID => $_[0]->id('job'), After => '01890000-0000-7000-8000-000000000000', RetrieveCount => 10) } },
     'EmailGateway.AddSubscribers' => { ids => { ListID => 'list' },
         with => sub { (ListID => $_[0]->id('list', 1), Subscribers => [ { email => 'ann@example.org', name => 'Ann', fields => { town => 'Rome' } } ]) } },
     'EmailGateway.DeleteSubscriber' => { ids => { ListID => 'list', SubscriberID => 'subscriber' },
@@ -71,14 +73,14 @@ my %row = (
         with => sub { (ListID => $_[0]->id('list'), After => 0, RetrieveCount => 10, Email => 'ann@example.org') } },
 
     'POST /api/v1/email' => { others => [qw(ListID SubscriberID JourneyID ActionID)],
-        # No template or list can be the caller's as yet: a call that goes well has none of either.
+        # Without them it goes well, and all else of the mail is what it says.
         absent => [qw(TemplateID TargetListID)], ids => { TemplateID => 'template', TargetListID => 'list' },
         with => sub { (From => { email => "a\@$_[0]{domain}", name => 'A' }, To => [ { email => 'to@example.org', name => '' } ],
             CC => [ { email => 'cc@example.org', name => '' } ], BCC => [ { email => 'bcc@example.org', name => '' } ],
             ReplyTo => [ { email => 'r@example.org', name => '' } ], Subject => 'S', ContentType => 'multipart',
             HtmlContent => 'H', PlainContent => 'P', Tags => ['t'], TrackLinks => 1, TrackOpens => 1, SendAt => 1,
             ListID => 1, SubscriberID => 2, JourneyID => 3, ActionID => 4, Headers => { 'X-A' => 'a' },
-            Attachments => [ { filename => 'a.txt', content => 'YQ==', type => 'text/plain' } ]) } },
+            Attachments => [ { filename => 'a.txt', content => 'YQ==', type => 'text/plain' } ], TemplateData => { a => 'b' }) } },
     'GET /api/v1/events' => { ids => { MessageID => 'message' },
         with => sub { (StartFrom => 0, RetrieveCount => 5, StartDate => '2026-01-01', EndDate => '2027-01-01 10:00:00',
             Event => 'send', MessageID => $_[0]->id('message')) } },
@@ -162,6 +164,7 @@ sub things {
         $it->{ids}{$kind} = [ map { $it->$make } 1 .. 2 ];
     }
     $it->{ids}{subscriber} = [ map { $it->new_subscriber($_) } 0, 1 ];
+    $it->{ids}{job} = [ map { $it->new_job } 1 .. 2 ];
     $it->{ids}{message} = [ map { $gw->send_mail(as => $it, Subject => "Mail $_", Tags => ["t$_"])->{json}{MessageID} } 1 .. 2 ];
     return $it;
 }
@@ -190,6 +193,17 @@ sub new_subscriber {
     my $email = sprintf 's%x@example.org', int rand 2**40;
     $it->made('AddSubscribers', 'Added', ListID => $it->id('list', $which // 1), Subscribers => [ { email => $email, name => 'Ann' } ]);
     return $it->{gw}->sql("SELECT subscriber_id FROM emailgw.subscriber WHERE account_id = $it->{account_id} AND email = '$email'");
+}
+
+# A mail to a list of nobody but one whose address is suppressed, so that nothing of it is sent.
+sub new_job {
+    my ($it) = @_;
+    my $list = $it->new_list;
+    $it->{gw}->sql("INSERT INTO emailgw.suppression (account_id, address, reason) VALUES ($it->{account_id}, 'nobody\@example.org', 'test')
+        ON CONFLICT DO NOTHING");
+    $it->made('AddSubscribers', 'Added', ListID => $list, Subscribers => [ { email => 'nobody@example.org' } ]);
+    $it->{gw}->send_mail(as => $it, To => undef, TargetListID => $list);
+    return $it->{gw}->sql("SELECT job_id FROM emailgw.list_job WHERE account_id = $it->{account_id} ORDER BY job_id DESC LIMIT 1");
 }
 
 sub new_domain {
