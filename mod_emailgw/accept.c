@@ -210,3 +210,38 @@ apr_status_t eg_accept_mails(eg_rows **rows, int *row_of, eg_db *db, const eg_ac
     }
     return rv;
 }
+
+/* With the mails themselves nobody needs what they were made of. */
+static apr_status_t call_accept_list(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *job_id,
+                                     const eg_idempotency *hashes, const eg_listbatch *direct)
+{
+    apr_pool_t *pool = call->pool;
+
+    return eg_db_call(
+        rows, call->db, EG_DB_REPEATABLE, "accept_list",
+        EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(job_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
+                   hash_arg(call, hashes->key), hash_arg(call, hashes->body), eg_db_int(mail->target_list_id),
+                   eg_db_text(mail->from.box.address), eg_db_text(mail->from.name),
+                   eg_db_text(mail->from.box.domain), texts(mail->tags), eg_db_text(mail->track_links),
+                   eg_db_text(mail->track_opens), send_at_text(mail, pool), optional_id(mail->journey_id),
+                   optional_id(mail->action_id), address_json(mail->reply_to, pool),
+                   eg_db_text(eg_json_text(mail->headers, pool)), eg_db_text(direct ? NULL : mail->subject),
+                   eg_db_text(direct ? NULL : mail->html), eg_db_text(direct ? NULL : mail->plain),
+                   eg_db_text(direct || mail->data == NULL ? NULL : eg_json_text(mail->data, pool)),
+                   attachment_json(mail, pool), attachment_contents(mail, pool),
+                   eg_db_int((apr_int64_t)eg_mail_attached(mail)),
+                   eg_db_text(direct ? eg_json_text(direct->mails, pool) : NULL),
+                   eg_db_int(direct ? direct->suppressed : 0), eg_db_int(direct ? direct->failed : 0)));
+}
+
+apr_status_t eg_accept_list(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *job_id,
+                            const eg_idempotency *hashes, const eg_listbatch *direct)
+{
+    apr_status_t rv = call_accept_list(rows, call, mail, job_id, hashes, direct);
+
+    if (rv == EG_DB_NO_PARTITION &&
+        eg_db_call(rows, call->db, EG_DB_REPEATABLE, "make_partitions", NULL, 0) == APR_SUCCESS) {
+        rv = call_accept_list(rows, call, mail, job_id, hashes, direct);
+    }
+    return rv;
+}

@@ -5,6 +5,7 @@
 #define EG_ACCEPT_H
 
 #include "dbgroup.h"
+#include "listbatch.h"
 #include "mail.h"
 
 /** SHA-256 of the Idempotency-Key and of the parameters, in their own order of names. */
@@ -41,5 +42,13 @@ typedef struct {
  * @param count  1 to EG_ACCEPT_MAX
  */
 apr_status_t eg_accept_mails(eg_rows **rows, int *row_of, eg_db *db, const eg_accept *mails, int count);
+/**
+ * One mail to a list for accept_list(). Idempotent in the job id, like eg_accept_mail.
+ * @param rows  one, of sql accept_list
+ * @param job_id  UUIDv7 made for this call, its last 8 digits 0
+ * @param direct  all its mails, or NULL: the sender is to make them
+ */
+apr_status_t eg_accept_list(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *job_id,
+                            const eg_idempotency *hashes, const eg_listbatch *direct);
 
 #endif

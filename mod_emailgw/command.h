@@ -56,7 +56,7 @@ enum { EG_OPTIONAL, EG_REQUIRED };
 typedef enum {
     EG_TEXT,    /* characters of one line, without control characters */
     EG_ID,      /* a whole number from 1 on; what is none becomes 0, the id of nothing, where invalid is 0 */
-    EG_UUID,    /* a message id; what is none becomes EG_UUID_NONE */
+    EG_UUID,    /* what is none becomes EG_UUID_NONE, the id of nothing */
     EG_COUNT,   /* a whole number from 0 on */
     EG_BOOL,    /* see eg_json_bool */
     EG_DAY,     /* YYYY-MM-DD */

@@ -19,6 +19,10 @@ extern const eg_command eg_cmd_clear_domain_queue;
 extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_webhook;
 extern const eg_command eg_cmd_get_apis, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
+extern const eg_command eg_cmd_add_template, eg_cmd_delete_template, eg_cmd_get_templates,
+    eg_cmd_update_template;
+extern const eg_command eg_cmd_add_list, eg_cmd_delete_list, eg_cmd_get_lists, eg_cmd_get_list_job;
+extern const eg_command eg_cmd_add_subscribers, eg_cmd_delete_subscriber, eg_cmd_get_subscribers;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
 extern const eg_command eg_cmd_get_message, eg_cmd_cancel_message;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_send_batch, eg_cmd_v1_get_events;
@@ -54,6 +58,19 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.ResetSMTPPassword", EG_AUTH_ACCOUNT, &eg_cmd_reset_smtp_password },
     { API_PHP, "EmailGateway.UpdateDomain", EG_AUTH_ACCOUNT, &eg_cmd_update_domain },
     { API_PHP, "EmailGateway.VerifyDomain", EG_AUTH_ACCOUNT, &eg_cmd_verify_domain },
+
+    { API_PHP, "EmailGateway.AddTemplate", EG_AUTH_ACCOUNT, &eg_cmd_add_template },
+    { API_PHP, "EmailGateway.DeleteTemplate", EG_AUTH_ACCOUNT, &eg_cmd_delete_template },
+    { API_PHP, "EmailGateway.GetTemplates", EG_AUTH_ACCOUNT, &eg_cmd_get_templates },
+    { API_PHP, "EmailGateway.UpdateTemplate", EG_AUTH_ACCOUNT, &eg_cmd_update_template },
+
+    { API_PHP, "EmailGateway.AddList", EG_AUTH_ACCOUNT, &eg_cmd_add_list },
+    { API_PHP, "EmailGateway.DeleteList", EG_AUTH_ACCOUNT, &eg_cmd_delete_list },
+    { API_PHP, "EmailGateway.GetListJob", EG_AUTH_ACCOUNT, &eg_cmd_get_list_job },
+    { API_PHP, "EmailGateway.GetLists", EG_AUTH_ACCOUNT, &eg_cmd_get_lists },
+    { API_PHP, "EmailGateway.AddSubscribers", EG_AUTH_ACCOUNT, &eg_cmd_add_subscribers },
+    { API_PHP, "EmailGateway.DeleteSubscriber", EG_AUTH_ACCOUNT, &eg_cmd_delete_subscriber },
+    { API_PHP, "EmailGateway.GetSubscribers", EG_AUTH_ACCOUNT, &eg_cmd_get_subscribers },
 
     { "/api/v1/email", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_send_email },
     { "/api/v1/email/batch", "POST", EG_AUTH_SENDER_KEY, &eg_cmd_v1_send_batch },

@@ -7,6 +7,7 @@
 
 #include "datetime.h"
 #include "json.h"
+#include "template.h"
 #include "textlist.h"
 #include "utf8.h"
 
@@ -55,9 +56,26 @@ static const char *required_text(eg_call *call, const char *name, int code)
     return json_string_value(value);
 }
 
+/* The same for one that the template may have instead. */
+static const char *given_text(eg_mail *mail, eg_call *call, const char *name, int code)
+{
+    return mail->template_given && optional(call, name) == NULL ? NULL : required_text(call, name, code);
+}
+
+/* Where fields are filled in, a text must be a template. */
+static void check_fields(eg_mail *mail, eg_call *call, const char *name, const char *text, int code)
+{
+    eg_template_fault fault;
+
+    if (text != NULL && eg_mail_is_template(mail) && eg_template_check(&fault, text) != APR_SUCCESS) {
+        eg_errors_add(&call->errors, code, "Invalid %s: line %d, column %d: %s", name, fault.line,
+                      fault.column, fault.problem);
+    }
+}
+
 static void parse_subject(eg_mail *mail, eg_call *call)
 {
-    const char *subject = required_text(call, "Subject", EG_E_SUBJECT);
+    const char *subject = given_text(mail, call, "Subject", EG_E_SUBJECT);
 
     mail->subject = subject;
     if (subject == NULL) {
@@ -70,41 +88,45 @@ static void parse_subject(eg_mail *mail, eg_call *call)
     else if (!eg_mail_is_line(subject)) {
         eg_errors_add(&call->errors, EG_E_SUBJECT, "Invalid Subject: it must not contain CR or LF");
     }
+    check_fields(mail, call, "Subject", subject, EG_E_SUBJECT);
+}
+
+/* NULL, and with a template no error, where it is not there. */
+static const char *parse_content_type(eg_mail *mail, eg_call *call)
+{
+    static const char *const types[] = { "html", "plain", "multipart" };
+    const char *given = given_text(mail, call, "ContentType", EG_E_CONTENT_TYPE);
+
+    for (int i = 0; given != NULL && i < 3; i++) {
+        if (apr_cstr_casecmp(given, types[i]) == 0) {
+            return types[i];
+        }
+    }
+    if (given != NULL) {
+        eg_errors_add(&call->errors, EG_E_CONTENT_TYPE,
+                      "Invalid ContentType '%s': it must be html, plain or multipart",
+                      eg_utf8_excerpt(given, strlen(given), call->pool));
+    }
+    return NULL;
 }
 
 static void parse_contents(eg_mail *mail, eg_call *call)
 {
-    const char *type = required_text(call, "ContentType", EG_E_CONTENT_TYPE);
-    int html, plain;
+    const char *type = mail->content_type = parse_content_type(mail, call);
+    int any = type == NULL && mail->template_given;
 
-    if (type == NULL) {
+    if (type == NULL && !any) {
         return;
     }
-    html = apr_cstr_casecmp(type, "html") == 0;
-    plain = apr_cstr_casecmp(type, "plain") == 0;
-    if (!html && !plain && apr_cstr_casecmp(type, "multipart") != 0) {
-        eg_errors_add(&call->errors, EG_E_CONTENT_TYPE,
-                      "Invalid ContentType '%s': it must be html, plain or multipart",
-                      eg_utf8_excerpt(type, strlen(type), call->pool));
-        return;
+    if (any || *type != 'p') {
+        mail->html = given_text(mail, call, "HtmlContent", EG_E_HTML);
     }
-    if (!plain) {
-        mail->html = required_text(call, "HtmlContent", EG_E_HTML);
+    if (any || *type != 'h' || optional(call, "PlainContent") != NULL) {
+        mail->plain = given_text(mail, call, "PlainContent", EG_E_PLAIN);
     }
-    if (!html || optional(call, "PlainContent") != NULL) {
-        mail->plain = required_text(call, "PlainContent", EG_E_PLAIN);
-    }
+    check_fields(mail, call, "HtmlContent", mail->html, EG_E_HTML);
+    check_fields(mail, call, "PlainContent", mail->plain, EG_E_PLAIN);
     mail->size += (mail->html ? strlen(mail->html) : 0) + (mail->plain ? strlen(mail->plain) : 0);
-}
-
-static void parse_template(eg_mail *mail, eg_call *call)
-{
-    mail->template_given = optional(call, "TemplateID") != NULL;
-    mail->list_given = optional(call, "TargetListID") != NULL;
-    if (!mail->template_given) {
-        parse_subject(mail, call);
-        parse_contents(mail, call);
-    }
 }
 
 static void add_tag(eg_mail *mail, eg_call *call, const json_t *value)
@@ -206,7 +228,9 @@ void eg_mail_parse_send_at(apr_time_t *send_at, eg_call *call)
 void eg_mail_parse(eg_mail *mail, eg_call *call)
 {
     memset(mail, 0, sizeof *mail);
-    parse_template(mail, call);
+    eg_mail_parse_template(mail, call);
+    parse_subject(mail, call);
+    parse_contents(mail, call);
     eg_mail_parse_addresses(mail, call);
     eg_mail_parse_headers(mail, call);
     eg_mail_parse_attachments(mail, call);
@@ -218,6 +242,11 @@ void eg_mail_parse(eg_mail *mail, eg_call *call)
     mail->subscriber_id = parse_id(call, "SubscriberID");
     mail->journey_id = parse_id(call, "JourneyID");
     mail->action_id = parse_id(call, "ActionID");
+    eg_mail_check_size(mail, call);
+}
+
+void eg_mail_check_size(eg_mail *mail, eg_call *call)
+{
     if (mail->size > EG_MAIL_BYTES_MAX) {
         eg_errors_add(&call->errors, EG_E_TOO_LARGE,
                       "The mail is too large: contents and attachments have %" APR_SIZE_T_FMT

@@ -33,7 +33,10 @@ typedef struct {
     apr_int64_t list_id, subscriber_id, journey_id, action_id; /* 0: as the key says */
     apr_array_header_t *attachments;                           /* of eg_mail_attachment */
     int template_given, list_given;                            /* TemplateID, TargetListID */
-    apr_size_t size;                                           /* bytes of contents and attachments */
+    apr_int64_t template_id, target_list_id;                   /* 0: the id of nothing */
+    const char *content_type; /* html, plain or multipart; NULL: whatever contents there are */
+    json_t *data;             /* TemplateData, an object, or NULL */
+    apr_size_t size;          /* bytes of contents and attachments */
 } eg_mail;
 
 /** Check call->args into mail; every error that applies is added to call->errors. */
@@ -41,6 +44,7 @@ void eg_mail_parse(eg_mail *mail, eg_call *call);
 
 /** @name Parts of it, each in a file of its own */
 /** @{ */
+void eg_mail_parse_template(eg_mail *mail, eg_call *call);
 void eg_mail_parse_addresses(eg_mail *mail, eg_call *call);
 void eg_mail_parse_headers(eg_mail *mail, eg_call *call);
 void eg_mail_parse_attachments(eg_mail *mail, eg_call *call);
@@ -53,6 +57,25 @@ void eg_mail_parse_send_at(apr_time_t *send_at, eg_call *call);
  * text. Other values are returned as they are, NULL when absent or empty text.
  */
 json_t *eg_mail_structure(const eg_call *call, const char *name);
+
+/** With a template or to a list: are Subject and contents templates that are to be filled in? */
+int eg_mail_is_template(const eg_mail *mail);
+
+/**
+ * What the request does not have is the template's; what its ContentType asks for and neither has is
+ * added to call->errors.
+ */
+void eg_mail_take_template(eg_mail *mail, eg_call *call, const char *subject, const char *html,
+                           const char *plain);
+
+/** Fill Subject and contents in, for the first To; contents that become too large are added to call->errors. */
+void eg_mail_fill(eg_mail *mail, eg_call *call);
+
+/** Bytes of all attachments. */
+apr_size_t eg_mail_attached(const eg_mail *mail);
+
+/** EG_E_TOO_LARGE where contents and attachments have too many bytes. */
+void eg_mail_check_size(eg_mail *mail, eg_call *call);
 
 /** No CR, LF or NUL: fit for a header field. */
 int eg_mail_is_line(const char *text);

@@ -140,5 +140,10 @@ void eg_mail_parse_addresses(eg_mail *mail, eg_call *call)
     parse_to(mail, call);
     mail->cc = parse_list(call, &cc);
     mail->bcc = parse_list(call, &bcc);
+    if (mail->list_given && mail->cc->nelts + mail->bcc->nelts > 0) {
+        eg_errors_add(
+            &call->errors, EG_E_NO_RECIPIENT,
+            "CC and BCC cannot be given with TargetListID: they would get a copy of each of its mails");
+    }
     mail->reply_to = parse_list(call, &reply_to);
 }

@@ -160,3 +160,13 @@ void eg_mail_parse_attachments(eg_mail *mail, eg_call *call)
         APR_ARRAY_PUSH(mail->attachments, eg_mail_attachment) = attachment;
     }
 }
+
+apr_size_t eg_mail_attached(const eg_mail *mail)
+{
+    apr_size_t bytes = 0;
+
+    for (int i = 0; i < mail->attachments->nelts; i++) {
+        bytes += APR_ARRAY_IDX(mail->attachments, i, eg_mail_attachment).content.size;
+    }
+    return bytes;
+}

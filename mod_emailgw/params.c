@@ -127,7 +127,7 @@ static const char *what_it_takes(const eg_param *param, apr_pool_t *pool)
     case EG_ID:
         return "an id: a whole number from 1 on";
     case EG_UUID:
-        return "the id of a message";
+        return "a UUID";
     case EG_COUNT:
         return "a whole number from 0 on";
     case EG_BOOL:

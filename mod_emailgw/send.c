@@ -42,12 +42,18 @@ static void refuse_ids(eg_call *call, const eg_mail *mail)
     }
 }
 
-int eg_send_check(eg_send *send, eg_call *call)
+int eg_send_read(eg_send *send, eg_call *call)
 {
     eg_mail_parse(&send->mail, call);
     if (call->idempotency_key != NULL && eg_send_hash_key(send->hashes.key, call)) {
         eg_send_hash_json(send->hashes.body, call->args);
     }
+    return !eg_errors_any(&call->errors);
+}
+
+int eg_send_check(eg_send *send, eg_call *call)
+{
+    eg_send_read(send, call);
     refuse_ids(call, &send->mail);
     return !eg_errors_any(&call->errors);
 }

@@ -20,6 +20,9 @@ typedef struct {
  */
 int eg_send_check(eg_send *send, eg_call *call);
 
+/** The same for a call that sends with templates and to lists: eg_templated_run is next for those. */
+int eg_send_read(eg_send *send, eg_call *call);
+
 /** Add what only the key's domain can tell of a mail's faults. @param rows  one, of sql authenticate */
 void eg_send_check_domain(eg_call *call, const eg_send *send, const eg_rows *rows);
 

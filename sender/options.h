@@ -67,6 +67,7 @@ typedef struct {
     int dkim;                          /* are mails signed? */
     int signing_threads;               /* 1 to 64, for all of them */
     int claim_batch;                   /* messages per claim, 1 to 1000 */
+    int list_ahead;                    /* mails that a domain has ready, 1 to 1000000 */
     apr_interval_time_t lease;         /* 5 s to 1 h */
     apr_interval_time_t poll;          /* sleep when nothing is due, 10 ms to 10 s */
     const char *log_file;              /* "-" is standard error */

@@ -1,6 +1,7 @@
 /* POST /api/v1/email: one mail into the queue. */
 #include "command.h"
 #include "send.h"
+#include "templated.h"
 #include "uuid.h"
 
 static apr_status_t run(eg_call *call)
@@ -8,9 +9,14 @@ static apr_status_t run(eg_call *call)
     eg_send send;
     eg_rows *rows;
     apr_status_t rv;
+    int done = 0;
 
-    if (!eg_send_check(&send, call)) {
+    if (!eg_send_read(&send, call)) {
         return eg_send_report_all(call, &send);
+    }
+    rv = eg_templated_run(&done, call, &send);
+    if (rv != APR_SUCCESS || done) {
+        return rv;
     }
     rv = eg_uuid_new(send.message_id, call->now);
     if (rv == APR_SUCCESS) {

@@ -63,6 +63,21 @@
 #define EG_SMTPS_MAX 100
 #define EG_WEBHOOKS_MAX 100
 
+/* What one account may have. */
+#define EG_TEMPLATES_MAX 1000
+#define EG_LISTS_MAX 1000
+
+/* Templates and lists; pages of them and of what is on them. */
+#define EG_TEMPLATE_BYTES_MAX (1024 * 1024) /* of HTML, and of plain text */
+#define EG_TEMPLATE_DATA_MAX 65536          /* bytes of TemplateData as JSON */
+#define EG_SUBSCRIBERS_ADD_MAX 1000         /* in one request */
+#define EG_SUBSCRIBER_FIELDS_MAX 8192       /* bytes of one's fields as JSON */
+#define EG_PAGE_DEFAULT 100
+#define EG_PAGE_MAX 1000
+#define EG_LIST_DIRECT_MAX 1000 /* subscribers that get their mails with the request itself */
+#define EG_LIST_DIRECT_BYTES_MAX (8 * 1024 * 1024) /* ... and contents of them all */
+#define EG_LIST_MAIL_MAX (2 * 1024 * 1024)         /* bytes of each content of a list's mail, filled in */
+
 /* GET /api/v1/events and EmailGateway.GetEvents. */
 #define EG_EVENTS_COUNT_DEFAULT 5
 #define EG_EVENTS_COUNT_MAX 100

@@ -1,6 +1,6 @@
 -- drop_partitions: retention. Drops the partitions that end before p_days ago,
 -- of contents, of messages and events or of webhook deliveries, unless a row of
--- a queue still points into them. Waits briefly for each lock: less than
+-- a queue, or a list job that is not over, still points into them. Waits briefly for each lock: less than
 -- deadlock_timeout, so that it is this that gives way to a mail, never the mail.
 --   p_parents  the partitioned tables
 CREATE FUNCTION emailgw_api.drop_partitions(p_parents text[], p_days integer)
@@ -22,6 +22,8 @@ BEGIN
     LOOP
         CONTINUE WHEN EXISTS (SELECT FROM emailgw.queue AS q
                                WHERE q.message_id >= v_part.low AND q.message_id < v_part.high)
+                   OR EXISTS (SELECT FROM emailgw.list_job AS j
+                               WHERE j.status = 'open' AND j.job_id >= v_part.low AND j.job_id < v_part.high)
                    OR EXISTS (SELECT FROM emailgw.webhook_queue AS w
                                WHERE w.message_id >= v_part.low AND w.message_id < v_part.high
                                   OR w.event_id >= v_part.low AND w.event_id < v_part.high);

@@ -30,6 +30,7 @@ BEGIN
     purged := purged + v_count;
 
     purged := purged + emailgw_api.purge_sessions();
+    purged := purged + emailgw_api.purge_lists(greatest(p_event_days, v_days));
 
     IF made > 0 THEN -- once a day: it reads the whole table
         DELETE FROM usage AS u

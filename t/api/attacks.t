@@ -62,7 +62,7 @@ sub attack {
     my ($it, $route, $name, $number) = @_;
     my %found = (count => 0, slowest => 0, bad => []);
     my %good = $route->{with}->($it);
-    delete $good{To} if $name eq 'TargetListID';
+    delete @good{qw(To CC BCC)} if $name eq 'TargetListID';
     my %encoded = map { my $text = $json->encode($good{$_}); $_ => \$text } keys %good;
     my $is_id = $route->{ids}{$name} && $route->{path} eq '/api.php';
     my $timed = sub {
@@ -93,7 +93,9 @@ sub attack {
 sub EmailGW::Commands::tidy {
     my ($it) = @_;
     my %id = (api_key => 'api_key_id', smtp_credential => 'smtp_id', webhook => 'webhook_id');
-    $gw->sql(join '; ', 'DELETE FROM emailgw.login_failure', map { "UPDATE emailgw.$_ SET deleted_at = now()
+    $gw->sql(join '; ', 'DELETE FROM emailgw.login_failure',
+        "DELETE FROM emailgw.template WHERE account_id = $it->{account_id} AND template_id > $it->{ids}{template}[1]",
+        "UPDATE emailgw.list SET deleted_at = now() WHERE account_id = $it->{account_id} AND list_id > $it->{ids}{list}[1]", map { "UPDATE emailgw.$_ SET deleted_at = now()
         WHERE account_id = $it->{account_id} AND deleted_at IS NULL AND $id{$_} > $it->{ids}{ $_ eq 'smtp_credential' ? 'smtp' : $_ }[1]" }
         sort keys %id);
 }

@@ -42,7 +42,7 @@ sub own {
 sub with {
     my ($route, $name, $text) = @_;
     my %params = own($route);
-    delete $params{To} if $name eq 'TargetListID';
+    delete @params{qw(To CC BCC)} if $name eq 'TargetListID';
     return { %params, $name => \$text };
 }
 

@@ -9,6 +9,7 @@
 #include "json.h"
 #include "mailbox.h"
 #include "utf8.h"
+#include "uuid.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,6 +25,7 @@ static const eg_param params[] = {
     { "Day", EG_DAY, EG_OPTIONAL, .error = 7 },
     { "Mailbox", EG_MAILBOX, EG_OPTIONAL, .error = 8 },
     { "Name", EG_NAME, EG_OPTIONAL, .error = 9 },
+    { "Uuid", EG_UUID, EG_OPTIONAL, .error = 10 },
     { .name = NULL },
 };
 
@@ -66,6 +68,7 @@ static void check(const eg_call *call)
     must_be_text(call, "Day", 10);
     must_be_text(call, "Mailbox", EG_MAILBOX_MAX);
     must_be_text(call, "Name", EG_NAME_MAX);
+    must(!eg_param_given(call, "Uuid") || eg_uuid_valid(eg_param_text(call, "Uuid")));
     must_be_number(call, "ID", 1, EG_ID_MAX);
     must_be_number(call, "Any", 0, EG_ID_MAX);
     must_be_number(call, "Count", 0, EG_ID_MAX);

@@ -28,6 +28,7 @@ static void has_defaults(void **state)
     assert_string_equal(options.transport, "outbox");
     assert_int_equal(options.threads, 2);
     assert_int_equal(options.claim_batch, 100);
+    assert_int_equal(options.list_ahead, 2000);
     assert_int_equal(options.lease, apr_time_from_sec(15 * 60));
     assert_int_equal(options.poll, 100 * 1000);
     assert_string_equal(options.log_file, "-");
@@ -118,6 +119,7 @@ static const struct {
     { "threads =", "\"\" given" },
     { "threads = 99999999999999999999", "allowed is 1 to 64" },
     { "claim_batch = 1001", "1 to 1000" },
+    { "list_ahead = 0", "1 to 1000000" },
     { "lease = 5s", NULL },
     { "lease = 1h", NULL },
     { "lease = 60min", NULL },
@@ -318,6 +320,7 @@ static void reference_gives_the_defaults(void **state)
             assert_string_equal(told.outbox, defaults.outbox);
             assert_int_equal(told.threads, defaults.threads);
             assert_int_equal(told.claim_batch, defaults.claim_batch);
+            assert_int_equal(told.list_ahead, defaults.list_ahead);
             assert_int_equal(told.lease, defaults.lease);
             assert_int_equal(told.poll, defaults.poll);
             assert_string_equal(told.log_file, defaults.log_file);
@@ -357,7 +360,7 @@ static void reference_gives_the_defaults(void **state)
         }
     }
     fclose(file);
-    assert_int_equal(names, 59);
+    assert_int_equal(names, 60);
 }
 
 int main(void)

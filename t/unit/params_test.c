@@ -29,6 +29,9 @@ static const eg_param day[] = { { "P", EG_DAY, EG_OPTIONAL, .error = INVALID }, 
 static const eg_param mailbox[] = { { "P", EG_MAILBOX, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param name[] = { { "P", EG_NAME, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 
+static const eg_param uuid[] = { { "P", EG_UUID, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
+static const eg_param uuid_required[] = { { "P", EG_UUID, EG_REQUIRED, .error = MISSING }, { .name = NULL } };
+
 static const eg_fault faults[] = { { MISSING, "missing" }, { INVALID, "invalid" }, { 0, NULL } };
 
 #define ABSENT NULL
@@ -55,6 +58,14 @@ static const struct {
     { "text that is true", text, "true", ABSENT, INVALID },
     { "text that is a list", text, "[\"a\"]", ABSENT, INVALID },
     { "text that is an object", text, "{}", ABSENT, INVALID },
+    { "uuid", uuid, "\"01890000-0000-7000-8000-00000000000A\"", "\"01890000-0000-7000-8000-00000000000A\"",
+      0 },
+    { "uuid not given", uuid, NULL, ABSENT, 0 },
+    { "empty uuid", uuid, "\"\"", ABSENT, 0 },
+    { "required uuid not given", uuid_required, NULL, ABSENT, MISSING },
+    { "empty required uuid", uuid_required, "\"\"", ABSENT, MISSING },
+    { "text that is no uuid", uuid_required, "\"01890000\"", "\"" EG_UUID_NIL "\"", 0 },
+    { "number for a uuid", uuid, "1", "\"" EG_UUID_NIL "\"", 0 },
     { "required text", text_required, "\"abc\"", "\"abc\"", 0 },
     { "required text set to nothing", text_required, "\"\"", ABSENT, MISSING },
     { "required text not given", text_required, NULL, ABSENT, MISSING },

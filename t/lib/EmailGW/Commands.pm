@@ -55,15 +55,34 @@ my %row = (
             HostingProvider => 'Host', Subdomain => 'eg', TrackingBaseURL => 'https://t.example.org') } },
     'EmailGateway.VerifyDomain' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain', 1)) } },
 
+    'EmailGateway.AddTemplate' => { with => sub { (Name => 'Welcome', Subject => 'Hello {{ name }}', HTMLContent => '<p>{{ name }}',
+        PlainContent => '{{ name }}') } },
+    'EmailGateway.DeleteTemplate' => { ids => { TemplateID => 'template' }, with => sub { (TemplateID => $_[0]->new_template) } },
+    'EmailGateway.GetTemplates' => { ids => { TemplateID => 'template' },
+        with => sub { (TemplateID => $_[0]->id('template'), StartFrom => 0, RetrieveCount => 10) } },
+    'EmailGateway.UpdateTemplate' => { ids => { TemplateID => 'template' },
+        with => sub { (TemplateID => $_[0]->id('template', 1), Name => 'Other', Subject => 'S', HTMLContent => 'H', PlainContent => 'P') } },
+    'EmailGateway.AddList' => { with => sub { (Name => 'News') } },
+    'EmailGateway.DeleteList' => { ids => { ListID => 'list' }, with => sub { (ListID => $_[0]->new_list) } },
+    'EmailGateway.GetLists' => { with => sub { (StartFrom => 0, RetrieveCount => 10) } },
+    'EmailGateway.GetListJob' => { ids => { JobID => 'job' }, others => [qw(After)],
+        with => sub { (JobID => $_[0]->id('job'), After => '01890000-0000-7000-8000-000000000000', RetrieveCount => 10) } },
+    'EmailGateway.AddSubscribers' => { ids => { ListID => 'list' },
+        with => sub { (ListID => $_[0]->id('list', 1), Subscribers => [ { email => 'ann@example.org', name => 'Ann', fields => { town => 'Rome' } } ]) } },
+    'EmailGateway.DeleteSubscriber' => { ids => { ListID => 'list', SubscriberID => 'subscriber' },
+        with => sub { (ListID => $_[0]->id('list', 1), SubscriberID => $_[0]->new_subscriber) } },
+    'EmailGateway.GetSubscribers' => { ids => { ListID => 'list' },
+        with => sub { (ListID => $_[0]->id('list'), After => 0, RetrieveCount => 10, Email => 'ann@example.org') } },
+
     'POST /api/v1/email' => { others => [qw(ListID SubscriberID JourneyID ActionID)],
-        # No template or list can be the caller's as yet: a call that goes well has none of either.
+        # Without them it goes well, and all else of the mail is what it says.
         absent => [qw(TemplateID TargetListID)], ids => { TemplateID => 'template', TargetListID => 'list' },
         with => sub { (From => { email => "a\@$_[0]{domain}", name => 'A' }, To => [ { email => 'to@example.org', name => '' } ],
             CC => [ { email => 'cc@example.org', name => '' } ], BCC => [ { email => 'bcc@example.org', name => '' } ],
             ReplyTo => [ { email => 'r@example.org', name => '' } ], Subject => 'S', ContentType => 'multipart',
             HtmlContent => 'H', PlainContent => 'P', Tags => ['t'], TrackLinks => 1, TrackOpens => 1, SendAt => 1,
             ListID => 1, SubscriberID => 2, JourneyID => 3, ActionID => 4, Headers => { 'X-A' => 'a' },
-            Attachments => [ { filename => 'a.txt', content => 'YQ==', type => 'text/plain' } ]) } },
+            Attachments => [ { filename => 'a.txt', content => 'YQ==', type => 'text/plain' } ], TemplateData => { a => 'b' }) } },
     'POST /api/v1/email/batch' => { with => sub { (Messages => [ map { { From => { email => "a\@$_[0]{domain}", name => 'A' },
         To => [ { email => "$_\@example.org", name => '' } ], Subject => 'S', ContentType => 'plain', PlainContent => 'P' } } 1, 2 ]) } },
     # MessageID is a part of their path.
@@ -148,13 +167,15 @@ sub things {
     my ($gw) = @_;
     my $it = bless { %{ $gw->new_account }, gw => $gw }, __PACKAGE__;
     my $first = $gw->sql("SELECT api_key_id FROM emailgw.api_key WHERE account_id = $it->{account_id}");
-    $it->{ids} = { domain => [ $it->{domain_id} ], api_key => [$first], template => [ $it->{domain_id} ], list => [ $it->{domain_id} ] };
+    $it->{ids} = { domain => [ $it->{domain_id} ], api_key => [$first], };
     push @{ $it->{ids}{domain} }, $it->new_domain;
     push @{ $it->{ids}{api_key} }, $it->new_api_key;
-    for my $kind (qw(smtp webhook)) {
+    for my $kind (qw(smtp webhook template list)) {
         my $make = "new_$kind";
         $it->{ids}{$kind} = [ map { $it->$make } 1 .. 2 ];
     }
+    $it->{ids}{subscriber} = [ map { $it->new_subscriber($_) } 0, 1 ];
+    $it->{ids}{job} = [ map { $it->new_job } 1 .. 2 ];
     $it->{ids}{message} = [ map { $gw->send_mail(as => $it, Subject => "Mail $_", Tags => ["t$_"])->{json}{MessageID} } 1 .. 2 ];
     return $it;
 }
@@ -175,6 +196,27 @@ sub new_smtp { return $_[0]->made('AddSMTP', 'NewSMTPID', FromName => 'Name') }
 sub new_webhook { return $_[0]->made('AddWebhook', 'NewWebhookID', Event => 'complaint', WebhookURL => 'https://hooks.example.org/y') }
 
 sub new_later { return $_[0]{gw}->send_mail(as => $_[0], SendAt => time + 3600)->{json}{MessageID} }
+sub new_template { return $_[0]->made('AddTemplate', 'NewTemplateID', Name => 'Welcome', Subject => 'Hello {{ name }}', PlainContent => 'Hi') }
+sub new_list { return $_[0]->made('AddList', 'NewListID', Name => 'News') }
+
+# On the first of its lists, or another: a new one each time.
+sub new_subscriber {
+    my ($it, $which) = @_;
+    my $email = sprintf 's%x@example.org', int rand 2**40;
+    $it->made('AddSubscribers', 'Added', ListID => $it->id('list', $which // 1), Subscribers => [ { email => $email, name => 'Ann' } ]);
+    return $it->{gw}->sql("SELECT subscriber_id FROM emailgw.subscriber WHERE account_id = $it->{account_id} AND email = '$email'");
+}
+
+# A mail to a list of nobody but one whose address is suppressed, so that nothing of it is sent.
+sub new_job {
+    my ($it) = @_;
+    my $list = $it->new_list;
+    $it->{gw}->sql("INSERT INTO emailgw.suppression (account_id, address, reason) VALUES ($it->{account_id}, 'nobody\@example.org', 'test')
+        ON CONFLICT DO NOTHING");
+    $it->made('AddSubscribers', 'Added', ListID => $list, Subscribers => [ { email => 'nobody@example.org' } ]);
+    $it->{gw}->send_mail(as => $it, To => undef, TargetListID => $list);
+    return $it->{gw}->sql("SELECT job_id FROM emailgw.list_job WHERE account_id = $it->{account_id} ORDER BY job_id DESC LIMIT 1");
+}
 
 sub new_domain {
     my ($it) = @_;

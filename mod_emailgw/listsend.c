@@ -1,0 +1,121 @@
+/* POST /api/v1/email with TargetListID. */
+#include "listsend.h"
+
+#include <string.h>
+
+#include "json.h"
+#include "uuid.h"
+
+#define NUMBER_DIGITS 8 /* of a mail's id, the last: its number within the job; 0 in the job's */
+
+static apr_status_t new_job_id(char id[EG_UUID_SIZE], apr_time_t now)
+{
+    apr_status_t rv = eg_uuid_new(id, now);
+
+    memset(id + EG_UUID_SIZE - 1 - NUMBER_DIGITS, '0', NUMBER_DIGITS);
+    return rv;
+}
+
+/*
+ * The mails of a short list.
+ * @param made  set where they are few and small enough to be taken with the request
+ */
+static apr_status_t make_mails(int *made, eg_listbatch *batch, eg_call *call, const eg_mail *mail,
+                               apr_int64_t domain_id)
+{
+    const eg_listmail texts = { mail->subject, mail->html, mail->plain, mail->data, eg_mail_attached(mail) };
+    eg_rows *rows;
+    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_list_targets",
+                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_db_int(mail->target_list_id),
+                                            eg_db_int(domain_id), eg_db_int(0), eg_db_int(EG_ID_MAX),
+                                            eg_db_int(EG_LIST_DIRECT_MAX + 1)));
+
+    if (rv != APR_SUCCESS || eg_rows_count(rows) > EG_LIST_DIRECT_MAX) {
+        return rv;
+    }
+    eg_listbatch_init(batch, 0, call->pool);
+    eg_listbatch_add(batch, &texts, rows, EG_LIST_DIRECT_BYTES_MAX, call->pool);
+    *made = batch->bytes <= EG_LIST_DIRECT_BYTES_MAX;
+    return APR_SUCCESS;
+}
+
+static void check_contents(eg_call *call, const eg_mail *mail)
+{
+    if ((mail->html != NULL && strlen(mail->html) > EG_TEMPLATE_BYTES_MAX) ||
+        (mail->plain != NULL && strlen(mail->plain) > EG_TEMPLATE_BYTES_MAX)) {
+        eg_errors_add(&call->errors, EG_E_TOO_LARGE,
+                      "The mail is too large: to a list, HtmlContent and PlainContent may have %d bytes each",
+                      EG_TEMPLATE_BYTES_MAX);
+    }
+}
+
+/* What accept_list() refused with, in words. */
+static apr_status_t refuse(eg_call *call, const eg_send *send, const eg_rows *rows)
+{
+    switch (eg_rows_int(rows, 0, "status")) {
+    case EG_E_LIST:
+        eg_errors_add(&call->errors, EG_E_LIST, "Invalid TargetListID: there is none with this id");
+        return APR_SUCCESS;
+    case EG_E_NO_RECIPIENT:
+        eg_errors_add(&call->errors, EG_E_NO_RECIPIENT,
+                      "There is no recipient set for the email: the list has no subscribers");
+        return APR_SUCCESS;
+    default:
+        return eg_send_refuse(call, send, rows, 0);
+    }
+}
+
+apr_status_t eg_listsend_answer(eg_call *call, const char *job_id)
+{
+    json_t *reply, *ids = NULL;
+    const char *problem, *text;
+    eg_rows *rows;
+    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_list_answer",
+                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(job_id)));
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    text = eg_rows_text(rows, 0, "message_ids");
+    eg_json_parse(&ids, &problem, text, strlen(text), call->pool);
+    reply = json_pack("{s:O, s:I}", "MessageID", ids, "Recipients",
+                      (json_int_t)eg_rows_int(rows, 0, "recipients"));
+    if (eg_rows_bool(rows, 0, "direct")) {
+        json_object_set_new(reply, "Suppressed", json_integer(eg_rows_int(rows, 0, "suppressed")));
+    }
+    else {
+        json_object_set_new(reply, "JobID", json_string(job_id));
+    }
+    eg_call_reply(call, reply);
+    return APR_SUCCESS;
+}
+
+apr_status_t eg_listsend_run(eg_call *call, const eg_send *send, apr_int64_t domain_id, int subscribers)
+{
+    const eg_mail *mail = &send->mail;
+    char job_id[EG_UUID_SIZE];
+    eg_listbatch batch;
+    eg_rows *rows;
+    int direct = 0;
+    apr_status_t rv;
+
+    check_contents(call, mail);
+    if (eg_errors_any(&call->errors)) {
+        return eg_send_report_all(call, send);
+    }
+    rv = new_job_id(job_id, call->now);
+    if (rv == APR_SUCCESS && subscribers <= EG_LIST_DIRECT_MAX) {
+        rv = make_mails(&direct, &batch, call, mail, domain_id);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = eg_accept_list(&rows, call, mail, job_id, &send->hashes, direct ? &batch : NULL);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (eg_rows_int(rows, 0, "status") != 0) {
+        return refuse(call, send, rows);
+    }
+    call->replayed = eg_rows_bool(rows, 0, "replayed");
+    return eg_listsend_answer(call, eg_rows_text(rows, 0, "message_id"));
+}

@@ -1,0 +1,19 @@
+/*
+ * A mail to a list: a short list's mails at once, a long one's by the sender.
+ */
+#ifndef EG_LISTSEND_H
+#define EG_LISTSEND_H
+
+#include "send.h"
+
+/**
+ * Take a mail to a list, and answer the call.
+ * @param send  whole, its texts still templates
+ * @param subscribers  that the list has, or had a moment ago
+ */
+apr_status_t eg_listsend_run(eg_call *call, const eg_send *send, apr_int64_t domain_id, int subscribers);
+
+/** The answer that a mail to a list had. @param job_id  of sql accept_list */
+apr_status_t eg_listsend_answer(eg_call *call, const char *job_id);
+
+#endif

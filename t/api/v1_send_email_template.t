@@ -1,0 +1,111 @@
+# POST /api/v1/email with TemplateID: which texts are filled in, from what, and what its values cannot become.
+use EmailGW;
+use JSON::PP ();
+
+my $gw = EmailGW->up;
+my $account = $gw->new_account;
+my $other = $gw->new_account;
+
+sub template { my ($as, @parts) = @_; return $gw->api('EmailGateway.AddTemplate', as => $as, Name => 'N', @parts)->{json}{NewTemplateID} }
+my $both = template($account, Subject => 'Hi {{ name }}', HTMLContent => '<p>{{ name }}: {{ code }} {{{ code }}} {{unsubscribe}}',
+    PlainContent => '{{ email }}: {{ code }} {{ deep.er }} {{ missing }}.');
+my $html = template($account, Subject => 'H', HTMLContent => '<b>{{ name }}');
+my $plain = template($account, Subject => '{{ subject }}', PlainContent => 'P {{ name }}');
+my $theirs = template($other, Subject => 'S', PlainContent => 'theirs');
+
+# Only From and To, unless said otherwise.
+sub send_it {
+    my (%with) = @_;
+    return $gw->send_mail(as => $account, To => [ { email => 'ann@example.org', name => 'Ann' } ], Subject => undef, ContentType => undef,
+        PlainContent => undef, %with);
+}
+
+sub codes { return "$_[0]{status}: " . join ' ', map { $_->{Code} } @{ $_[0]{json}{Errors} // [] } }
+
+# "subject|html|plain" as it is stored.
+sub stored {
+    my ($reply) = @_;
+    my $id = $reply->{json}{MessageID} // return codes($reply) . $reply->{body};
+    return join '|', map { $_ // '-' } @{ ($gw->sql("SELECT m.subject, c.html, c.plain FROM emailgw.message AS m
+        JOIN emailgw.content AS c USING (account_id, message_id) WHERE m.message_id = '$id'"))[0] };
+}
+
+subtest 'filled in' => sub {
+    is(stored(send_it(TemplateID => $both, TemplateData => { code => '<1>', deep => { er => 7 } })),
+        'Hi Ann|<p>Ann: &lt;1&gt; <1> {{unsubscribe}}|ann@example.org: <1> 7 .', 'all three texts');
+    is(stored(send_it(TemplateID => "$both")), 'Hi Ann|<p>Ann:   {{unsubscribe}}|ann@example.org:   .', 'without data: what is missing is empty');
+    is(stored(send_it(TemplateID => $html, TemplateData => { name => 'Data' })), 'H|<b>Data|-', 'TemplateData comes before the recipient');
+    is(stored(send_it(TemplateID => $html, To => [ map { { email => "$_\@example.org", name => uc } } 'a' .. 'c' ])), 'H|<b>A|-',
+        'of several recipients, the first');
+    is($gw->sql("SELECT size_bytes FROM emailgw.message WHERE message_id = '"
+        . send_it(TemplateID => $html, Attachments => [ { filename => 'a', content => 'YWJj', type => 'text/plain' } ])->{json}{MessageID} . "'"),
+        9, 'its size is that of what it became');
+    my $form = $gw->call('POST', '/api/v1/email', { key => $account->{key}, form => { 'From[email]' => "a\@$account->{domain}", 'From[name]' => '',
+        'To[0][email]' => 'ann@example.org', 'To[0][name]' => 'Ann', TemplateID => $plain, 'TemplateData[subject]' => 'form' } });
+    is(stored($form), 'form|-|P Ann', 'from a form');
+};
+
+subtest 'what is given comes before the template' => sub {
+    is(stored(send_it(TemplateID => $both, Subject => 'My {{ name }}')), 'My Ann|<p>Ann:   {{unsubscribe}}|ann@example.org:   .', 'Subject');
+    is(stored(send_it(TemplateID => $both, HtmlContent => '<i>{{ name }}')), 'Hi Ann|<i>Ann|ann@example.org:   .', 'HtmlContent');
+    is(stored(send_it(TemplateID => $plain, HtmlContent => '<i>', TemplateData => { subject => 's' })), 's|<i>|P Ann', '... beside the template\'s');
+    is(stored(send_it(TemplateID => $both, ContentType => 'plain')), 'Hi Ann|-|ann@example.org:   .', 'ContentType plain');
+    is(stored(send_it(TemplateID => $both, ContentType => 'HTML')), 'Hi Ann|<p>Ann:   {{unsubscribe}}|ann@example.org:   .', 'html');
+    is(stored(send_it(TemplateID => $html, ContentType => 'multipart', PlainContent => 'p')), 'H|<b>Ann|p', 'multipart');
+    is(stored($gw->send_mail(as => $account, PlainContent => '{{ name }} {{', Subject => '{{x}}')), '{{x}}|-|{{ name }} {{', 'without TemplateID nothing is filled in');
+};
+
+subtest 'what values cannot become' => sub {
+    my $evil = "x\r\nBcc: evil\@example.net\x{2028}<script>alert(1)</script>{{unsubscribe}}";
+    my $reply = send_it(TemplateID => $both, TemplateData => { name => $evil, code => $evil });
+    is($reply->{status}, 200, 'taken') or diag($reply->{body});
+    my $stored = stored($reply);
+    like($stored, qr/\AHi x  Bcc: evil\@example\.net <script>/, 'the subject is one line');
+    unlike($stored =~ s/\A[^|]*\|//r =~ s/ x\r\n.*//sr, qr/<script|\{\{unsubscribe/, 'HTML has its text, no more');
+    $gw->wait_for(sub { $gw->outbox($reply->{json}{MessageID}) }, 10, 'the mail');
+    my ($mail) = $gw->outbox($reply->{json}{MessageID});
+    my ($header) = split /\r?\n\r?\n/, $mail->{raw}, 2;
+    unlike($header, qr/^Bcc:/mi, 'no field more');
+    is($mail->{to}, 'ann@example.org', 'no recipient more');
+    is(length(($gw->sql("SELECT m.subject FROM emailgw.message AS m WHERE message_id = '"
+        . send_it(TemplateID => $plain, TemplateData => { subject => 'x' x 5000 })->{json}{MessageID} . "'"))[0][0]), 998, 'a subject is cut');
+    is(stored(send_it(TemplateID => $plain, TemplateData => { subject => [ 1 ], name => undef })), '|-|P Ann', 'an array is nothing, null is missing');
+};
+
+subtest 'errors' => sub {
+    my $before = $gw->ledger($account);
+    for my $case ([ '15', TemplateID => 999999999 ], [ '15', TemplateID => 'x' ], [ '15', TemplateID => [ $both ] ], [ '15', TemplateID => $theirs ],
+        [ '120', TemplateID => $both, TemplateData => 'x' ], [ '120', TemplateID => $both, TemplateData => [ 1 ] ],
+        [ '120', TemplateID => $both, TemplateData => { x => 'y' x 70_000 } ], [ '8', TemplateID => $both, Subject => '{{ open' ],
+        [ '10', TemplateID => $both, HtmlContent => '{{#if}}' ], [ '11', TemplateID => $both, PlainContent => '{{' ],
+        [ '10', TemplateID => $plain, ContentType => 'html' ], [ '10', TemplateID => $plain, ContentType => 'multipart' ],
+        [ '11', TemplateID => $html, ContentType => 'plain' ], [ '9', TemplateID => $html, ContentType => 'x' ],
+        [ '20', TemplateID => $html, To => undef ], [ '14', TemplateID => $html, To => [ { email => 'gone@example.org', name => '' } ] ]) {
+        my ($codes, @with) = @$case;
+        $gw->sql("INSERT INTO emailgw.suppression (account_id, address, reason) VALUES ($account->{account_id}, 'gone\@example.org', 'test')")
+            if $codes eq '14';
+        is(codes(send_it(@with)), "422: $codes", join ' ', $codes, map { ref ? JSON::PP->new->encode($_) : $_ // 'none' } map { substr($_ // '', 0, 40) } @with);
+    }
+    is(codes(send_it(TemplateID => $html, From => { email => 'x@example.net', name => '' })), '422: 3', 'a foreign From');
+    is(codes(send_it(TemplateID => 999999999, From => { email => 'x@example.net', name => '' })), '422: 3 15', '... and no such template');
+    is(send_it(TemplateID => $theirs)->{body}, send_it(TemplateID => 999999999)->{body}, 'another account\'s, in the same words');
+    is(codes($gw->call('POST', '/api/v1/email', { key => $account->{key} . 'x', json => { TemplateID => $both } })), '401: 13', 'a key that is none comes first');
+    my $large = template($account, Subject => 'S', HTMLContent => '{{{ x }}}' x 1000);
+    is(codes(send_it(TemplateID => $large, TemplateData => { x => 'y' x 60_000 })), '422: 107', 'a mail that becomes too large');
+    is($gw->ledger($account), $before, 'nothing is queued by any of them');
+};
+
+subtest 'Idempotency-Key' => sub {
+    my $id = template($account, Subject => 'once', PlainContent => 'P');
+    my @request = (TemplateID => $id, headers => { 'Idempotency-Key' => 'template' });
+    my $first = send_it(@request);
+    $gw->api('EmailGateway.DeleteTemplate', as => $account, TemplateID => $id);
+    my $again = send_it(@request);
+    is($again->{body}, $first->{body}, 'the first answer, also when the template is gone');
+    is($again->{headers}{'idempotent-replayed'}, 'true', '... which says so');
+    is(codes(send_it(@request, TemplateData => { x => 1 })), '409: 409', 'other data is another request');
+    is(codes(send_it(TemplateID => $id)), '422: 15', 'without the key the template is missed');
+};
+
+$gw->log_clean;
+done_testing;
