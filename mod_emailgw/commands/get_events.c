@@ -12,6 +12,7 @@ static const eg_param params[] = {
     { "StartDate", EG_DAY, EG_OPTIONAL, .error = EG_E_START_DATE },
     { "EndDate", EG_DAY, EG_OPTIONAL, .error = EG_E_END_DATE },
     { "Event", EG_TEXT, EG_OPTIONAL, .error = EG_E_EVENT, .max = 20 },
+    { "After", EG_TEXT, EG_OPTIONAL, .error = EG_E_AFTER, .max = 100 },
     { "Query", EG_TEXT, EG_OPTIONAL, .error = EG_E_QUERY, .max = EG_EVENTQUERY_MAX },
     { NULL },
 };
@@ -57,7 +58,8 @@ static void term_args(eg_dbarg *fields, eg_dbarg *texts, const eg_eventquery *qu
     *texts = eg_db_texts(text, (apr_size_t)query->count);
 }
 
-static apr_status_t find(eg_rows **rows, eg_call *call, const eg_eventquery *query, int type)
+static apr_status_t find(eg_rows **rows, eg_call *call, const eg_eventquery *query, int type,
+                         const char *after)
 {
     apr_int64_t count = eg_param_int(call, "RetrieveCount");
     eg_dbarg fields, texts;
@@ -69,7 +71,7 @@ static apr_status_t find(eg_rows **rows, eg_call *call, const eg_eventquery *que
                                  eg_db_int(count > EG_EVENTS_COUNT_MAX ? EG_EVENTS_COUNT_MAX : count),
                                  eg_param_arg(call, "StartDate"), eg_param_arg(call, "EndDate"),
                                  type != 0 ? eg_db_int(type) : eg_db_text(NULL),
-                                 eg_db_text(query->message_id), fields, texts));
+                                 eg_db_text(query->message_id), fields, texts, eg_db_text(after)));
 }
 
 static void answer(eg_call *call, const eg_rows *rows)
@@ -87,7 +89,7 @@ static void answer(eg_call *call, const eg_rows *rows)
 
 static apr_status_t run(eg_call *call)
 {
-    const char *text = eg_param_text(call, "Query"), *problem;
+    const char *text = eg_param_text(call, "Query"), *problem, *after;
     eg_eventquery query;
     eg_rows *rows;
     apr_status_t rv;
@@ -98,10 +100,11 @@ static apr_status_t run(eg_call *call)
         eg_errors_add(&call->errors, EG_E_QUERY, "Invalid parameter 'Query': %s", problem);
     }
     type = wanted_type(call, &query);
+    after = eg_event_after(call, json_object_get(call->params, "After"), eg_param_int(call, "StartFrom"));
     if (eg_errors_any(&call->errors)) {
         return APR_SUCCESS;
     }
-    rv = find(&rows, call, &query, type);
+    rv = find(&rows, call, &query, type, after);
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -25,10 +25,8 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT 0, p.part, NULL, coalesce(jsonb_object_agg(c.type, c.count) FILTER (WHERE c.type IS NOT NULL), '{}')
-      FROM (VALUES ('stats'), ('comparison')) AS p (part)
-      LEFT JOIN (SELECT d.day >= v_from AS in_period, d.type, sum(d.count)::bigint AS count
-                   FROM emailgw_api.domain_counts(p_account_id, p_domain_id, v_before, v_until) AS d
-                  GROUP BY 1, 2) AS c ON c.in_period = (p.part = 'stats')
+      FROM (VALUES ('stats', v_from, v_until), ('comparison', v_before, v_from - 1)) AS p (part, first, last)
+      LEFT JOIN LATERAL emailgw_api.period_counts(p_account_id, p_domain_id, p.first, p.last) AS c ON true
      GROUP BY p.part;
     RETURN QUERY
     SELECT 0, 'tag', c.tag, jsonb_object_agg(c.type, c.count)

@@ -1,4 +1,5 @@
 -- search_events: list_events with a search box.
+--   p_after            as there
 --   p_message_id       of this message only, or NULL
 --   p_fields, p_texts  terms (core/eventquery.h); an event must match each of them
 -- What must be read is bounded before it is read: the domain's events of the
@@ -11,7 +12,8 @@
 -- planner may think of reads the events once more for each message that matches.
 CREATE FUNCTION emailgw_api.search_events(p_account_id bigint, p_domain_id bigint, p_start bigint, p_count integer,
                                           p_from date, p_until date, p_type smallint, p_message_id uuid,
-                                          p_fields smallint[], p_texts text[], OUT total bigint, OUT event_ids uuid[])
+                                          p_fields smallint[], p_texts text[], p_after uuid,
+                                          OUT total bigint, OUT event_ids uuid[])
 LANGUAGE plpgsql STABLE SET work_mem = '64MB'
 AS $$
 #variable_conflict use_column
@@ -73,7 +75,8 @@ BEGIN
                                 LIKE ALL (v_tag))
            AND (v_any = '{}' OR (emailgw_api.fold_text(e.email) || coalesce(E'\n' || m.texts, '')) LIKE ALL (v_any))
     )
-    SELECT count(*), ARRAY(SELECT h.event_id FROM hit AS h ORDER BY h.event_id DESC OFFSET p_start LIMIT p_count)
+    SELECT count(*), ARRAY(SELECT h.event_id FROM hit AS h WHERE p_after IS NULL OR h.event_id < p_after
+                            ORDER BY h.event_id DESC OFFSET p_start LIMIT p_count)
       INTO total, event_ids
       FROM hit;
 END
