@@ -20,6 +20,7 @@ extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_web
 extern const eg_command eg_cmd_get_apis, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
+extern const eg_command eg_cmd_account_stats, eg_cmd_daily_series;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
 
@@ -30,12 +31,14 @@ static const eg_route routes[] = {
     { API_PHP, "User.Login", EG_AUTH_NOBODY, &eg_cmd_user_login },
     { API_PHP, "User.Logout", EG_AUTH_ACCOUNT, &eg_cmd_user_logout },
 
+    { API_PHP, "EmailGateway.AccountStats", EG_AUTH_ACCOUNT, &eg_cmd_account_stats },
     { API_PHP, "EmailGateway.AddAPI", EG_AUTH_ACCOUNT, &eg_cmd_add_api },
     { API_PHP, "EmailGateway.AddDomain", EG_AUTH_ACCOUNT, &eg_cmd_add_domain },
     { API_PHP, "EmailGateway.AddSMTP", EG_AUTH_ACCOUNT, &eg_cmd_add_smtp },
     { API_PHP, "EmailGateway.AddWebhook", EG_AUTH_ACCOUNT, &eg_cmd_add_webhook },
     { API_PHP, "EmailGateway.AggrEvents", EG_AUTH_ACCOUNT, &eg_cmd_aggr_events },
     { API_PHP, "EmailGateway.ClearDomainQueue", EG_AUTH_ACCOUNT, &eg_cmd_clear_domain_queue },
+    { API_PHP, "EmailGateway.DailySeries", EG_AUTH_ACCOUNT, &eg_cmd_daily_series },
     { API_PHP, "EmailGateway.DeleteAPI", EG_AUTH_ACCOUNT, &eg_cmd_delete_api },
     { API_PHP, "EmailGateway.DeleteDomain", EG_AUTH_ACCOUNT, &eg_cmd_delete_domain },
     { API_PHP, "EmailGateway.DeleteSMTP", EG_AUTH_ACCOUNT, &eg_cmd_delete_smtp },

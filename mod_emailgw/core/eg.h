@@ -61,6 +61,9 @@
 #define EG_EVENTS_COUNT_MAX 100
 #define EG_EVENTS_READ_MAX 1000000 /* what one request may look through, as in emailgw_api.events_to_read */
 
+/* EmailGateway.DailySeries. */
+#define EG_SERIES_DAYS_MAX 1100 /* days: three years */
+
 /* EmailGateway.AggrEvents. */
 #define EG_AGGREGATE_DEFAULT 10
 #define EG_AGGREGATE_MAX 1000

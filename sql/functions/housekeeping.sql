@@ -30,7 +30,7 @@ BEGIN
     purged := purged + v_count;
 
     purged := purged + emailgw_api.purge_sessions();
-    PERFORM emailgw_api.close_counts(50000);
+    PERFORM emailgw_api.close_counts(20000);
 
     IF made > 0 THEN -- once a day: it reads the whole table
         DELETE FROM usage AS u

@@ -2,11 +2,12 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(88);
+SELECT plan(90);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
     ('emailgw_module', 'accept'),
+    ('emailgw_module', 'account_stats'),
     ('emailgw_module', 'add_api'),
     ('emailgw_module', 'add_domain'),
     ('emailgw_module', 'add_session'),
@@ -16,6 +17,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'authenticate'),
     ('emailgw_module', 'authenticate_account'),
     ('emailgw_module', 'clear_domain_queue'),
+    ('emailgw_module', 'daily_series'),
     ('emailgw_module', 'delete_api'),
     ('emailgw_module', 'delete_domain'),
     ('emailgw_module', 'delete_session'),
@@ -138,6 +140,8 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.get_events(%s, 1, 0, 5, NULL, NULL, NULL, NULL, '{0}', '{x}') $$,
     $$ SELECT emailgw_api.aggr_events(%s, 1, 'tag', NULL, NULL, 10, '{}') $$,
     $$ SELECT emailgw_api.domain_stats(%s, 1, NULL, NULL) $$,
+    $$ SELECT emailgw_api.account_stats(%s, NULL, NULL) $$,
+    $$ SELECT emailgw_api.daily_series(%s, NULL, NULL, NULL, 100) $$,
     $$ SELECT emailgw_api.clear_domain_queue(%s, 1) $$,
     $$ SELECT emailgw_api.get_unsubscribe(%s, '00000000-0000-7000-8000-000000000001', 1) $$,
     $$ SELECT emailgw_api.record_tracks(ARRAY[%s::bigint], ARRAY[ROW('00000000-0000-7000-8000-000000000001',

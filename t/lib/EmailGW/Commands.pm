@@ -19,6 +19,7 @@ my %row = (
     'User.Login' => { with => sub { (Username => $_[0]{username}, Password => $_[0]{password}) }, slow => 1 },
     'User.Logout' => { with => sub { (SessionID => $_[0]->session) } },
 
+    'EmailGateway.AccountStats' => { with => sub { (StartDate => '2026-01-01', EndDate => '2026-01-31') } },
     'EmailGateway.AddAPI' => { ids => { DomainID => 'domain' }, others => [qw(ListID SubscriberID JourneyID ActionID)],
         with => sub { (Description => 'words', DomainID => $_[0]->id('domain'), Permissions => 'send,events', ListID => 1,
             SubscriberID => 2, JourneyID => 3, ActionID => 4) } },
@@ -32,6 +33,9 @@ my %row = (
         with => sub { (DomainID => $_[0]->id('domain'), StartDate => '2026-01-01', EndDate => '2026-01-31',
             AggregatedField => 'eventType', AggregateSize => 10) } },
     'EmailGateway.ClearDomainQueue' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
+    # Without a domain it is about all of them.
+    'EmailGateway.DailySeries' => { ids => { DomainID => 'domain' }, absent => ['DomainID'],
+        with => sub { (DomainID => $_[0]->id('domain'), StartDate => '2026-01-01', EndDate => '2026-01-31') } },
     'EmailGateway.DeleteAPI' => { ids => { ApiKeyId => 'api_key' }, with => sub { (ApiKeyId => $_[0]->new_api_key) } },
     'EmailGateway.DeleteDomain' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->new_domain) } },
     'EmailGateway.DeleteSMTP' => { ids => { smtpid => 'smtp' }, with => sub { (smtpid => $_[0]->new_smtp) } },
@@ -41,7 +45,7 @@ my %row = (
         with => sub { (DomainID => $_[0]->id('domain'), StartDate => '2026-01-01', EndDate => '2026-01-31') } },
     'EmailGateway.GetAPIs' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
     'EmailGateway.GetDomain' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
-    'EmailGateway.GetDomains' => { with => sub { () } },
+    'EmailGateway.GetDomains' => { with => sub { (WithCounts => 1) } },
     'EmailGateway.GetEvents' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), StartFrom => 0, RetrieveCount => 50, StartDate => '2026-01-01',
             EndDate => '2026-01-31', Event => 'send', Query => 'subject:welcome', After => '019b0000-0000-7000-8000-000000000000') } },
