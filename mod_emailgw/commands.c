@@ -20,7 +20,7 @@ extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_web
 extern const eg_command eg_cmd_get_apis, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
-extern const eg_command eg_cmd_account_stats, eg_cmd_daily_series;
+extern const eg_command eg_cmd_export_events, eg_cmd_account_stats, eg_cmd_daily_series;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
 
@@ -44,6 +44,7 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.DeleteSMTP", EG_AUTH_ACCOUNT, &eg_cmd_delete_smtp },
     { API_PHP, "EmailGateway.DeleteWebhook", EG_AUTH_ACCOUNT, &eg_cmd_delete_webhook },
     { API_PHP, "EmailGateway.DomainStats", EG_AUTH_ACCOUNT, &eg_cmd_domain_stats },
+    { API_PHP, "EmailGateway.ExportEvents", EG_AUTH_ACCOUNT, &eg_cmd_export_events },
     { API_PHP, "EmailGateway.GetAPIs", EG_AUTH_ACCOUNT, &eg_cmd_get_apis },
     { API_PHP, "EmailGateway.GetDomain", EG_AUTH_ACCOUNT, &eg_cmd_get_domain },
     { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },

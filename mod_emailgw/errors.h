@@ -62,7 +62,9 @@ enum {
     EG_E_TOO_BROAD = 116,     /* more events would have to be read than one request may */
     EG_E_AGGREGATE_SIZE = 117, /* of EmailGateway.AggrEvents */
     EG_E_AFTER = 118,          /* of lists of events */
-    EG_E_WITH_COUNTS = 119     /* of EmailGateway.GetDomains */
+    EG_E_WITH_COUNTS = 119,    /* of EmailGateway.GetDomains */
+    EG_E_FORMAT = 120,         /* of EmailGateway.ExportEvents, and ... */
+    EG_E_MAX_ROWS = 121        /* ... its rows */
 };
 
 /* Where /api/v1/webhooks gives another meaning to a number. */

@@ -41,15 +41,10 @@ BEGIN
                                          p_message_id, p_fields, p_texts, p_after);
     END IF;
     RETURN QUERY
-    SELECT CASE WHEN v_page.total < 0 THEN 116 ELSE 0 END, abs(v_page.total), e.event_id, e.type::integer,
-           (extract(epoch FROM e.at) * 1000000)::bigint, e.message_id, e.email, e.detail,
-           m.subject, m.from_email, m.from_name, v_name, to_jsonb(m.tags),
-           m.list_id, m.subscriber_id, m.journey_id, m.action_id
+    SELECT CASE WHEN v_page.total < 0 THEN 116 ELSE 0 END, abs(v_page.total), s.*
       FROM (SELECT) AS always
-      LEFT JOIN event AS e ON e.account_id = p_account_id AND e.domain_id = p_domain_id
-                          AND e.event_id = ANY (v_page.event_ids)
-      LEFT JOIN message AS m ON m.account_id = p_account_id AND m.message_id = e.message_id
-     ORDER BY e.event_id DESC;
+      LEFT JOIN emailgw_api.show_events(p_account_id, p_domain_id, v_name, v_page.event_ids) AS s ON true
+     ORDER BY s.event_id DESC;
 END
 $$;
 GRANT EXECUTE ON FUNCTION emailgw_api.get_events TO emailgw_module;

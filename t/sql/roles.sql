@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(90);
+SELECT plan(91);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -24,6 +24,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'delete_smtp'),
     ('emailgw_module', 'delete_webhook'),
     ('emailgw_module', 'domain_stats'),
+    ('emailgw_module', 'export_events'),
     ('emailgw_module', 'get_apis'),
     ('emailgw_module', 'get_domain'),
     ('emailgw_module', 'get_domains'),
@@ -142,6 +143,7 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.domain_stats(%s, 1, NULL, NULL) $$,
     $$ SELECT emailgw_api.account_stats(%s, NULL, NULL) $$,
     $$ SELECT emailgw_api.daily_series(%s, NULL, NULL, NULL, 100) $$,
+    $$ SELECT emailgw_api.export_events(%s, 1, 100, NULL, NULL, NULL, NULL, '{0}', '{x}', NULL) $$,
     $$ SELECT emailgw_api.clear_domain_queue(%s, 1) $$,
     $$ SELECT emailgw_api.get_unsubscribe(%s, '00000000-0000-7000-8000-000000000001', 1) $$,
     $$ SELECT emailgw_api.record_tracks(ARRAY[%s::bigint], ARRAY[ROW('00000000-0000-7000-8000-000000000001',
