@@ -82,10 +82,25 @@ typedef struct {
 
 struct eg_call;
 
+/** A reply that no memory would hold: sent piece by piece, as they are made. */
+typedef struct eg_stream {
+    const char *type; /* Content-Type */
+    const char *file; /* the name that it is to be saved under: letters, digits, - and . */
+    /**
+     * Make the next piece.
+     * @param data  it; NULL: there are no more
+     * @param size  bytes of it; with 0 there is nothing to be sent yet
+     * @param pool  where it is; cleared before the next call
+     * @return as eg_command.run: the client gets half a reply then, and can tell
+     */
+    apr_status_t (*next)(const char **data, apr_size_t *size, struct eg_call *call, apr_pool_t *pool);
+    void *baton; /* of next */
+} eg_stream;
+
 /** What runs; commands.c says under which name. */
 typedef struct {
     /**
-     * Set call->reply or add to call->errors.
+     * Set call->reply or call->stream, or add to call->errors.
      * @return other than APR_SUCCESS when it is our fault, already logged:
      *         EG_DB_UNREACHABLE becomes a 503, all else a 500
      */
@@ -134,6 +149,7 @@ typedef struct eg_call {
     /* reply: errors, or body with 200 */
     eg_errors errors;
     json_t *reply;       /* owned by the pool */
+    eg_stream *stream;   /* in its place; or NULL */
     int retry_after;     /* seconds, of a limit that is reached; 0: none */
     eg_rate_state quota; /* of the rate that this call was counted by; its limit is 0 where there is none */
     int replayed;        /* the answer to an earlier request with the same Idempotency-Key */

@@ -27,6 +27,7 @@ extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_sta
 extern const eg_command eg_cmd_get_message, eg_cmd_cancel_message;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_send_batch, eg_cmd_v1_get_events;
 extern const eg_command eg_cmd_v1_get_message, eg_cmd_v1_cancel_message, eg_cmd_v1_move_message;
+extern const eg_command eg_cmd_export_events, eg_cmd_account_stats, eg_cmd_daily_series;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
 
 #define API_PHP "/api.php"
@@ -36,6 +37,7 @@ static const eg_route routes[] = {
     { API_PHP, "User.Login", EG_AUTH_NOBODY, &eg_cmd_user_login },
     { API_PHP, "User.Logout", EG_AUTH_ACCOUNT, &eg_cmd_user_logout },
 
+    { API_PHP, "EmailGateway.AccountStats", EG_AUTH_ACCOUNT, &eg_cmd_account_stats },
     { API_PHP, "EmailGateway.AddAPI", EG_AUTH_ACCOUNT, &eg_cmd_add_api },
     { API_PHP, "EmailGateway.AddDomain", EG_AUTH_ACCOUNT, &eg_cmd_add_domain },
     { API_PHP, "EmailGateway.AddSMTP", EG_AUTH_ACCOUNT, &eg_cmd_add_smtp },
@@ -43,11 +45,13 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.AggrEvents", EG_AUTH_ACCOUNT, &eg_cmd_aggr_events },
     { API_PHP, "EmailGateway.CancelMessage", EG_AUTH_ACCOUNT, &eg_cmd_cancel_message },
     { API_PHP, "EmailGateway.ClearDomainQueue", EG_AUTH_ACCOUNT, &eg_cmd_clear_domain_queue },
+    { API_PHP, "EmailGateway.DailySeries", EG_AUTH_ACCOUNT, &eg_cmd_daily_series },
     { API_PHP, "EmailGateway.DeleteAPI", EG_AUTH_ACCOUNT, &eg_cmd_delete_api },
     { API_PHP, "EmailGateway.DeleteDomain", EG_AUTH_ACCOUNT, &eg_cmd_delete_domain },
     { API_PHP, "EmailGateway.DeleteSMTP", EG_AUTH_ACCOUNT, &eg_cmd_delete_smtp },
     { API_PHP, "EmailGateway.DeleteWebhook", EG_AUTH_ACCOUNT, &eg_cmd_delete_webhook },
     { API_PHP, "EmailGateway.DomainStats", EG_AUTH_ACCOUNT, &eg_cmd_domain_stats },
+    { API_PHP, "EmailGateway.ExportEvents", EG_AUTH_ACCOUNT, &eg_cmd_export_events },
     { API_PHP, "EmailGateway.GetAPIs", EG_AUTH_ACCOUNT, &eg_cmd_get_apis },
     { API_PHP, "EmailGateway.GetDomain", EG_AUTH_ACCOUNT, &eg_cmd_get_domain },
     { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },

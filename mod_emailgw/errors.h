@@ -61,9 +61,13 @@ enum {
     EG_E_QUERY = 115,          /* of EmailGateway.GetEvents */
     EG_E_TOO_BROAD = 116,      /* more events would have to be read than one request may */
     EG_E_AGGREGATE_SIZE = 117, /* of EmailGateway.AggrEvents */
-    EG_E_TEMPLATE_DATA = 120,  /* TemplateData is no object, or too large */
+    EG_E_AFTER = 118,          /* of lists of events */
+    EG_E_WITH_COUNTS = 119,    /* of EmailGateway.GetDomains */
+    EG_E_FORMAT = 120,         /* of EmailGateway.ExportEvents, and ... */
+    EG_E_MAX_ROWS = 121,       /* ... its rows */
     EG_E_MESSAGES = 130,       /* Messages of a batch, or one of them, is not what it must be */
-    EG_E_MESSAGE_ID = 131      /* there is no such message */
+    EG_E_MESSAGE_ID = 131,     /* there is no such message */
+    EG_E_TEMPLATE_DATA = 132   /* TemplateData is no object, or too large */
 };
 
 /* Where /api/v1/webhooks gives another meaning to a number. */

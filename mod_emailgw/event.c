@@ -10,6 +10,7 @@
 #include "datetime.h"
 #include "eventtype.h"
 #include "json.h"
+#include "uuid.h"
 
 /* What is stored under one name and shown under two others, by eg_surface. */
 typedef struct {
@@ -152,6 +153,23 @@ void eg_event_refuse_broad(eg_call *call, apr_int64_t count)
                   " are between these days, and %d can be looked through at once: "
                   "narrow StartDate and EndDate",
                   count, EG_EVENTS_READ_MAX);
+}
+
+const char *eg_event_after(eg_call *call, const json_t *value, apr_int64_t start)
+{
+    const char *id = json_string_value(value);
+
+    if (value == NULL || (id != NULL && *id == '\0')) {
+        return NULL;
+    }
+    if (id == NULL || !eg_uuid_valid(id)) {
+        eg_errors_add(&call->errors, EG_E_AFTER, "Invalid After: it must be the id of an event");
+        return NULL;
+    }
+    if (start != 0) {
+        eg_errors_add(&call->errors, EG_E_AFTER, "Invalid After: StartFrom must be 0 beside it");
+    }
+    return id;
 }
 
 void eg_event_check_period(eg_call *call)

@@ -19,6 +19,15 @@ json_t *eg_event_column(const eg_rows *rows, int row, const char *column, apr_po
 /** StartDate and EndDate, two EG_DAYs: an end before the start goes to call->errors as EG_E_END_DATE. */
 void eg_event_check_period(eg_call *call);
 
+/**
+ * After: the id of an event, whose page begins where that event is. What is none, or
+ * comes with a StartFrom, goes to call->errors as EG_E_AFTER.
+ * @param value  the argument; NULL or empty text: there is none
+ * @param start  StartFrom
+ * @return the id, or NULL
+ */
+const char *eg_event_after(eg_call *call, const json_t *value, apr_int64_t start);
+
 /** A call would have to read so many events, more than one may: EG_E_TOO_BROAD. */
 void eg_event_refuse_broad(eg_call *call, apr_int64_t count);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include <http_core.h>
 #include <http_protocol.h>
 #include <util_filter.h>
 
@@ -11,6 +12,8 @@
 #include "json.h"
 #include "mod_emailgw.h"
 #include "origin.h"
+
+static apr_status_t watch(ap_filter_t *f, apr_bucket_brigade *brigade);
 
 static int send_json(request_rec *r, int status, json_t *body)
 {
@@ -78,6 +81,57 @@ static int send_reply(request_rec *r, const eg_call *call)
                      surface_of(r) == EG_SURFACE_API_PHP ? api_reply(call->reply) : json_incref(call->reply));
 }
 
+/* A reply in chunks without the last of them (RFC 9112 section 8): whoever reads it knows that it is not whole. */
+static int break_off(request_rec *r)
+{
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *brigade = apr_brigade_create(r->pool, alloc);
+
+    for (ap_filter_t *f = r->output_filters, *next; f != NULL; f = next) {
+        next = f->next;
+        if (f->frec->filter_func.out_func == watch) {
+            ap_remove_output_filter(f); /* the head of an answer is out: there can be no other */
+        }
+    }
+    APR_BRIGADE_INSERT_TAIL(brigade, ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(alloc));
+    r->connection->keepalive = AP_CONN_CLOSE;
+    ap_pass_brigade(r->output_filters, brigade);
+    return OK;
+}
+
+/* Is there nobody left who would read it? Writing alone tells that late, or never where nothing is to be written. */
+static int has_gone(request_rec *r)
+{
+    int at_end = 0;
+
+    return r->connection->aborted ||
+           (apr_socket_atreadeof(ap_get_conn_socket(r->connection), &at_end) == APR_SUCCESS && at_end);
+}
+
+static int send_stream(request_rec *r, eg_call *call)
+{
+    eg_stream *stream = call->stream;
+    apr_status_t rv;
+    apr_pool_t *pool;
+    const char *data;
+    apr_size_t size;
+
+    ap_set_content_type(r, stream->type);
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    apr_table_setn(r->headers_out, "Content-Disposition",
+                   apr_pstrcat(r->pool, "attachment; filename=\"", stream->file, "\"", NULL));
+    apr_pool_create(&pool, r->pool);
+    while ((rv = stream->next(&data, &size, call, pool)) == APR_SUCCESS && data != NULL) {
+        if (has_gone(r) || ap_rwrite(data, (int)size, r) < 0 || ap_rflush(r) < 0) {
+            break;
+        }
+        apr_pool_clear(pool);
+    }
+    apr_pool_destroy(pool);
+    return rv == APR_SUCCESS ? OK : break_off(r);
+}
+
 void egm_response_quota(request_rec *r, const eg_call *call)
 {
     const eg_rate_state *quota = &call->quota;
@@ -94,7 +148,7 @@ int egm_response_send(request_rec *r, eg_call *call)
     int status = HTTP_OK;
 
     if (!eg_errors_any(&call->errors)) {
-        return send_reply(r, call);
+        return call->stream != NULL ? send_stream(r, call) : send_reply(r, call);
     }
     if (call->retry_after > 0) {
         apr_table_setn(r->headers_out, "Retry-After", apr_itoa(r->pool, call->retry_after));

@@ -13,6 +13,7 @@ typedef struct {
     const char *since, *until; /* RFC 3339, NULL: open */
     int type;                  /* eg_eventtype, 0: all */
     const char *message_id;    /* NULL: all */
+    const char *after;         /* id of an event, NULL: from the newest on */
 } query;
 
 static apr_int64_t parse_count(eg_call *call, const char *name, int code, apr_int64_t otherwise)
@@ -75,6 +76,7 @@ static void parse_query(query *q, eg_call *call)
     q->since = parse_date(call, "StartDate", EG_E_START_DATE);
     q->until = parse_date(call, "EndDate", EG_E_END_DATE);
     q->type = parse_event(call);
+    q->after = eg_event_after(call, eg_call_arg(call, "After"), q->start);
     q->message_id = id == NULL                                                   ? NULL
                     : json_is_string(id) && eg_uuid_valid(json_string_value(id)) ? json_string_value(id)
                                                                                  : EG_UUID_NONE;
@@ -94,7 +96,8 @@ static apr_status_t run(eg_call *call)
                     EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
                                eg_db_int(q.start), eg_db_int(eg_errors_any(&call->errors) ? 0 : q.count),
                                eg_db_text(q.since), eg_db_text(q.until),
-                               q.type != 0 ? eg_db_int(q.type) : eg_db_text(NULL), eg_db_text(q.message_id)));
+                               q.type != 0 ? eg_db_int(q.type) : eg_db_text(NULL), eg_db_text(q.message_id),
+                               eg_db_text(q.after)));
     if (rv != APR_SUCCESS) {
         return rv;
     }

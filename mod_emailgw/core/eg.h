@@ -83,6 +83,13 @@
 #define EG_EVENTS_COUNT_MAX 100
 #define EG_EVENTS_READ_MAX 1000000 /* what one request may look through, as in emailgw_api.events_to_read */
 
+/* EmailGateway.ExportEvents. */
+#define EG_EXPORT_ROWS_MAX 5000000 /* events of one export */
+#define EG_EXPORT_PART 2000        /* events that are looked at in one call */
+
+/* EmailGateway.DailySeries. */
+#define EG_SERIES_DAYS_MAX 1100 /* days: three years */
+
 /* EmailGateway.AggrEvents. */
 #define EG_AGGREGATE_DEFAULT 10
 #define EG_AGGREGATE_MAX 1000

@@ -8,7 +8,12 @@ RETURNS TABLE (day date, type integer, count bigint)
 LANGUAGE sql STABLE
 AS $$
     SELECT a.day, a.type, sum(a.count)::bigint
-      FROM (SELECT c.day, c.type::integer, c.count
+      FROM (SELECT c.starts, c.type::integer, c.count
+              FROM emailgw.closed_count AS c
+             WHERE c.account_id = p_account_id AND c.domain_id = p_domain_id AND c.span = 'd' AND c.tag = ''
+               AND c.starts >= coalesce(p_from, '-infinity') AND c.starts <= coalesce(p_until, 'infinity')
+            UNION ALL
+            SELECT c.day, c.type::integer, c.count
               FROM emailgw.daily_count AS c
              WHERE c.account_id = p_account_id AND c.domain_id = p_domain_id AND c.tag = ''
                AND c.day >= coalesce(p_from, '-infinity') AND c.day <= coalesce(p_until, 'infinity')

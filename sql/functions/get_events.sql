@@ -4,6 +4,8 @@
 --   p_type             core/eventtype.h, NULL is all, any other number none
 --   p_message_id       of this message only, NULL is all
 --   p_fields, p_texts  what the search box asks for (core/eventquery.h)
+--   p_after            only what is older than the event of this id, NULL is all; p_start is 0 then.
+--                      The total is of all
 -- Planned anew each time, since conditions that are not asked for fall away; on
 -- indexes whatever the statistics say, and by one process.
 -- One row at least: status (0; 2: no such domain; 116: the search would have to
@@ -11,7 +13,7 @@
 -- there is no event on this page.
 CREATE FUNCTION emailgw_api.get_events(p_account_id bigint, p_domain_id bigint, p_start bigint, p_count integer,
                                        p_from date, p_until date, p_type smallint, p_message_id uuid,
-                                       p_fields smallint[], p_texts text[])
+                                       p_fields smallint[], p_texts text[], p_after uuid DEFAULT NULL)
 RETURNS TABLE (status integer, total bigint, event_id uuid, type integer, at_us bigint, message_id uuid, email text,
                detail jsonb, subject text, from_email text, from_name text, domain_name text, tags jsonb,
                list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint)
@@ -32,22 +34,17 @@ BEGIN
     END IF;
     IF p_message_id IS NULL AND cardinality(p_fields) = 0 THEN
         SELECT * INTO v_page
-          FROM emailgw_api.list_events(p_account_id, p_domain_id, p_start, p_count, p_from, p_until, p_type);
+          FROM emailgw_api.list_events(p_account_id, p_domain_id, p_start, p_count, p_from, p_until, p_type, p_after);
     ELSE
         SELECT * INTO v_page
           FROM emailgw_api.search_events(p_account_id, p_domain_id, p_start, p_count, p_from, p_until, p_type,
-                                         p_message_id, p_fields, p_texts);
+                                         p_message_id, p_fields, p_texts, p_after);
     END IF;
     RETURN QUERY
-    SELECT CASE WHEN v_page.total < 0 THEN 116 ELSE 0 END, abs(v_page.total), e.event_id, e.type::integer,
-           (extract(epoch FROM e.at) * 1000000)::bigint, e.message_id, e.email, e.detail,
-           m.subject, m.from_email, m.from_name, v_name, to_jsonb(m.tags),
-           m.list_id, m.subscriber_id, m.journey_id, m.action_id
+    SELECT CASE WHEN v_page.total < 0 THEN 116 ELSE 0 END, abs(v_page.total), s.*
       FROM (SELECT) AS always
-      LEFT JOIN event AS e ON e.account_id = p_account_id AND e.domain_id = p_domain_id
-                          AND e.event_id = ANY (v_page.event_ids)
-      LEFT JOIN message AS m ON m.account_id = p_account_id AND m.message_id = e.message_id
-     ORDER BY e.event_id DESC;
+      LEFT JOIN emailgw_api.show_events(p_account_id, p_domain_id, v_name, v_page.event_ids) AS s ON true
+     ORDER BY s.event_id DESC;
 END
 $$;
 GRANT EXECUTE ON FUNCTION emailgw_api.get_events TO emailgw_module;

@@ -2,12 +2,14 @@
 -- newest first, and how many there are in all.
 --   p_since, p_until  both included, the latter to its whole second; NULL is open
 --   p_type            core/eventtype.h, NULL is all
+--   p_after           only what is older than the event of this id, NULL is all; p_start is 0 then.
+--                     The total is of all
 -- Whole days (UTC) are counted by list_events; parts of days, and a message's, one by one.
 -- One row at least: status (see sender_key) and total; event_id is NULL where
 -- there is no event on this page.
 CREATE FUNCTION emailgw_api.get_sender_events(p_account_id bigint, p_key_hash bytea, p_start bigint, p_count integer,
                                               p_since timestamptz, p_until timestamptz, p_type smallint,
-                                              p_message_id uuid)
+                                              p_message_id uuid, p_after uuid DEFAULT NULL)
 RETURNS TABLE (status integer, total bigint, event_id uuid, type integer, at_us bigint, message_id uuid, email text,
                detail jsonb, tags jsonb, list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp SET plan_cache_mode = force_custom_plan
@@ -31,7 +33,8 @@ BEGIN
     END IF;
     IF p_message_id IS NULL AND (v_low, v_high) = (SELECT i.low, i.high FROM emailgw_api.ids_of_days(v_from, v_until) AS i) THEN
         SELECT * INTO v_page
-          FROM emailgw_api.list_events(p_account_id, v_key.domain_id, p_start, p_count, v_from, v_until, p_type);
+          FROM emailgw_api.list_events(p_account_id, v_key.domain_id, p_start, p_count, v_from, v_until, p_type,
+                                       p_after);
     ELSE
         WITH hit AS (
             SELECT e.event_id FROM event AS e
@@ -40,7 +43,8 @@ BEGIN
                AND (p_type IS NULL OR e.type = p_type) AND (p_message_id IS NULL OR e.message_id = p_message_id)
         )
         SELECT count(*) AS total,
-               ARRAY(SELECT h.event_id FROM hit AS h ORDER BY h.event_id DESC OFFSET p_start LIMIT p_count) AS event_ids
+               ARRAY(SELECT h.event_id FROM hit AS h WHERE p_after IS NULL OR h.event_id < p_after
+                      ORDER BY h.event_id DESC OFFSET p_start LIMIT p_count) AS event_ids
           INTO v_page FROM hit;
     END IF;
     RETURN QUERY

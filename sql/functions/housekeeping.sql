@@ -31,6 +31,7 @@ BEGIN
 
     purged := purged + emailgw_api.purge_sessions();
     purged := purged + emailgw_api.purge_lists(greatest(p_event_days, v_days));
+    PERFORM emailgw_api.close_counts(20000);
 
     IF made > 0 THEN -- once a day: it reads the whole table
         DELETE FROM usage AS u

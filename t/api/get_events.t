@@ -54,6 +54,47 @@ subtest 'pages' => sub {
     is(scalar @{ $reply->{json}{Events} } . " of $reply->{json}{TotalRecords}", '100 of 102', 'a page has a hundred at most');
 };
 
+# Pages by After, until one has nothing on it: the ids in the order in which they came.
+sub walk {
+    my ($count, %with) = @_;
+    my (@ids, %total);
+    while (1) {
+        my $reply = get(%with, RetrieveCount => $count, @ids ? (After => $ids[-1]) : ());
+        my @page = map { $_->{event_id} } @{ $reply->{json}{Events} };
+        $total{ $reply->{json}{TotalRecords} } = 1;
+        return (join(' ', @ids), join ' ', keys %total) if !@page;
+        push @ids, @page;
+        last if @ids > 100;
+    }
+    return 'without end';
+}
+
+subtest 'After' => sub {
+    my @all = map { $_->{event_id} } @{ get()->{json}{Events} };
+    for my $count (1, 3, 10, 50) {
+        is_deeply([ walk($count) ], [ "@all", 10 ], "pages of $count have each event once, and the total of all");
+    }
+    my $opens = get(Event => 'open')->{json}{Events};
+    is_deeply([ walk(1, Event => 'open') ], [ join(' ', map { $_->{event_id} } @$opens), 2 ], 'of a type');
+    my @found = map { $_->{event_id} } @{ get(Query => 'welcome')->{json}{Events} };
+    is_deeply([ walk(3, Query => 'welcome') ], [ "@found", 8 ], 'of what a search has found');
+    is_deeply([ walk(4, StartDate => day(-1), EndDate => day()) ], [ "@all", 10 ], 'of days');
+    # What comes meanwhile is newer: no page has it, and none shifts.
+    my $second = get(RetrieveCount => 2, After => $all[1]);
+    add_event($gw, $account, at => time, type => 7, message => $welcome, email => 'late@example.org');
+    is_deeply([ map { $_->{event_id} } @{ get(RetrieveCount => 2, After => $all[1])->{json}{Events} } ], [ @all[ 2, 3 ] ],
+        'the same page again');
+    $gw->sql("DELETE FROM emailgw.event WHERE account_id = $account->{account_id} AND email = 'late\@example.org'");
+    $gw->sql("UPDATE emailgw.daily_count SET count = count - 1 WHERE ctid = (SELECT ctid FROM emailgw.daily_count
+        WHERE account_id = $account->{account_id} AND type = 7 AND tag = '$_' LIMIT 1)") for '', 'welcome', 'vip';
+    is(told(get(After => $all[-1])), 'none', 'after the last there is nothing');
+    is(told(get(After => '00000000-0000-0000-0000-000000000000')), 'none', 'nor before all time');
+    is(told(get(After => 'ffffffff-ffff-ffff-ffff-ffffffffffff')), told(get()), 'an id that no event has is a place like others');
+    is(told(get(After => '')), told(get()), 'an empty one is none');
+    refuses(get(After => $_), 118, '118: After') for 'x', "$all[0]x", "' OR 1=1", 5, ['x'];
+    refuses(get(After => $all[0], StartFrom => 1), 118, '118: After and StartFrom');
+};
+
 subtest 'days and types' => sub {
     is(get(@$_)->{json}{TotalRecords}, 10, "@$_") for [ StartDate => day(-1) ], [ EndDate => day() ], [ StartDate => '', EndDate => '' ],
         [ StartDate => day(-1), EndDate => day() ], [ StartDate => '1970-01-01', EndDate => '9999-12-31' ];

@@ -207,6 +207,29 @@ subtest 'Event' => sub {
         '4 5 108 109 110', 'all that is wrong, in order');
 };
 
+subtest 'After' => sub {
+    for my $case ([ {}, 119 ], [ { Event => 'open' }, 116 ], [ { MessageID => $message }, 119 ],
+        [ { StartDate => $start + 10, EndDate => $start + 50 }, 50 ]) {
+        my ($query, $first) = @$case;
+        my $total = get($query)->{json}{TotalRecords};
+        my ($seen, $after, %totals) = ('');
+        for (1 .. 20) {
+            my $reply = get({ %$query, RetrieveCount => 7, defined $after ? (After => $after) : () });
+            $totals{ $reply->{json}{TotalRecords} }++;
+            last if !@{ $reply->{json}{Events} };
+            $seen .= ($seen && ' ') . numbers($reply);
+            $after = $reply->{json}{Events}[-1]{EventId};
+        }
+        is($seen, numbers(get({ %$query, RetrieveCount => 100 })) . ($total > 100 ? ' ' . from_to(19, 0) : ''),
+            'pages have each event once: ' . $json->encode($query));
+        is(join(' ', keys %totals), $total, '... and the total of all');
+    }
+    is_refusal(get({ After => $_ }), 422, 118, "After '$_'", qr/After/) for 'x', '1', "$ids[0] ";
+    is_refusal(get(undef, json => { After => $_ }), 422, 118, 'After of a wrong type') for 1, [ $ids[0] ], {}, JSON::PP::true;
+    is_refusal(get({ After => $ids[5], StartFrom => 1 }), 422, 118, 'beside StartFrom', qr/StartFrom/);
+    is(numbers(get({ After => $ids[5], StartFrom => 0 })), from_to(4, 0), 'beside a StartFrom of 0');
+};
+
 subtest 'MessageID' => sub {
     is(get({ MessageID => $message })->{json}{TotalRecords}, 120, 'its events');
     is(get({ MessageID => uc $message })->{json}{TotalRecords}, 120, 'in upper case');

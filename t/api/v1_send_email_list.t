@@ -95,7 +95,7 @@ subtest 'errors' => sub {
     for my $case ([ '16', TargetListID => 999999999 ], [ '16', TargetListID => 'x' ], [ '16', TargetListID => $theirs ],
         [ '20', TargetListID => $list, To => @person ], [ '20', TargetListID => $list, CC => @person ], [ '20', TargetListID => $list, BCC => @person ],
         [ '20', TargetListID => $empty ], [ '8', TargetListID => $list, Subject => undef ], [ '8', TargetListID => $list, Subject => '{{' ],
-        [ '11', TargetListID => $list, PlainContent => 'a {{ b' ], [ '120', TargetListID => $list, TemplateData => 7 ],
+        [ '11', TargetListID => $list, PlainContent => 'a {{ b' ], [ '132', TargetListID => $list, TemplateData => 7 ],
         [ '15', TargetListID => $list, TemplateID => 999999999 ], [ '15 16', TargetListID => 999999999, TemplateID => 999999999 ],
         [ '107', TargetListID => $list, PlainContent => 'x' x 1_048_577 ], [ '3', TargetListID => $list, From => { email => 'x@example.net', name => '' } ]) {
         my ($codes, @with) = @$case;

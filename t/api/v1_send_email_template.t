@@ -75,8 +75,8 @@ subtest 'what values cannot become' => sub {
 subtest 'errors' => sub {
     my $before = $gw->ledger($account);
     for my $case ([ '15', TemplateID => 999999999 ], [ '15', TemplateID => 'x' ], [ '15', TemplateID => [ $both ] ], [ '15', TemplateID => $theirs ],
-        [ '120', TemplateID => $both, TemplateData => 'x' ], [ '120', TemplateID => $both, TemplateData => [ 1 ] ],
-        [ '120', TemplateID => $both, TemplateData => { x => 'y' x 70_000 } ], [ '8', TemplateID => $both, Subject => '{{ open' ],
+        [ '132', TemplateID => $both, TemplateData => 'x' ], [ '132', TemplateID => $both, TemplateData => [ 1 ] ],
+        [ '132', TemplateID => $both, TemplateData => { x => 'y' x 70_000 } ], [ '8', TemplateID => $both, Subject => '{{ open' ],
         [ '10', TemplateID => $both, HtmlContent => '{{#if}}' ], [ '11', TemplateID => $both, PlainContent => '{{' ],
         [ '10', TemplateID => $plain, ContentType => 'html' ], [ '10', TemplateID => $plain, ContentType => 'multipart' ],
         [ '11', TemplateID => $html, ContentType => 'plain' ], [ '9', TemplateID => $html, ContentType => 'x' ],

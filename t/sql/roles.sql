@@ -2,12 +2,13 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(111);
+SELECT plan(114);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
     ('emailgw_module', 'accept'),
     ('emailgw_module', 'accept_list'),
+    ('emailgw_module', 'account_stats'),
     ('emailgw_module', 'add_api'),
     ('emailgw_module', 'add_domain'),
     ('emailgw_module', 'add_list'),
@@ -22,6 +23,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'begin_batch'),
     ('emailgw_module', 'cancel_message'),
     ('emailgw_module', 'clear_domain_queue'),
+    ('emailgw_module', 'daily_series'),
     ('emailgw_module', 'delete_api'),
     ('emailgw_module', 'delete_domain'),
     ('emailgw_module', 'delete_list'),
@@ -32,6 +34,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'delete_webhook'),
     ('emailgw_module', 'domain_stats'),
     ('emailgw_module', 'end_batch'),
+    ('emailgw_module', 'export_events'),
     ('emailgw_module', 'get_apis'),
     ('emailgw_module', 'get_domain'),
     ('emailgw_module', 'get_domains'),
@@ -161,6 +164,9 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.get_events(%s, 1, 0, 5, NULL, NULL, NULL, NULL, '{0}', '{x}') $$,
     $$ SELECT emailgw_api.aggr_events(%s, 1, 'tag', NULL, NULL, 10, '{}') $$,
     $$ SELECT emailgw_api.domain_stats(%s, 1, NULL, NULL) $$,
+    $$ SELECT emailgw_api.account_stats(%s, NULL, NULL) $$,
+    $$ SELECT emailgw_api.daily_series(%s, NULL, NULL, NULL, 100) $$,
+    $$ SELECT emailgw_api.export_events(%s, 1, 100, NULL, NULL, NULL, NULL, '{0}', '{x}', NULL) $$,
     $$ SELECT emailgw_api.clear_domain_queue(%s, 1) $$,
     $$ SELECT emailgw_api.begin_batch(%s, '\x01', '\x02', '\x03') $$,
     $$ SELECT emailgw_api.end_batch(%s, '\x01', '\x02', '\x03', '{}') $$,
