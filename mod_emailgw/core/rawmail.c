@@ -38,6 +38,18 @@ static int find_colon(eg_rawfield *field, const char *data, apr_size_t end)
     return name_end > field->at && at < end && data[at] == ':';
 }
 
+/* No NUL, and CR and LF only as the ends of lines: what is neither could be a field more to somebody. */
+static int has_clean_lines(const char *data, apr_size_t at, apr_size_t end)
+{
+    for (; at < end; at++) {
+        if (data[at] == '\0' || data[at] == '\n' ||
+            (data[at] == '\r' && (end - at < 2 || data[++at] != '\n'))) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* The fields of a header, to the empty line or the end. @return what is wrong, or NULL */
 static const char *read_fields(eg_rawpart *part, const char *data, apr_size_t end)
 {
@@ -53,6 +65,9 @@ static const char *read_fields(eg_rawpart *part, const char *data, apr_size_t en
             at = behind_line(data, at, end);
         } while (at < limit && (data[at] == ' ' || data[at] == '\t'));
         field.end = at;
+        if (!has_clean_lines(data, field.at, field.end)) {
+            return "its header has a NUL, or a CR or LF alone";
+        }
         if (part->fields->nelts == EG_RAW_FIELDS_MAX) {
             return "its header has too many fields";
         }

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
             check_line(address->name, EG_NAME_MAX);
             require(strchr(address->address, '@') && strlen(address->address) <= size);
-            require(strchr(address->address, '"') || !strpbrk(address->address, " \t"));
+            require(strpbrk(address->address, "\"[") || !strpbrk(address->address, " \t"));
         }
     }
     if (eg_headervalue_parse(&value, (const char *)data, size, pool) == APR_SUCCESS) {

@@ -33,6 +33,10 @@ static const struct {
     { "no name", ": x\r\n\r\n", NULL },
     { "a blank in a name", "Sub ject: x\r\n\r\n", NULL },
     { "a name that is not ASCII", "S\xc3\xbc: x\r\n\r\n", NULL },
+    { "a CR in a field", "Subject: x\ry\r\n\r\n", NULL },
+    { "a LF alone", "Subject: x\nFrom: y\r\n\r\n", NULL },
+    { "a field without an end", "Subject: x", "text/plain" },
+    { "a CR at the end of all", "Subject: x\r", NULL },
     { "a fold first", " x: y\r\n\r\n", NULL },
     { "type is no type", "Content-Type: text\r\n\r\n", "?" },
     { "type with rubbish", "Content-Type: text/html rubbish\r\n\r\n", "?" },
@@ -162,6 +166,14 @@ static apr_status_t parse(eg_rawmail *mail, eg_bytes bytes, apr_pool_t *pool)
     return eg_rawmail_parse(mail, &problem, bytes, pool);
 }
 
+static void refuses_a_nul_in_a_header(void **state)
+{
+    eg_rawmail mail;
+
+    assert_int_not_equal(parse(&mail, (eg_bytes){ "X: a\0b\r\n\r\n", 11 }, *state), APR_SUCCESS);
+    assert_int_equal(parse(&mail, (eg_bytes){ "X: a\r\n\r\nb\0", 10 }, *state), APR_SUCCESS);
+}
+
 static void keeps_its_bounds(void **state)
 {
     eg_rawmail mail;
@@ -283,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EG_TEST(takes_apart_or_refuses),
         EG_TEST(finds_fields_and_bodies),
+        EG_TEST(refuses_a_nul_in_a_header),
         EG_TEST(keeps_its_bounds),
         EG_TEST(reads_mails_of_others),
     };
