@@ -152,7 +152,9 @@ apr_status_t eg_accept_mail(eg_rows **rows, eg_call *call, const eg_mail *mail, 
                        address_json(mail->to, pool), address_json(mail->cc, pool),
                        address_json(mail->reply_to, pool), eg_db_text(eg_json_text(mail->headers, pool)),
                        eg_db_text(mail->html), eg_db_text(mail->plain), attachment_json(mail, pool),
-                       attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size)));
+                       attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size),
+                       optional_id(mail->smtp_id), eg_db_text(mail->endpoint),
+                       eg_db_bytes(mail->raw.data, mail->raw.size)));
         if (rv != EG_DB_NO_PARTITION ||
             eg_db_call(rows, call->db, EG_DB_REPEATABLE, "make_partitions", NULL, 0) != APR_SUCCESS) {
             break;

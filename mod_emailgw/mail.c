@@ -203,6 +203,14 @@ static void parse_send_at(eg_mail *mail, eg_call *call)
     mail->send_at = at > call->now ? at : 0;
 }
 
+void eg_mail_parse_options(eg_mail *mail, eg_call *call)
+{
+    parse_tags(mail, call);
+    parse_send_at(mail, call);
+    mail->track_links = parse_tracking(call, "TrackLinks");
+    mail->track_opens = parse_tracking(call, "TrackOpens");
+}
+
 void eg_mail_parse(eg_mail *mail, eg_call *call)
 {
     memset(mail, 0, sizeof *mail);
@@ -210,10 +218,7 @@ void eg_mail_parse(eg_mail *mail, eg_call *call)
     eg_mail_parse_addresses(mail, call);
     eg_mail_parse_headers(mail, call);
     eg_mail_parse_attachments(mail, call);
-    parse_tags(mail, call);
-    parse_send_at(mail, call);
-    mail->track_links = parse_tracking(call, "TrackLinks");
-    mail->track_opens = parse_tracking(call, "TrackOpens");
+    eg_mail_parse_options(mail, call);
     mail->list_id = parse_id(call, "ListID");
     mail->subscriber_id = parse_id(call, "SubscriberID");
     mail->journey_id = parse_id(call, "JourneyID");

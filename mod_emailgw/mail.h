@@ -34,6 +34,9 @@ typedef struct {
     apr_array_header_t *attachments;                           /* of eg_mail_attachment */
     int template_given, list_given;                            /* TemplateID, TargetListID */
     apr_size_t size;                                           /* bytes of contents and attachments */
+    apr_int64_t smtp_id;                                       /* of its credential; 0: it came with a key */
+    const char *endpoint;                                      /* of Idempotency-Keys; NULL: of this one */
+    eg_bytes raw;                                              /* in the place of contents, or no data */
 } eg_mail;
 
 /** Check call->args into mail; every error that applies is added to call->errors. */
@@ -44,6 +47,7 @@ void eg_mail_parse(eg_mail *mail, eg_call *call);
 void eg_mail_parse_addresses(eg_mail *mail, eg_call *call);
 void eg_mail_parse_headers(eg_mail *mail, eg_call *call);
 void eg_mail_parse_attachments(eg_mail *mail, eg_call *call);
+void eg_mail_parse_options(eg_mail *mail, eg_call *call); /* Tags, SendAt, TrackLinks, TrackOpens */
 /** @} */
 
 /**

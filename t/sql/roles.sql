@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(88);
+SELECT plan(89);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -15,6 +15,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'aggr_events'),
     ('emailgw_module', 'authenticate'),
     ('emailgw_module', 'authenticate_account'),
+    ('emailgw_module', 'authenticate_smtp'),
     ('emailgw_module', 'clear_domain_queue'),
     ('emailgw_module', 'delete_api'),
     ('emailgw_module', 'delete_domain'),
@@ -107,8 +108,9 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
         || '70008000000000000001')::uuid, '\x01', '\x02',
        '\x03', 'a@example.com', '', 'example.com', 'Hi', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            '{to}', '{ann@example.net}', '{example.net}',
-       '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1)::emailgw_api.mail]) $$,
+       '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1, NULL, NULL, NULL)::emailgw_api.mail]) $$,
     $$ SELECT emailgw_api.authenticate(%s, '\x01', 'send') $$,
+    $$ SELECT emailgw_api.authenticate_smtp(%s, 1, '\x01') $$,
     $$ SELECT emailgw_api.get_sender_events(%s, '\x01', 0, 5, NULL, NULL, NULL, NULL) $$,
     $$ SELECT emailgw_api.v1_add_webhook(%s, '\x01', 'https://example.com/', '{1}', 100) $$,
     $$ SELECT emailgw_api.v1_get_webhooks(%s, '\x01') $$,
