@@ -6,6 +6,7 @@
 #include <gmime/gmime.h>
 #include <string.h>
 
+#include "datetime.h"
 #include "header.h"
 #include "json.h"
 #include "keyfile.h"
@@ -36,15 +37,11 @@ static apr_status_t free_options(void *options)
 
 /* -- header fields -- */
 
-/* RFC 5322 section 3.3; "+0000", for "GMT" is obsolete there. */
 static void put_date(egs_text *text, apr_time_t date)
 {
-    apr_time_exp_t utc;
+    char at[EG_DATETIME_MAIL_SIZE];
 
-    apr_time_exp_gmt(&utc, date);
-    egs_text_puts(text, apr_psprintf(text->pool, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n",
-                                     apr_day_snames[utc.tm_wday], utc.tm_mday, apr_month_snames[utc.tm_mon],
-                                     utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec));
+    egs_text_puts(text, apr_pstrcat(text->pool, "Date: ", eg_datetime_format_mail(at, date), "\r\n", NULL));
 }
 
 static void put_mailboxes(egs_text *text, const char *name, const json_t *list)
