@@ -78,6 +78,12 @@ static void put_custom(egs_text *text, const json_t *headers)
     }
 }
 
+static void put_message_id(egs_text *text, const egs_content *content)
+{
+    egs_text_puts(text,
+                  apr_psprintf(text->pool, "Message-ID: <%s@%s>\r\n", content->message_id, content->domain));
+}
+
 /*
  * Feedback-ID as Gmail has it: three values by which complaints are counted, and the
  * sender, who is known by the domain that signs. Nothing in it is of one message alone.
@@ -112,14 +118,40 @@ static void put_fields(egs_text *text, const egs_content *content, const char *u
     put_mailboxes(text, "To", content->to);
     put_mailboxes(text, "Cc", content->cc);
     egs_header_text(text, "Subject", content->subject ? content->subject : "");
-    egs_text_puts(text,
-                  apr_psprintf(text->pool, "Message-ID: <%s@%s>\r\n", content->message_id, content->domain));
+    put_message_id(text, content);
     put_feedback_id(text, content);
     put_custom(text, content->headers);
     if (unsubscribe) {
         put_unsubscribe(text, unsubscribe);
     }
     egs_text_puts(text, "MIME-Version: 1.0\r\n");
+}
+
+void egs_mime_fields(egs_text *text, const egs_content *content, int wanted, const char *unsubscribe)
+{
+    egs_address from = { content->from_email, content->from_name };
+
+    if (wanted & EGS_MIME_DATE) {
+        put_date(text, content->date);
+    }
+    if (wanted & EGS_MIME_FROM) {
+        egs_header_addresses(text, "From", &from, 1);
+    }
+    if (wanted & EGS_MIME_REPLY_TO) {
+        put_mailboxes(text, "Reply-To", content->reply_to);
+    }
+    if (wanted & EGS_MIME_MESSAGE_ID) {
+        put_message_id(text, content);
+    }
+    if (wanted & EGS_MIME_FEEDBACK_ID) {
+        put_feedback_id(text, content);
+    }
+    if (unsubscribe) {
+        put_unsubscribe(text, unsubscribe);
+    }
+    if (wanted & EGS_MIME_VERSION) {
+        egs_text_puts(text, "MIME-Version: 1.0\r\n");
+    }
 }
 
 /* -- parts -- */
