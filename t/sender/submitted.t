@@ -24,6 +24,7 @@ sub add_smtp {
 sub hand_in {
     my ($message, %with) = @_;
     my $as = $with{as} // $smtp;
+    $message .= "\r\n" if $message !~ /\r\n\z/; # so does every session before the final dot
     my ($status, $out, $err) = EmailGW::run_command($message, "$ENV{EG_BUILD}/t/sender/hand_in", $gw->env('DSN'), $as->{Username},
         $as->{Password}, $with{utf8} // 0, $with{from} // "shop\@$domain", @{ $with{to} // ['ann@example.org'] });
     die "hand_in: $err" if $status != 0 || $err ne '';
@@ -148,7 +149,7 @@ subtest 'the header' => sub {
 subtest 'the credential\'s own' => sub {
     my $full = add_smtp(FromEmail => "news\@$domain", FromName => "J\x{f6}rg's Shop", ReplyToEmail => 're@example.org', ReplyToName => 'Re');
     my ($field) = parsed(arrives("${to}Reply-To:\r\nSubject: x\r\n\r\nx\r\n", as => $full));
-    like($field->{from}[0], qr/\A=\?utf-8\?Q\?J=C3=B6rg=27s_Shop\?= <news\@\Q$domain\E>\z/, 'From');
+    like($field->{from}[0], qr/\A=\?utf-8\?B\?SsO2cmcncyBTaG9w\?= <news\@\Q$domain\E>\z/, 'From');
     is_deeply($field->{'reply-to'}, ['Re <re@example.org>'], 'Reply-To');
     ($field) = parsed(arrives("${head}Reply-To: own\@example.net\r\n\r\nx\r\n", as => $full));
     is_deeply([ $field->{from}, $field->{'reply-to'} ], [ ["Shop <shop\@$domain>"], ['own@example.net'] ], '... but not where it has them');
@@ -162,9 +163,10 @@ subtest 'recipients and events' => sub {
     is_deeply([ $gw->sql("SELECT kind, email FROM emailgw.recipient WHERE message_id = '$id' ORDER BY email") ],
         [ [ to => 'ann@example.org' ], [ bcc => 'bob@example.org' ], [ cc => 'cy@example.org' ] ], 'kinds as the header shows them');
     my ($event) = grep { $_->{EventType} eq 'delivery' } $gw->events($id, $account);
-    is($event->{Subject} // $event->{Details}{Subject}, "Gr\x{fc}\x{df}e you", 'the Subject in words') or diag(explain($event));
-    my ($tags) = map { $event->{$_} // $event->{Details}{$_} } 'Tags';
-    is_deeply($tags, [ "gr\x{fc}n", 'b' ], 'its tags');
+    is_deeply($event->{Tags}, [ "gr\x{fc}n", 'b' ], 'its tags');
+    my $found = $gw->api('EmailGateway.GetEvents', as => $account, DomainID => $account->{domain_id},
+        StartFrom => 0, RetrieveCount => 10, Query => "subject:Gr\x{fc}\x{df}e")->{json};
+    is($found->{TotalRecords}, 6, 'its Subject in words is found') or diag(explain($found));
     ok($gw->sql("SELECT last_used_at > now() - interval '1 minute' FROM emailgw.smtp_credential WHERE username = '$smtp->{Username}'"),
         'its credential was used') or diag($gw->sql("SELECT last_used_at FROM emailgw.smtp_credential WHERE username = '$smtp->{Username}'"));
     is($gw->sql("SELECT queue.next_at > now() + interval '50 minutes' FROM emailgw.queue WHERE message_id = '"
@@ -206,7 +208,7 @@ subtest '8-bit and long lines' => sub {
         . "Subject: Gr\xc3\xbc\xc3\x9fe  an \xc3\x84nn\r\nX-Long: " . 'word ' x 300 . "\r\nContent-Type: text/plain; name=\"$name.txt\"\r\n\r\nx\r\n", utf8 => 1));
     unlike($raw, qr/[^\x01-\x7e]/, 'fields in UTF-8 are 7-bit on the way');
     is_deeply([ map { $field->{$_}[0] } qw(from to) ], [ "=?utf-8?B?SsO2cmc=?= <shop\@$domain>",
-        '=?utf-8?Q?=C3=84nn=2C_B?= <ann@example.org>, bob@xn--bcher-kva.example' ], '... addresses') or diag(explain($field));
+        '=?utf-8?B?w4RubiwgQg==?= <ann@example.org>, bob@xn--bcher-kva.example' ], '... addresses') or diag(explain($field));
     like($field->{'content-type'}[0], qr/\Atext\/plain; name\*=utf-8''%C3%A4%E2%82%AC\.txt\z/, '... names of files');
     is($field->{'x-long'}[0] =~ s/ +\z//r, ('word ' x 300) =~ s/ +\z//r, '... long ones');
     my ($id) = map { taken($_, utf8 => 1) } "From: shop\@$domain\r\nTo: J\xc3\xb6rg <j\xc3\xb6rg\@example.org>\r\n\r\nx\r\n";
@@ -241,7 +243,7 @@ subtest 'tracking' => sub {
     is_deeply([ @parts[ 0, 3, 4, 5, 7, 8 ] ], [ "\r\nbefore", map { s/\r\n\z//r } "$signed\r\n", "$enclosed\r\n", "$attached\r\n",
         "Content-Type: text/html; charset=x-unknown\r\n\r\n$html\r\n", "behind\r\n\r\n" ], 'what is signed, enclosed, attached or not known is as it was')
         or diag(explain(\@parts));
-    my ($first, $second, $latin) = map { decoded("$parts[$_]") } 1, 2, 6;
+    my ($first, $second, $latin) = map { decoded("X: y\r\n$parts[$_]") } 1, 2, 6;
     like($first, qr{\A<html><body><a href="https://track\.example/e/c/[^"]+">a</a>.*e/u/.*<img src="https://track\.example/e/o/[^"]+"[^>]*></body></html>\r\n\z}s, 'HTML');
     like($second, qr{\ASee https://track\.example/e/c/\S+ for more\.\r\n.*Unsubscribe: https://track\.example/e/u/\S+\r\n\z}s, 'plain text');
     like($latin, qr{\A<a href="https://track\.example/e/c/[^"]+">\xfc</a>\z}, 'a second HTML in its own charset: links alone');
@@ -285,7 +287,8 @@ subtest 'mails of others' => sub {
         $header =~ s/^From:.*\r\n(?:[ \t].*\r\n)*/$from/im or $header = $from . $header;
         my $reply = hand_in("$header\r\n" . ($body // ''));
         like($reply, qr/\A(?:250 2|55[04] 5)\.\d\.\d /, ($file =~ m{(\w+/\d+\.eml)})[0] . " $reply");
-        $taken{$1} = $body // '' if $reply =~ /queued as (\S+)/;
+        $body = ($body // '') =~ /(?:\r\n|\A)\z/ ? $body // '' : "$body\r\n";
+        $taken{$1} = $body if $reply =~ /queued as (\S+)/;
     }
     my ($same, $encoded) = (0, 0);
     for my $id (sort keys %taken) {
