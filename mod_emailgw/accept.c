@@ -154,7 +154,9 @@ static void make_item(eg_group_item *item, const eg_accept *accept)
                         address_json(mail->to, pool), address_json(mail->cc, pool),
                         address_json(mail->reply_to, pool), eg_db_text(eg_json_text(mail->headers, pool)),
                         eg_db_text(mail->html), eg_db_text(mail->plain), attachment_json(mail, pool),
-                        attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size)),
+                        attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size),
+                        optional_id(mail->smtp_id), eg_db_text(mail->endpoint),
+                        eg_db_bytes(mail->raw.data, mail->raw.size)),
              pool);
 }
 

@@ -225,6 +225,14 @@ void eg_mail_parse_send_at(apr_time_t *send_at, eg_call *call)
     *send_at = at > call->now ? at : 0;
 }
 
+void eg_mail_parse_options(eg_mail *mail, eg_call *call)
+{
+    parse_tags(mail, call);
+    eg_mail_parse_send_at(&mail->send_at, call);
+    mail->track_links = parse_tracking(call, "TrackLinks");
+    mail->track_opens = parse_tracking(call, "TrackOpens");
+}
+
 void eg_mail_parse(eg_mail *mail, eg_call *call)
 {
     memset(mail, 0, sizeof *mail);
@@ -234,10 +242,7 @@ void eg_mail_parse(eg_mail *mail, eg_call *call)
     eg_mail_parse_addresses(mail, call);
     eg_mail_parse_headers(mail, call);
     eg_mail_parse_attachments(mail, call);
-    parse_tags(mail, call);
-    eg_mail_parse_send_at(&mail->send_at, call);
-    mail->track_links = parse_tracking(call, "TrackLinks");
-    mail->track_opens = parse_tracking(call, "TrackOpens");
+    eg_mail_parse_options(mail, call);
     mail->list_id = parse_id(call, "ListID");
     mail->subscriber_id = parse_id(call, "SubscriberID");
     mail->journey_id = parse_id(call, "JourneyID");

@@ -37,6 +37,9 @@ typedef struct {
     const char *content_type; /* html, plain or multipart; NULL: whatever contents there are */
     json_t *data;             /* TemplateData, an object, or NULL */
     apr_size_t size;          /* bytes of contents and attachments */
+    apr_int64_t smtp_id;      /* of its credential; 0: it came with a key */
+    const char *endpoint;     /* of Idempotency-Keys; NULL: of this one */
+    eg_bytes raw;             /* in the place of contents, or no data */
 } eg_mail;
 
 /** Check call->args into mail; every error that applies is added to call->errors. */
@@ -50,6 +53,7 @@ void eg_mail_parse_headers(eg_mail *mail, eg_call *call);
 void eg_mail_parse_attachments(eg_mail *mail, eg_call *call);
 /** SendAt alone. @param send_at  set where it is there and valid; 0: it is now or past */
 void eg_mail_parse_send_at(apr_time_t *send_at, eg_call *call);
+void eg_mail_parse_options(eg_mail *mail, eg_call *call); /* Tags, SendAt, TrackLinks, TrackOpens */
 /** @} */
 
 /**

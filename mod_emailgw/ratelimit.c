@@ -50,7 +50,8 @@ static const char *fill(const char *text, const char *name, int value, apr_pool_
 /* The endpoint's own sentence with the real numbers. */
 static const char *words_of(const eg_call *call, const eg_rate_state *state)
 {
-    const char *text = call->command->too_many != NULL ? call->command->too_many : TOO_MANY;
+    const char *text =
+        call->command != NULL && call->command->too_many != NULL ? call->command->too_many : TOO_MANY;
 
     text = fill(text, "{seconds}", eg_rate_seconds(state->reset), call->pool);
     return fill(text, "{attempts}", state->limit, call->pool);

@@ -1,201 +1,254 @@
 #include "smtp_submit.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <apr_cstr.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "accept.h"
-#include "json.h"
-#include "mail.h"
+#include "ratelimit.h"
+#include "smtp_message.h"
+#include "utf8.h"
 #include "uuid.h"
 
-/* "12" up to the end or another character, in its one spelling: failures are counted by it. @return 0 when it is no id */
-static apr_int64_t read_id(const char **text)
-{
-    char *end;
-    apr_int64_t id = **text >= '1' && **text <= '9' ? apr_strtoi64(*text, &end, 10) : 0;
+#define USERNAME "egm_"
 
-    if (id < 1 || id > EG_ID_MAX) {
-        return 0;
+/* ---- who it is ------------------------------------------------------------------------------------ */
+
+/* A number from 1 on, up to what is no digit. @return behind it, NULL when there is none */
+static const char *read_id(apr_int64_t *id, const char *text)
+{
+    for (*id = 0; apr_isdigit(*text); text++) {
+        *id = *id * 10 + (*text - '0');
+        if (*id > EG_ID_MAX || *id == 0) {
+            return NULL;
+        }
     }
-    *text = end;
-    return id;
+    return *id != 0 ? text : NULL;
 }
 
-/* egm_<account>_<id> */
+/* By its form alone. @return 0 when it has not that of a user name */
 static int read_username(eg_smtp_login *login, const char *username)
 {
-    if (strncmp(username, "egm_", 4) != 0) {
+    const char *rest = username;
+
+    if (strncmp(rest, USERNAME, strlen(USERNAME)) != 0) {
         return 0;
     }
-    username += 4;
-    login->account_id = read_id(&username);
-    if (login->account_id == 0 || *username++ != '_') {
+    rest = read_id(&login->account_id, rest + strlen(USERNAME));
+    if (rest == NULL || *rest != '_') {
         return 0;
     }
-    login->smtp_id = read_id(&username);
-    return login->smtp_id != 0 && *username == '\0';
+    rest = read_id(&login->smtp_id, rest + 1);
+    return rest != NULL && *rest == '\0';
+}
+
+/* @param rows  one, of sql authenticate_smtp */
+static apr_status_t look_up(eg_rows **rows, eg_call *call, const eg_smtp_login *login)
+{
+    return eg_db_call(rows, call->db, EG_DB_REPEATABLE, "authenticate_smtp",
+                      EG_DB_ARGS(eg_db_int(login->account_id), eg_db_int(login->smtp_id),
+                                 eg_db_bytes(login->password_hash, EG_HASH_SIZE)));
 }
 
 apr_status_t eg_smtp_authenticate(eg_smtp_login *login, int *status, eg_call *call, const char *username,
                                   const char *password)
 {
     apr_int64_t only = call->limits->account_id;
+    eg_smtp_login given = { 0 };
     eg_rows *rows;
     apr_status_t rv;
 
-    eg_secret_hash(login->password_hash, password, strlen(password));
-    if (!read_username(login, username) || (only != 0 && login->account_id != only)) {
-        login->account_id = login->smtp_id = 0; /* asked for all the same: it takes the same time */
+    eg_secret_hash(given.password_hash, password, strlen(password));
+    if (!read_username(&given, username) || (only != 0 && given.account_id != only)) {
+        given.account_id = given.smtp_id = 0; /* asked for all the same: it takes the same time */
     }
-    rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "authenticate_smtp",
-                    EG_DB_ARGS(eg_db_int(login->account_id), eg_db_int(login->smtp_id),
-                               eg_db_bytes(login->password_hash, EG_HASH_SIZE)));
+    rv = look_up(&rows, call, &given);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *status = (int)eg_rows_int(rows, 0, "status");
+    *login = given;
+    return APR_SUCCESS;
+}
+
+/* ---- the same mail again --------------------------------------------------------------------------- */
+
+/* What is added to becomes the hash of all that was added. */
+static void add_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_size_t size)
+{
+    unsigned char both[2 * EG_HASH_SIZE];
+
+    memcpy(both, hash, EG_HASH_SIZE);
+    eg_secret_hash(both + EG_HASH_SIZE, data, size);
+    eg_secret_hash(hash, both, sizeof both);
+}
+
+/* The message but for fields that a program may make anew when it tries again. */
+static void hash_content(unsigned char hash[EG_HASH_SIZE], const eg_smtp_message *m,
+                         const char *const *without)
+{
+    for (int i = 0; i < m->header->fields->nelts; i++) {
+        const eg_rawfield *field = eg_rawpart_field(m->header, i);
+        const char *const *name = without;
+
+        while (*name != NULL && !eg_rawfield_is(&m->raw, field, *name)) {
+            name++;
+        }
+        if (*name == NULL) {
+            eg_bytes bytes = eg_rawmail_range(&m->raw, field->at, field->end);
+
+            add_hash(hash, bytes.data, bytes.size);
+        }
+    }
+    eg_bytes body = eg_rawmail_range(&m->raw, m->header->body, m->raw.bytes.size);
+
+    add_hash(hash, body.data, body.size);
+}
+
+static void hash_envelope(unsigned char hash[EG_HASH_SIZE], const eg_smtp_message *m)
+{
+    add_hash(hash, m->envelope->sender, strlen(m->envelope->sender));
+    for (int i = 0; i < m->envelope->recipients->nelts; i++) {
+        const char *recipient = APR_ARRAY_IDX(m->envelope->recipients, i, const char *);
+
+        add_hash(hash, recipient, strlen(recipient));
+    }
+}
+
+/*
+ * By its Idempotency-Key, as requests are. Without one a message with a Message-ID is
+ * known by all that it is: a client that was cut off before the answer sends it again.
+ */
+static void set_idempotency(eg_idempotency *hashes, eg_smtp_message *m)
+{
+    static const char *const made_anew[] = { "Date", "Message-ID", "Received", NULL };
+    static const char *const none[] = { NULL };
+
+    memset(hashes, 0, sizeof *hashes);
+    if (m->idempotency_key != NULL) {
+        m->mail.endpoint = "smtp";
+        m->call->idempotency_key = m->idempotency_key;
+        eg_secret_hash(hashes->key, m->idempotency_key, strlen(m->idempotency_key));
+        hash_envelope(hashes->body, m);
+        hash_content(hashes->body, m, made_anew);
+    }
+    else if (eg_rawpart_find(&m->raw, m->header, "Message-ID") != NULL) {
+        m->mail.endpoint = "smtp content";
+        m->call->idempotency_key = "";
+        add_hash(hashes->key, &m->login->smtp_id, sizeof m->login->smtp_id);
+        hash_envelope(hashes->key, m);
+        hash_content(hashes->key, m, none);
+        memcpy(hashes->body, hashes->key, EG_HASH_SIZE);
+    }
+    else {
+        m->call->idempotency_key = NULL;
+    }
+}
+
+/* ---- the reply -------------------------------------------------------------------------------------- */
+
+/* accept() does not say which domain it should have been. */
+static apr_status_t refuse_from(eg_smtp_message *m)
+{
+    eg_rows *rows;
+    apr_status_t rv;
+
+    if (m->mail.from.box.address == NULL) {
+        eg_smtp_refuse(m, 550, "5.1.7", "The message has no From, and this credential no FromEmail");
+        return APR_SUCCESS;
+    }
+    rv = look_up(&rows, m->call, m->login);
     if (rv == APR_SUCCESS) {
-        *status = eg_rows_count(rows) > 0 ? (int)eg_rows_int(rows, 0, "status") : EG_E_KEY;
+        const char *domain = eg_rows_text(rows, 0, "domain_name");
+
+        eg_smtp_refuse(m, 550, "5.7.1",
+                       "From is invalid: '%s' is not an address of this credential's domain %s",
+                       m->mail.from.box.address, domain != NULL ? domain : "");
     }
     return rv;
 }
 
-/* ---- the mail ------------------------------------------------------------------------------------------ */
-
-/* A field of the header as it stands, "" without it. */
-static const char *field(const char *text, const char *name, apr_pool_t *pool)
+/* What accept() refused with, in the words of the API. */
+static apr_status_t refuse(eg_smtp_message *m, int status, const eg_rows *rows)
 {
-    const char *line = text, *end = strstr(text, "\r\n\r\n");
+    const char *detail = eg_rows_text(rows, 0, "detail");
 
-    for (; line != NULL && line < end; line = strstr(line, "\r\n")) {
-        line += strspn(line, "\r\n");
-        if (apr_cstr_casecmpn(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') {
-            line += strlen(name) + 1;
-            line += strspn(line, " ");
-            return apr_pstrmemdup(pool, line, strcspn(line, "\r"));
-        }
+    switch (status) {
+    case EG_E_FROM:
+        return refuse_from(m);
+    case EG_E_SUPPRESSED:
+        eg_smtp_refuse(m, 550, "5.7.1",
+                       "Email address is in the suppression list. Email delivery is blocked: %s", detail);
+        break;
+    case EG_E_LIMIT:
+        eg_smtp_refuse(m, 451, "4.7.1", "Email sending limit reached: %s", detail);
+        break;
+    case 409:
+        eg_smtp_refuse(m, 554, "5.7.0", "This Idempotency-Key was used for a different message");
+        break;
+    case EG_E_KEY:
+        eg_smtp_refuse(m, 535, "5.7.8", "User name or password are not valid any more");
+        break;
+    case EG_E_DOMAIN_GONE:
+        eg_smtp_refuse(m, 550, "5.7.1", "The domain of this credential does not exist any more");
+        break;
+    default:
+        eg_call_refuse_key(m->call, status);
+        eg_smtp_refuse(m, 550, "5.7.1", "%s", eg_errors_first(&m->call->errors)->message);
     }
-    return "";
-}
-
-/* An address alone, or the one in angle brackets. */
-static int read_address(eg_mail_address *address, const char *text, apr_pool_t *pool)
-{
-    const char *bracket = strchr(text, '<');
-
-    if (bracket != NULL) {
-        text = apr_pstrmemdup(pool, bracket + 1, strcspn(bracket + 1, ">"));
-    }
-    address->name = "";
-    return eg_mailbox_parse(&address->box, text, pool) == APR_SUCCESS;
-}
-
-static void make_mail(eg_mail *mail, const eg_smtp_envelope *envelope, const char *text, apr_pool_t *pool)
-{
-    const char *body = strstr(text, "\r\n\r\n");
-    const char *subject = field(text, "Subject", pool);
-
-    *mail = (eg_mail){ .subject = *subject != '\0' ? subject : "(none)",
-                       .plain = body != NULL ? body + 4 : "",
-                       .headers = eg_json_own(json_array(), pool),
-                       .size = strlen(text) };
-    mail->to = apr_array_make(pool, 1, sizeof(eg_mail_address));
-    mail->cc = mail->bcc = mail->reply_to = apr_array_make(pool, 1, sizeof(eg_mail_address));
-    mail->tags = apr_array_make(pool, 1, sizeof(const char *));
-    mail->attachments = apr_array_make(pool, 1, sizeof(eg_mail_attachment));
-    for (int i = 0; i < envelope->recipients->nelts; i++) {
-        read_address(&APR_ARRAY_PUSH(mail->to, eg_mail_address),
-                     APR_ARRAY_IDX(envelope->recipients, i, const char *), pool);
-    }
-}
-
-/* The oldest sender key of the credential's domain. @return status of the credential, 32 without a key */
-static apr_status_t find_key(int *status, eg_call *call, const eg_smtp_login *login)
-{
-    eg_rows *rows;
-    eg_bytes key;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "authenticate_smtp",
-                                 EG_DB_ARGS(eg_db_int(login->account_id), eg_db_int(login->smtp_id),
-                                            eg_db_bytes(login->password_hash, EG_HASH_SIZE)));
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    *status = eg_rows_count(rows) > 0 ? (int)eg_rows_int(rows, 0, "status") : EG_E_KEY;
-    if (*status != 0) {
-        return APR_SUCCESS;
-    }
-    rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_apis",
-                    EG_DB_ARGS(eg_db_int(login->account_id), eg_db_int(eg_rows_int(rows, 0, "domain_id"))));
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    if (eg_rows_text(rows, 0, "api_key_id") == NULL ||
-        eg_unseal(&key, call->secret, EG_SEAL_SENDER_KEY, login->account_id,
-                  eg_rows_bytes(rows, 0, "key_sealed", call->pool), call->pool) != APR_SUCCESS) {
-        *status = EG_E_DOMAIN_INACTIVE;
-        return APR_SUCCESS;
-    }
-    eg_secret_hash(call->key_hash, key.data, key.size);
     return APR_SUCCESS;
 }
 
-static void answer(eg_smtp_reply *reply, eg_call *call, int status, const eg_rows *rows)
+static int check_rate(eg_smtp_message *m)
 {
-    const char *detail = rows != NULL ? eg_rows_text(rows, 0, "detail") : NULL;
+    return eg_ratelimit_key(m->call)
+               ? 1
+               : eg_smtp_refuse(m, 450, "4.7.1", "%s", eg_errors_first(&m->call->errors)->message);
+}
 
-    switch (status) {
-    case 0:
-        *reply = (eg_smtp_reply){
-            250, "2.0.0", apr_pstrcat(call->pool, "Ok: queued as ", eg_rows_text(rows, 0, "message_id"), NULL)
-        };
-        break;
-    case EG_E_FROM:
-        *reply = (eg_smtp_reply){ 550, "5.7.1", "From is not an address of the domain" };
-        break;
-    case EG_E_SUPPRESSED:
-        *reply = (eg_smtp_reply){
-            550, "5.7.1", apr_pstrcat(call->pool, "Email address is in the suppression list: ", detail, NULL)
-        };
-        break;
-    case EG_E_LIMIT:
-        *reply = (eg_smtp_reply){ 452, "4.7.1",
-                                  apr_pstrcat(call->pool, "Email sending limit reached: ", detail, NULL) };
-        break;
-    default:
-        eg_call_refuse_key(call, status);
-        *reply = (eg_smtp_reply){ 550, "5.7.1", eg_errors_first(&call->errors)->message };
+static apr_status_t store(eg_smtp_message *m)
+{
+    eg_idempotency hashes;
+    eg_rows *rows;
+    apr_status_t rv;
+
+    set_idempotency(&hashes, m);
+    m->mail.smtp_id = m->login->smtp_id;
+    rv = eg_accept_mail(&rows, m->call, &m->mail, m->message_id, &hashes);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
+    if (eg_rows_int(rows, 0, "status") != 0) {
+        return refuse(m, (int)eg_rows_int(rows, 0, "status"), rows);
+    }
+    m->reply = (eg_smtp_reply){
+        250, "2.0.0", apr_pstrcat(m->call->pool, "Ok: queued as ", eg_rows_text(rows, 0, "message_id"), NULL)
+    };
+    return APR_SUCCESS;
 }
 
 apr_status_t eg_smtp_submit(eg_smtp_reply *reply, eg_call *call, const eg_smtp_login *login,
                             const eg_smtp_envelope *envelope, eg_bytes message)
 {
-    const char *text = apr_pstrmemdup(call->pool, message.data, message.size);
+    eg_smtp_message m = { .call = call, .envelope = envelope, .login = login };
     char message_id[EG_UUID_SIZE];
-    eg_rows *rows;
-    eg_mail mail;
-    apr_status_t rv;
-    int status;
+    apr_status_t rv = eg_uuid_new(message_id, call->now);
 
-    make_mail(&mail, envelope, text, call->pool);
-    if (!read_address(&mail.from, field(text, "From", call->pool), call->pool)) {
-        answer(reply, call, EG_E_FROM, NULL);
-        return APR_SUCCESS;
+    *reply = (eg_smtp_reply){ 451, "4.3.0", "The message cannot be stored now: try again later" };
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
+    m.message_id = message_id;
     call->account_id = login->account_id;
-    rv = find_key(&status, call, login);
-    if (rv == APR_SUCCESS && status != 0) {
-        answer(reply, call, status, NULL);
-        return APR_SUCCESS;
+    memcpy(call->key_hash, login->password_hash, EG_HASH_SIZE);
+    eg_errors_init(&call->errors, call->pool);
+    if (check_rate(&m) && eg_smtp_message_read(&m, message) && eg_smtp_message_addresses(&m) &&
+        eg_smtp_message_options(&m) && eg_smtp_message_make(&m)) {
+        rv = store(&m);
     }
     if (rv == APR_SUCCESS) {
-        rv = eg_uuid_new(message_id, call->now);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = eg_accept_mail(&rows, call, &mail, message_id, NULL);
-    }
-    if (rv == APR_SUCCESS) {
-        answer(reply, call, (int)eg_rows_int(rows, 0, "status"), rows);
+        *reply = m.reply;
     }
     return rv;
 }

@@ -1,6 +1,6 @@
 /*
- * What an SMTP session hands over: a login, and a whole message with its
- * envelope, by the same rules as the API's.
+ * What an SMTP session hands over: a login, and a whole message with its envelope,
+ * by the same rules as the API's.
  */
 #ifndef EG_SMTP_SUBMIT_H
 #define EG_SMTP_SUBMIT_H
@@ -30,16 +30,18 @@ typedef struct {
 /**
  * Login name egm_<account>_<id> and password -> login, by one call of the database.
  * A name that nobody has and a wrong password are one, also in the time that they take.
- * @param status  0: it is good; 13: it is not; else as sql sender_key has it: 2, 12, 32, 34
+ * Failures are not counted here (ratelimit.h).
+ * @param status  0: it is good; 13: it is not; else as sql sender_state has it: 2, 12, 32, 34
  */
 apr_status_t eg_smtp_authenticate(eg_smtp_login *login, int *status, eg_call *call, const char *username,
                                   const char *password);
 
 /**
  * A message -> the queue, and the reply: 250 once it is on disk, else the API's reason in words.
- * @param call     pool, log, db, limits, secret, now and client are read
- * @param message  lines that end with CRLF, dots unstuffed, no bare CR or LF, no NUL
- * @return other than APR_SUCCESS when the database could not say, already logged; there is no reply then
+ * @param call     pool, log, db, limits, rates, now and client are read
+ * @param message  lines that end with CRLF, dots unstuffed, no bare CR or LF; kept until it returns
+ * @param reply    one line of printable characters, of ASCII but after SMTPUTF8
+ * @return other than APR_SUCCESS when the database could not say, already logged; the reply is a 451 then
  */
 apr_status_t eg_smtp_submit(eg_smtp_reply *reply, eg_call *call, const eg_smtp_login *login,
                             const eg_smtp_envelope *envelope, eg_bytes message);

@@ -32,6 +32,7 @@ typedef struct {
     json_t *headers;            /* array of [name, value], in the order given */
     int needs_tls; /* its client wants it delivered over TLS with a certificate that holds, or not at all */
     const char *html, *plain; /* either may be NULL */
+    eg_bytes raw; /* the message as its client wrote it, in the place of texts and attachments, or no data */
     egs_attachment *attachments;
     int attachment_count;
     apr_time_t date;          /* of the first attempt: the Date field */

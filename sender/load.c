@@ -84,6 +84,7 @@ static egs_content *read_content(const eg_rows *rows, int row, apr_pool_t *pool)
     content->needs_tls = wants_tls(content->headers);
     content->html = eg_rows_text(rows, row, "html");
     content->plain = eg_rows_text(rows, row, "plain");
+    content->raw = eg_rows_bytes(rows, row, "raw", pool);
     content->date = eg_rows_int(rows, row, "first_attempt_us");
     content->domain_id = eg_rows_int(rows, row, "domain_id");
     content->list_id = eg_rows_int(rows, row, "list_id");

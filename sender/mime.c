@@ -6,6 +6,7 @@
 #include <gmime/gmime.h>
 #include <string.h>
 
+#include "datetime.h"
 #include "header.h"
 #include "json.h"
 #include "keyfile.h"
@@ -38,15 +39,11 @@ static apr_status_t free_options(void *options)
 
 /* -- header fields -- */
 
-/* RFC 5322 section 3.3; "+0000", for "GMT" is obsolete there. */
 static void put_date(egs_text *text, apr_time_t date)
 {
-    apr_time_exp_t utc;
+    char at[EG_DATETIME_MAIL_SIZE];
 
-    apr_time_exp_gmt(&utc, date);
-    egs_text_puts(text, apr_psprintf(text->pool, "Date: %s, %d %s %d %02d:%02d:%02d +0000\r\n",
-                                     apr_day_snames[utc.tm_wday], utc.tm_mday, apr_month_snames[utc.tm_mon],
-                                     utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec));
+    egs_text_puts(text, apr_pstrcat(text->pool, "Date: ", eg_datetime_format_mail(at, date), "\r\n", NULL));
 }
 
 static void put_mailboxes(egs_text *text, const char *name, const json_t *list)
@@ -83,6 +80,12 @@ static void put_custom(egs_text *text, const json_t *headers)
     }
 }
 
+static void put_message_id(egs_text *text, const egs_content *content)
+{
+    egs_text_puts(text,
+                  apr_psprintf(text->pool, "Message-ID: <%s@%s>\r\n", content->message_id, content->domain));
+}
+
 /*
  * Feedback-ID as Gmail has it: three values by which complaints are counted, and the
  * sender, who is known by the domain that signs. Nothing in it is of one message alone.
@@ -117,14 +120,40 @@ static void put_fields(egs_text *text, const egs_content *content, const char *u
     put_mailboxes(text, "To", content->to);
     put_mailboxes(text, "Cc", content->cc);
     egs_header_text(text, "Subject", content->subject ? content->subject : "");
-    egs_text_puts(text,
-                  apr_psprintf(text->pool, "Message-ID: <%s@%s>\r\n", content->message_id, content->domain));
+    put_message_id(text, content);
     put_feedback_id(text, content);
     put_custom(text, content->headers);
     if (unsubscribe) {
         put_unsubscribe(text, unsubscribe);
     }
     egs_text_puts(text, "MIME-Version: 1.0\r\n");
+}
+
+void egs_mime_fields(egs_text *text, const egs_content *content, int wanted, const char *unsubscribe)
+{
+    egs_address from = { content->from_email, content->from_name };
+
+    if (wanted & EGS_MIME_DATE) {
+        put_date(text, content->date);
+    }
+    if (wanted & EGS_MIME_FROM) {
+        egs_header_addresses(text, "From", &from, 1);
+    }
+    if (wanted & EGS_MIME_REPLY_TO) {
+        put_mailboxes(text, "Reply-To", content->reply_to);
+    }
+    if (wanted & EGS_MIME_MESSAGE_ID) {
+        put_message_id(text, content);
+    }
+    if (wanted & EGS_MIME_FEEDBACK_ID) {
+        put_feedback_id(text, content);
+    }
+    if (unsubscribe) {
+        put_unsubscribe(text, unsubscribe);
+    }
+    if (wanted & EGS_MIME_VERSION) {
+        egs_text_puts(text, "MIME-Version: 1.0\r\n");
+    }
 }
 
 /* -- parts -- */

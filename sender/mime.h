@@ -6,6 +6,23 @@
 
 #include "job.h"
 
+/** Fields that a message which its client wrote may lack. */
+enum {
+    EGS_MIME_DATE = 1,
+    EGS_MIME_FROM = 2,
+    EGS_MIME_REPLY_TO = 4,
+    EGS_MIME_MESSAGE_ID = 8,
+    EGS_MIME_FEEDBACK_ID = 16,
+    EGS_MIME_VERSION = 32
+};
+
+/**
+ * Append fields of a content, as egs_mime_render writes them.
+ * @param wanted  EGS_MIME_DATE ...; a Reply-To only where the content has one
+ * @param unsubscribe  https URL for List-Unsubscribe and List-Unsubscribe-Post, or NULL
+ */
+void egs_mime_fields(egs_text *text, const egs_content *content, int wanted, const char *unsubscribe);
+
 /**
  * The whole message: CRLF only, 7-bit (but for local parts in UTF-8, RFC
  * 6532), no line over 998. The same content gives the same bytes every time.

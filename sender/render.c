@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mime.h"
+#include "raw.h"
 #include "returnpath.h"
 #include "track.h"
 
@@ -50,8 +51,14 @@ static int make_message(eg_bytes *message, egs_job *job, egs_links *links, int i
             apr_psprintf(pool, "there is no DKIM key of %s that can be used", content->domain));
         return 0;
     }
-    own = egs_track_texts(content, links, pool);
-    rv = egs_mime_render(message, SIGNATURE_ROOM, &own, egs_track_unsubscribe_field(links, content), pool);
+    if (content->raw.data) {
+        rv = egs_raw_render(message, SIGNATURE_ROOM, content, links, pool);
+    }
+    else {
+        own = egs_track_texts(content, links, pool);
+        rv =
+            egs_mime_render(message, SIGNATURE_ROOM, &own, egs_track_unsubscribe_field(links, content), pool);
+    }
     if (rv != APR_SUCCESS) {
         eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0321) "message=%s: cannot be rendered", job->message_id);
         end(job, EGS_BOUNCED, "The message could not be rendered");

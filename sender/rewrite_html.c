@@ -17,7 +17,7 @@
 
 typedef struct {
     const egs_rewriting *with;
-    egs_edits edits;
+    eg_edits edits;
     egs_text url; /* of the link at hand */
     int links;    /* so far, with those to unsubscribe */
     int in_link;  /* between <a> and </a> */
@@ -77,7 +77,7 @@ static void rewrite_text(rewriter *r, const egs_html_token *token)
     while ((at = memchr(at, '{', (size_t)(end - at))) && r->links < EGS_REWRITE_LINKS_MAX) {
         length = unsubscribe_length(r, at, end);
         if (length) {
-            egs_edits_replace(&r->edits, at, length, unsubscribe_text(r));
+            eg_edits_replace(&r->edits, at, length, unsubscribe_text(r));
             r->has_unsubscribe = 1;
             r->links++;
         }
@@ -193,7 +193,7 @@ static void replace_value(rewriter *r, const egs_html_attribute *attribute, cons
     if (!attribute->is_quoted) {
         value = apr_pstrcat(r->pool, "\"", value, "\"", NULL);
     }
-    egs_edits_replace(&r->edits, attribute->value, attribute->value_length, value);
+    eg_edits_replace(&r->edits, attribute->value, attribute->value_length, value);
 }
 
 static void rewrite_link(rewriter *r, const egs_html_token *tag)
@@ -276,15 +276,15 @@ eg_bytes egs_rewrite_html(const char *text, apr_size_t length, const egs_rewriti
     rewriter r = { .with = with, .start = text, .end = text + length, .pool = pool };
     const char *place;
 
-    egs_edits_init(&r.edits, text, length, pool);
+    eg_edits_init(&r.edits, text, length, pool);
     egs_text_init(&r.url, 512, pool);
     rewrite_all(&r);
     place = r.body_end ? r.body_end : r.html_end ? r.html_end : r.unfinished ? r.unfinished : r.end;
     if (with->unsubscribe_url && with->footer_html && !r.has_unsubscribe) {
-        egs_edits_insert(&r.edits, place, footer_of(with, pool));
+        eg_edits_insert(&r.edits, place, footer_of(with, pool));
     }
     if (with->pixel) {
-        egs_edits_insert(&r.edits, place, with->pixel);
+        eg_edits_insert(&r.edits, place, with->pixel);
     }
-    return egs_edits_make(&r.edits, pool);
+    return eg_edits_make(&r.edits, pool);
 }

@@ -14,7 +14,7 @@
 
 typedef struct {
     const egs_rewriting *with;
-    egs_edits edits;
+    eg_edits edits;
     int links; /* so far, with those to unsubscribe */
     int has_unsubscribe;
     const char *start, *end;
@@ -123,7 +123,7 @@ static void rewrite_url(rewriter *r, const char *at, apr_size_t length)
         url = r->with->link(r->with->baton, apr_pstrmemdup(r->pool, at, length), r->pool);
     }
     if (url) {
-        egs_edits_replace(&r->edits, at, length, url);
+        eg_edits_replace(&r->edits, at, length, url);
     }
 }
 
@@ -135,7 +135,7 @@ static apr_size_t rewrite_at(rewriter *r, const char *at)
     if (*at == '{' && r->with->unsubscribe_url) {
         length = egs_link_unsubscribe(at, r->start, r->end);
         if (length) {
-            egs_edits_replace(&r->edits, at, length, r->with->unsubscribe_url);
+            eg_edits_replace(&r->edits, at, length, r->with->unsubscribe_url);
             r->has_unsubscribe = 1;
             r->links++;
         }
@@ -187,14 +187,14 @@ eg_bytes egs_rewrite_plain(const char *text, apr_size_t length, const egs_rewrit
     rewriter r = { .with = with, .start = text, .end = text + length, .pool = pool };
     const char *at = text;
 
-    egs_edits_init(&r.edits, text, length, pool);
+    eg_edits_init(&r.edits, text, length, pool);
     while (at < r.end && r.links < EGS_REWRITE_LINKS_MAX) {
         apr_size_t used = rewrite_at(&r, at);
 
         at += used ? used : 1;
     }
     if (with->unsubscribe_url && with->footer_plain && !r.has_unsubscribe) {
-        egs_edits_insert(&r.edits, r.end, footer_of(&r));
+        eg_edits_insert(&r.edits, r.end, footer_of(&r));
     }
-    return egs_edits_make(&r.edits, pool);
+    return eg_edits_make(&r.edits, pool);
 }

@@ -3,11 +3,10 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#include "rewrite.h"
 #include "track.h"
 
 #define UNSUBSCRIBE "Unsubscribe"
-#define FOOTER_HTML "<p style=\"font-size:12px;text-align:center\">{{unsubscribe}}</p>\n"
+#define FOOTER_HTML "<p style=\"font-size:12px;text-align:center\">{{unsubscribe}}</p>"
 #define FOOTER_PLAIN UNSUBSCRIBE ": {{unsubscribe}}\n"
 
 int egs_track_has_links(const egs_content *content)
@@ -60,15 +59,20 @@ static const char *write_pixel(const egs_links *links, apr_pool_t *pool)
                : NULL;
 }
 
+egs_rewriting egs_track_rewriting(egs_links *links, const char *line_end, apr_pool_t *pool)
+{
+    return (egs_rewriting){ .link = links->clicks ? egs_track_click : NULL,
+                            .baton = links,
+                            .pixel = write_pixel(links, pool),
+                            .unsubscribe_url = links->unsubscribe,
+                            .unsubscribe_words = UNSUBSCRIBE,
+                            .footer_html = apr_pstrcat(pool, FOOTER_HTML, line_end, NULL),
+                            .footer_plain = FOOTER_PLAIN };
+}
+
 egs_content egs_track_texts(const egs_content *content, egs_links *links, apr_pool_t *pool)
 {
-    const egs_rewriting with = { .link = links->clicks ? egs_track_click : NULL,
-                                 .baton = links,
-                                 .pixel = write_pixel(links, pool),
-                                 .unsubscribe_url = links->unsubscribe,
-                                 .unsubscribe_words = UNSUBSCRIBE,
-                                 .footer_html = FOOTER_HTML,
-                                 .footer_plain = FOOTER_PLAIN };
+    const egs_rewriting with = egs_track_rewriting(links, "\n", pool);
     egs_content own = *content;
 
     if (!egs_track_has_links(content)) {

@@ -6,6 +6,7 @@
 #define EGS_TRACK_H
 
 #include "job.h"
+#include "rewrite.h"
 #include "tracktoken.h"
 
 /** Of one recipient of one mail. */
@@ -36,6 +37,13 @@ apr_status_t egs_track_links(egs_links *links, const egs_job *job, const eg_secr
  *         can be (eg_tracktoken_link)
  */
 const char *egs_track_click(void *links, const char *url, apr_pool_t *pool);
+
+/**
+ * How a text of the mail is rewritten for this recipient.
+ * @param line_end  of what is put into HTML
+ * @param links  lives as long as it
+ */
+egs_rewriting egs_track_rewriting(egs_links *links, const char *line_end, apr_pool_t *pool);
 
 /**
  * The mail's texts as this recipient gets them: with tracked links, the pixel and the link

@@ -191,3 +191,14 @@ const char *eg_datetime_format(char buffer[EG_DATETIME_SIZE], apr_time_t time)
     }
     return buffer;
 }
+
+const char *eg_datetime_format_mail(char buffer[EG_DATETIME_MAIL_SIZE], apr_time_t time)
+{
+    apr_time_exp_t utc;
+
+    apr_time_exp_gmt(&utc, time);
+    apr_snprintf(buffer, EG_DATETIME_MAIL_SIZE, "%s, %d %s %d %02d:%02d:%02d +0000",
+                 apr_day_snames[utc.tm_wday], utc.tm_mday, apr_month_snames[utc.tm_mon], utc.tm_year + 1900,
+                 utc.tm_hour, utc.tm_min, utc.tm_sec);
+    return buffer;
+}

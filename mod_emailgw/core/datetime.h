@@ -19,4 +19,8 @@ apr_status_t eg_datetime_parse(apr_time_t *time, const char *text);
 /** RFC 3339 in UTC with microseconds where they are not 0: "2026-01-31T08:00:00Z". */
 const char *eg_datetime_format(char buffer[EG_DATETIME_SIZE], apr_time_t time);
 
+#define EG_DATETIME_MAIL_SIZE 32
+/** RFC 5322 section 3.3, in UTC: "Sat, 31 Jan 2026 08:00:00 +0000", for "GMT" is obsolete there. */
+const char *eg_datetime_format_mail(char buffer[EG_DATETIME_MAIL_SIZE], apr_time_t time);
+
 #endif

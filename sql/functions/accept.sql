@@ -6,6 +6,11 @@
 --   kinds .. domains     the envelope, one element a recipient, each address once
 --   mail_to .. headers   as shown to all recipients
 --   attachments          [{"filename", "type", "disposition", "contentid"}], contents beside it
+--   smtp_id              the credential it was handed in with; NULL where key_hash is a key's.
+--                        key_hash is the password's then, and from_* is NULL and reply_to '[]'
+--                        for a mail that has none: the credential's own are taken
+--   endpoint             whose idempotency key it is: email, smtp, smtp content
+--   raw                  the message as it was handed in, or NULL
 CREATE TYPE emailgw_api.mail AS (
     message_id uuid, key_hash bytea, idempotency_key bytea, body_hash bytea,
     from_email text, from_name text, from_domain text, subject text, tags text[],
@@ -13,20 +18,22 @@ CREATE TYPE emailgw_api.mail AS (
     list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint,
     kinds text[], emails text[], domains text[],
     mail_to jsonb, mail_cc jsonb, reply_to jsonb, headers jsonb, html text, plain text,
-    attachments jsonb, attachment_contents bytea[], size_bytes integer);
+    attachments jsonb, attachment_contents bytea[], size_bytes integer, smtp_id bigint, endpoint text, raw bytea);
 
--- taken_mail: what a mail that is taken, number mail_no of its call, has of its key.
+-- taken_mail: what a mail that is taken, number mail_no of its call, has of its key
+-- or credential.
 CREATE TYPE emailgw_api.taken_mail AS (
     mail_no integer, account_id bigint, domain_id bigint, queue_epoch integer, api_key_id bigint,
     list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint,
-    recipients integer, limited boolean, wants_webhooks boolean);
+    recipients integer, limited boolean, wants_webhooks boolean, smtp_id bigint, from_email text, from_name text,
+    reply_to jsonb);
 
 -- accept: takes mails into the queue, each whole or not at all.
 --   p_account_ids  one element a mail
 -- One row a mail, in their order; for_id is the message_id that it came with.
 -- status is 0 when it is in the queue, else the code of the API reference (see
 -- look_up_mails; 14, 17), 409 for an idempotency key with another body, or, for the
--- caller to say in full, 3 for a From outside the domain and 102 for
+-- caller to say in full, 3 for a From outside the domain or none at all and 102 for
 -- List-Unsubscribe headers of a domain whose unsubscribe link is on.
 -- detail is what the message needs: the address for 14, the limit for 17, which
 -- ends in retry_seconds. In the queue means on disk: a role or database that has
@@ -40,7 +47,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    c_endpoint CONSTANT text := 'email';
     v_mail record;
     v_quota record;
     v_old_status integer;
@@ -62,7 +68,7 @@ BEGIN
             EXIT decide WHEN status <> 0;
             IF v_mail.idempotency_key IS NOT NULL THEN
                 SELECT a.status, a.message_id INTO v_old_status, v_old_id
-                  FROM emailgw_api.idempotent_answer(v_mail.account_id, v_mail.domain_id, c_endpoint,
+                  FROM emailgw_api.idempotent_answer(v_mail.account_id, v_mail.domain_id, v_mail.endpoint,
                                                      v_mail.idempotency_key, v_mail.body_hash) AS a;
                 EXIT decide WHEN FOUND;
             END IF;
@@ -91,11 +97,11 @@ BEGIN
 
             IF v_mail.idempotency_key IS NOT NULL THEN
                 INSERT INTO idempotency AS i (account_id, domain_id, endpoint, key_hash, body_hash, message_id)
-                VALUES (v_mail.account_id, v_mail.domain_id, c_endpoint, v_mail.idempotency_key, v_mail.body_hash,
+                VALUES (v_mail.account_id, v_mail.domain_id, v_mail.endpoint, v_mail.idempotency_key, v_mail.body_hash,
                         for_id)
                 ON CONFLICT (account_id, domain_id, endpoint, key_hash) DO UPDATE
                    SET body_hash = excluded.body_hash, message_id = excluded.message_id, created_at = now()
-                 WHERE i.created_at <= now() - interval '24 hours';
+                 WHERE i.created_at <= now() - emailgw_api.idempotency_window(i.endpoint);
                 v_late := NOT FOUND; -- another request with this key was faster
                 EXIT decide WHEN v_late;
             END IF;
@@ -104,7 +110,7 @@ BEGIN
 
         IF v_late AND v_mail.idempotency_key IS NOT NULL THEN
             SELECT a.status, a.message_id INTO v_old_status, v_old_id
-              FROM emailgw_api.idempotent_answer(v_mail.account_id, v_mail.domain_id, c_endpoint,
+              FROM emailgw_api.idempotent_answer(v_mail.account_id, v_mail.domain_id, v_mail.endpoint,
                                                  v_mail.idempotency_key, v_mail.body_hash) AS a;
         END IF;
         IF v_old_id IS NOT NULL THEN

@@ -13,7 +13,7 @@ RETURNS TABLE (account_id bigint, message_id uuid, domain text, from_email text,
                mail_to jsonb, mail_cc jsonb, reply_to jsonb, headers jsonb, html text, plain text,
                first_attempt_us bigint, domain_id bigint, dkim_selector text, return_host text, list_id bigint,
                suppressed jsonb, source_address text, track_links boolean, track_opens boolean,
-               unsubscribe_link boolean, tracking_url text)
+               unsubscribe_link boolean, tracking_url text, raw bytea)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
@@ -28,7 +28,7 @@ BEGIN
            (extract(epoch FROM coalesce(q.first_attempt_at, now())) * 1000000)::bigint,
            m.domain_id, d.dkim_selector, CASE WHEN d.mail_host <> '' THEN d.subdomain || '.' || d.name END, m.list_id,
            q.suppressed, host(d.source_address), coalesce(m.track_links, d.link_tracking),
-           coalesce(m.track_opens, d.open_tracking), d.unsubscribe_link, d.tracking_base_url
+           coalesce(m.track_opens, d.open_tracking), d.unsubscribe_link, d.tracking_base_url, c.raw
       FROM unnest(p_account_ids, p_message_ids) AS w (account_id, message_id)
      CROSS JOIN LATERAL (SELECT * FROM message AS l
                           WHERE l.account_id = w.account_id AND l.message_id = w.message_id

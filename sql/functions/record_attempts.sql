@@ -1,6 +1,6 @@
 -- record_attempts: how attempts ended, many in one transaction: the queue, the
 -- recipients, their events and webhook posts, the counters, the suppression list,
--- when domains and keys were last used.
+-- when domains, keys and SMTP credentials were last used.
 --   p_account_ids .. p_details  one element an outcome, best in order of the first three
 --   p_results        delivered | deferred | bounced | expired | suppressed | released | cancelled
 --   p_retry_seconds  how long what was deferred waits
@@ -71,9 +71,9 @@ BEGIN
                        THEN jsonb_build_object('attempt', r.attempts) || o.detail END AS detail,
                   o.result = 'bounced' AND o.detail #> '{bounce,suppress}' = 'true' AS suppress
     ), mail AS (
-        SELECT r.*, v_ids[row_number() OVER ()] AS event_id, m.tags, m.api_key_id
+        SELECT r.*, v_ids[row_number() OVER ()] AS event_id, m.tags, m.api_key_id, m.smtp_id
           FROM marked AS r
-         CROSS JOIN LATERAL (SELECT l.tags, l.api_key_id FROM message AS l
+         CROSS JOIN LATERAL (SELECT l.tags, l.api_key_id, l.smtp_id FROM message AS l
                               WHERE l.account_id = r.account_id AND l.message_id = r.message_id
                                 AND l.message_id BETWEEN v_low AND v_high OFFSET 0) AS m
     ), told AS (
@@ -96,19 +96,21 @@ BEGIN
     ), used AS (
         SELECT u.*, d.webhook_events,
                coalesce(d.last_used_at < now() - interval '1 minute'
-                        OR k.last_used_at < now() - interval '1 minute', true) AS stale
-          FROM (SELECT DISTINCT r.account_id, r.domain_id, r.api_key_id FROM mail AS r WHERE r.type <> 6) AS u
+                        OR coalesce(k.last_used_at, s.last_used_at) < now() - interval '1 minute', true) AS stale
+          FROM (SELECT DISTINCT r.account_id, r.domain_id, r.api_key_id, r.smtp_id FROM mail AS r WHERE r.type <> 6) AS u
          CROSS JOIN LATERAL (SELECT l.webhook_events, l.last_used_at FROM domain AS l
                               WHERE l.account_id = u.account_id AND l.domain_id = u.domain_id OFFSET 0) AS d
-         CROSS JOIN LATERAL (SELECT l.last_used_at FROM api_key AS l
-                              WHERE l.account_id = u.account_id AND l.api_key_id = u.api_key_id OFFSET 0) AS k
+          LEFT JOIN LATERAL (SELECT l.last_used_at FROM api_key AS l
+                              WHERE l.account_id = u.account_id AND l.api_key_id = u.api_key_id OFFSET 0) AS k ON true
+          LEFT JOIN LATERAL (SELECT l.last_used_at FROM smtp_credential AS l
+                              WHERE l.account_id = u.account_id AND l.smtp_id = u.smtp_id OFFSET 0) AS s ON true
     )
     SELECT (SELECT count(*) FROM owned) AS owned, (SELECT bool_or(u.stale) FROM used AS u) AS stale,
            EXISTS (SELECT FROM used AS u JOIN mail AS r ON r.account_id = u.account_id AND r.domain_id = u.domain_id
                     WHERE u.webhook_events <> '{}' AND r.type = ANY (u.webhook_events)) AS hooked,
            array_agg(r.account_id) AS account_ids, array_agg(r.domain_id) AS domain_ids, array_agg(r.type) AS types,
            array_agg(r.event_id) AS event_ids, array_agg(r.message_id) AS message_ids,
-           array_agg(r.api_key_id) AS api_key_ids,
+           array_agg(r.api_key_id) AS api_key_ids, array_agg(r.smtp_id) AS smtp_ids,
            array_agg(r.account_id) FILTER (WHERE r.suppress) AS suppress_account_ids,
            array_agg(r.email) FILTER (WHERE r.suppress) AS suppress_emails,
            array_agg(r.message_id) FILTER (WHERE r.suppress) AS suppress_message_ids,
@@ -127,7 +129,8 @@ BEGIN
                                              v_told.suppress_message_ids, v_told.suppress_replies);
     END IF;
     IF v_told.stale THEN
-        PERFORM emailgw_api.touch_last_used(v_told.account_ids, v_told.domain_ids, v_told.api_key_ids);
+        PERFORM emailgw_api.touch_last_used(v_told.account_ids, v_told.domain_ids, v_told.api_key_ids,
+                                            v_told.smtp_ids);
     END IF;
 END
 $$;

@@ -14,20 +14,20 @@ DECLARE
     v_all_taken emailgw_api.taken_mail[] := '{}';
     v_count integer := 0;
 BEGIN
-    v_mail.from_email := p_job.from_email;
-    v_mail.from_name := p_job.from_name;
     v_mail.tags := p_job.tags;
     v_mail.track_links := p_job.track_links;
     v_mail.track_opens := p_job.track_opens;
     v_mail.send_at := p_job.send_at;
     v_mail.kinds := '{to}';
     v_mail.mail_cc := '[]';
-    v_mail.reply_to := p_job.reply_to;
     v_mail.headers := p_job.headers;
     v_taken.account_id := p_job.account_id;
     v_taken.domain_id := p_job.domain_id;
     v_taken.queue_epoch := p_job.queue_epoch;
     v_taken.api_key_id := p_job.api_key_id;
+    v_taken.from_email := p_job.from_email;
+    v_taken.from_name := p_job.from_name;
+    v_taken.reply_to := p_job.reply_to;
     v_taken.list_id := p_job.list_id;
     v_taken.journey_id := p_job.journey_id;
     v_taken.action_id := p_job.action_id;

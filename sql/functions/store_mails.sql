@@ -16,12 +16,12 @@ BEGIN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
     WITH stored AS (
-        INSERT INTO emailgw.message (account_id, message_id, domain_id, api_key_id, from_email, from_name, subject,
-                                     tags, track_links, track_opens, send_at, list_id, subscriber_id, journey_id,
-                                     action_id, size_bytes)
-        SELECT t.account_id, m.message_id, t.domain_id, t.api_key_id, m.from_email, m.from_name, m.subject, m.tags,
-               m.track_links, m.track_opens, m.send_at, t.list_id, t.subscriber_id, t.journey_id, t.action_id,
-               m.size_bytes
+        INSERT INTO emailgw.message (account_id, message_id, domain_id, api_key_id, smtp_id, from_email, from_name,
+                                     subject, tags, track_links, track_opens, send_at, list_id, subscriber_id,
+                                     journey_id, action_id, size_bytes)
+        SELECT t.account_id, m.message_id, t.domain_id, t.api_key_id, t.smtp_id, t.from_email, t.from_name, m.subject,
+               m.tags, m.track_links, m.track_opens, m.send_at, t.list_id, t.subscriber_id, t.journey_id,
+               t.action_id, m.size_bytes
           FROM unnest(v_taken) AS t
          CROSS JOIN LATERAL (SELECT (p_mails[t.mail_no]).*) AS m
         ON CONFLICT (account_id, message_id) DO NOTHING
@@ -39,8 +39,8 @@ BEGIN
                           WHERE (p_mails[t.mail_no]).message_id = ANY (v_stored));
     END IF;
 
-    INSERT INTO emailgw.content (account_id, message_id, mail_to, mail_cc, reply_to, headers, html, plain)
-    SELECT t.account_id, m.message_id, m.mail_to, m.mail_cc, m.reply_to, m.headers, m.html, m.plain
+    INSERT INTO emailgw.content (account_id, message_id, mail_to, mail_cc, reply_to, headers, html, plain, raw)
+    SELECT t.account_id, m.message_id, m.mail_to, m.mail_cc, t.reply_to, m.headers, m.html, m.plain, m.raw
       FROM unnest(v_taken) AS t
      CROSS JOIN LATERAL (SELECT (p_mails[t.mail_no]).*) AS m;
 

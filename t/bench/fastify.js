@@ -14,7 +14,7 @@ const body = { type: 'object', required: ['From', 'To', 'Subject', 'ContentType'
     To: { type: 'array', items: address }, Subject: { type: 'string' }, ContentType: { type: 'string' },
     PlainContent: { type: 'string' }, Tags: { type: 'array', items: { type: 'string' } } } };
 const fields = Array.from({ length: 28 }, (_, i) => `$${i + 2}`).join(', ');
-const query = { name: 'accept', text: `SELECT * FROM emailgw_api.accept(ARRAY[$1::bigint], ARRAY[ROW(${fields})::emailgw_api.mail])` };
+const query = { name: 'accept', text: `SELECT * FROM emailgw_api.accept(ARRAY[$1::bigint], ARRAY[ROW(${fields}, NULL, NULL, NULL)::emailgw_api.mail])` };
 const domainOf = (email) => email.slice(email.lastIndexOf('@') + 1);
 
 // UUIDv7: 48 bits of milliseconds, the rest random.

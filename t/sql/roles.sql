@@ -134,7 +134,7 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
         || '70008000000000000001')::uuid, '\x01', '\x02',
        '\x03', 'a@example.com', '', 'example.com', 'Hi', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            '{to}', '{ann@example.net}', '{example.net}',
-       '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1)::emailgw_api.mail]) $$,
+       '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1, NULL, NULL, NULL)::emailgw_api.mail]) $$,
     $$ SELECT emailgw_api.authenticate(%s, '\x01', 'send') $$,
     $$ SELECT emailgw_api.get_sender_events(%s, '\x01', 0, 5, NULL, NULL, NULL, NULL) $$,
     $$ SELECT emailgw_api.v1_add_webhook(%s, '\x01', 'https://example.com/', '{1}', 100) $$,

@@ -14,24 +14,25 @@ typedef struct {
 
 #define EDIT(edits, i) APR_ARRAY_IDX((edits)->list, i, edit)
 
-void egs_edits_init(egs_edits *edits, const char *text, apr_size_t length, apr_pool_t *pool)
+void eg_edits_init(eg_edits *edits, const char *text, apr_size_t length, apr_pool_t *pool)
 {
     edits->text = text;
     edits->length = length;
     edits->list = apr_array_make(pool, 32, sizeof(edit));
 }
 
-void egs_edits_replace(egs_edits *edits, const char *place, apr_size_t length, const char *string)
+/* Does it belong behind another? What is put before a place goes before what stands there instead. */
+static int is_behind(const edit *it, const edit *other)
 {
-    APR_ARRAY_PUSH(edits->list, edit) = (edit){ place, length, string, strlen(string) };
+    return it->place > other->place || (it->place == other->place && it->removed > 0 && other->removed == 0);
 }
 
-void egs_edits_insert(egs_edits *edits, const char *place, const char *string)
+void eg_edits_replace(eg_edits *edits, const char *place, apr_size_t length, const char *string)
 {
     int i;
 
-    egs_edits_replace(edits, place, 0, string);
-    for (i = edits->list->nelts - 1; i > 0 && EDIT(edits, i - 1).place > place; i--) {
+    APR_ARRAY_PUSH(edits->list, edit) = (edit){ place, length, string, strlen(string) };
+    for (i = edits->list->nelts - 1; i > 0 && is_behind(&EDIT(edits, i - 1), &EDIT(edits, i)); i--) {
         edit later = EDIT(edits, i - 1);
 
         EDIT(edits, i - 1) = EDIT(edits, i);
@@ -39,7 +40,12 @@ void egs_edits_insert(egs_edits *edits, const char *place, const char *string)
     }
 }
 
-static apr_size_t length_of(const egs_edits *edits)
+void eg_edits_insert(eg_edits *edits, const char *place, const char *string)
+{
+    eg_edits_replace(edits, place, 0, string);
+}
+
+static apr_size_t length_of(const eg_edits *edits)
 {
     apr_size_t length = edits->length;
 
@@ -49,7 +55,7 @@ static apr_size_t length_of(const egs_edits *edits)
     return length;
 }
 
-eg_bytes egs_edits_make(const egs_edits *edits, apr_pool_t *pool)
+eg_bytes eg_edits_make(const eg_edits *edits, apr_pool_t *pool)
 {
     apr_size_t length = length_of(edits);
     const char *from = edits->text, *end = edits->text + edits->length;

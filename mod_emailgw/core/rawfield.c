@@ -1,0 +1,75 @@
+#include "rawfield.h"
+
+#include <string.h>
+
+#include "addresslist.h"
+#include "mimecode.h"
+#include "utf8.h"
+
+static int is_among(const eg_rawmail *mail, const eg_rawfield *field, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        if (eg_rawfield_is(mail, field, *names)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+eg_fieldkind eg_rawfield_kind(const eg_rawmail *mail, const eg_rawfield *field)
+{
+    static const char *const addresses[] = { "From",        "Sender",        "Reply-To",  "To",        "Cc",
+                                             "Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", NULL };
+    static const char *const parameters[] = { "Content-Type", "Content-Disposition", NULL };
+
+    return is_among(mail, field, addresses)    ? EG_FIELD_ADDRESSES
+           : is_among(mail, field, parameters) ? EG_FIELD_PARAMETERS
+                                               : EG_FIELD_TEXT;
+}
+
+apr_status_t eg_rawfield_addresses(apr_array_header_t **list, const eg_rawmail *mail,
+                                   const eg_rawfield *field, apr_pool_t *pool)
+{
+    apr_array_header_t *found, *addresses = apr_array_make(pool, 4, sizeof(eg_rawaddress));
+    apr_status_t rv = eg_addresslist_parse(&found, eg_rawfield_value(mail, field, pool), pool);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (int i = 0; i < found->nelts; i++) {
+        const eg_address *each = &APR_ARRAY_IDX(found, i, eg_address);
+        eg_rawaddress *address = &APR_ARRAY_PUSH(addresses, eg_rawaddress);
+
+        address->name = each->name;
+        rv = eg_mailbox_parse(&address->box, each->address, pool);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+    }
+    *list = addresses;
+    return APR_SUCCESS;
+}
+
+int eg_rawfield_fits(const eg_rawmail *mail, const eg_rawfield *field)
+{
+    return eg_mimecode_check(eg_rawmail_range(mail, field->at, field->end)) == EG_MIME_FITS;
+}
+
+int eg_rawfield_is_writable(const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool)
+{
+    const char *value = eg_rawfield_value(mail, field, pool);
+    apr_array_header_t *list;
+    eg_headervalue parsed;
+
+    if (!eg_utf8_valid(value, strlen(value)) || field->colon - field->at > EG_FIELD_NAME_MAX) {
+        return 0;
+    }
+    switch (eg_rawfield_kind(mail, field)) {
+    case EG_FIELD_ADDRESSES:
+        return eg_rawfield_addresses(&list, mail, field, pool) == APR_SUCCESS && list->nelts > 0;
+    case EG_FIELD_PARAMETERS:
+        return eg_headervalue_parse(&parsed, value, strlen(value), pool) == APR_SUCCESS;
+    default:
+        return 1;
+    }
+}

@@ -1,0 +1,123 @@
+/* Header fields of a message that its client wrote, in a form that every server takes (RFC 2047, RFC 2231). */
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "header.h"
+#include "headerwords.h"
+#include "raw.h"
+#include "rawfield.h"
+
+/* A value may go as it is, in quotes. */
+static int is_plain(const char *value)
+{
+    for (; *value; value++) {
+        if (*value < ' ' || *value >= 0x7f) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void put_quoted(egs_text *text, const char *value)
+{
+    egs_text_puts(text, "\"");
+    for (; *value; value++) {
+        if (*value == '"' || *value == '\\') {
+            egs_text_puts(text, "\\");
+        }
+        egs_text_add(text, value, 1);
+    }
+    egs_text_puts(text, "\"");
+}
+
+/* RFC 2231 section 4; what may stay as it is is that of RFC 5987 section 3.2. */
+static void put_extended(egs_text *text, const char *value)
+{
+    egs_text_puts(text, "utf-8''");
+    for (; *value; value++) {
+        if (apr_isalnum(*value) || strchr("!#$&+-.^_`|~", *value)) {
+            egs_text_add(text, value, 1);
+        }
+        else {
+            egs_text_puts(text, apr_psprintf(text->pool, "%%%02X", (unsigned char)*value));
+        }
+    }
+}
+
+/* Each parameter in a line of its own. */
+static void put_parameters(egs_text *text, const char *name, const eg_headervalue *value)
+{
+    egs_text_puts(text, apr_pstrcat(text->pool, name, ": ", value->word, NULL));
+    for (int i = 0; i < value->parameters->nelts; i++) {
+        const eg_parameter *parameter = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
+        int plain = is_plain(parameter->value);
+
+        egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", parameter->name, plain ? "=" : "*=", NULL));
+        (plain ? put_quoted : put_extended)(text, parameter->value);
+    }
+    egs_text_puts(text, "\r\n");
+}
+
+static void put_addresses(egs_text *text, const char *name, const apr_array_header_t *list)
+{
+    egs_address *addresses = apr_palloc(text->pool, sizeof *addresses * (apr_size_t)(list->nelts + 1));
+
+    for (int i = 0; i < list->nelts; i++) {
+        const eg_rawaddress *each = &APR_ARRAY_IDX(list, i, eg_rawaddress);
+
+        addresses[i] = (egs_address){ apr_pstrcat(text->pool, each->box.local, "@", each->box.domain, NULL),
+                                      each->name };
+    }
+    egs_header_addresses(text, name, addresses, list->nelts);
+}
+
+/* @return 0 when it has not its form, and stays as it is */
+static int put_field(egs_text *text, const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool)
+{
+    const char *start = (const char *)mail->bytes.data + field->at;
+    const char *name = apr_pstrmemdup(pool, start, field->colon - field->at);
+    const char *value = eg_rawfield_value(mail, field, pool);
+    apr_array_header_t *list;
+    eg_headervalue parsed;
+
+    name = apr_pstrmemdup(pool, name, strcspn(name, " \t"));
+    switch (eg_rawfield_kind(mail, field)) {
+    case EG_FIELD_ADDRESSES:
+        if (eg_rawfield_addresses(&list, mail, field, pool) != APR_SUCCESS || list->nelts == 0) {
+            return 0;
+        }
+        put_addresses(text, name, list);
+        return 1;
+    case EG_FIELD_PARAMETERS:
+        if (eg_headervalue_parse(&parsed, value, strlen(value), pool) != APR_SUCCESS) {
+            return 0;
+        }
+        put_parameters(text, name, &parsed);
+        return 1;
+    default:
+        egs_header_text(text, name, eg_headerwords_decode(value, EG_RAW_HEADER_MAX, pool));
+        return 1;
+    }
+}
+
+void egs_raw_encode_fields(eg_edits *edits, const eg_rawmail *mail, apr_pool_t *pool)
+{
+    for (int i = 0; i < mail->parts->nelts; i++) {
+        const eg_rawpart *part = eg_rawmail_part(mail, i);
+
+        for (int n = 0; n < part->fields->nelts; n++) {
+            const eg_rawfield *field = eg_rawpart_field(part, n);
+            egs_text text;
+
+            if (eg_rawfield_fits(mail, field)) {
+                continue;
+            }
+            egs_text_init(&text, 2 * (field->end - field->at), pool);
+            if (put_field(&text, mail, field, pool)) {
+                eg_edits_replace(edits, (const char *)mail->bytes.data + field->at, field->end - field->at,
+                                 text.data);
+            }
+        }
+    }
+}
