@@ -2,13 +2,14 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(88);
+SELECT plan(92);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
     ('emailgw_module', 'accept'),
     ('emailgw_module', 'add_api'),
     ('emailgw_module', 'add_domain'),
+    ('emailgw_module', 'add_returned'),
     ('emailgw_module', 'add_session'),
     ('emailgw_module', 'add_smtp'),
     ('emailgw_module', 'add_webhook'),
@@ -37,6 +38,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'may_add_domain'),
     ('emailgw_module', 'record_tracks'),
     ('emailgw_module', 'reset_smtp_password'),
+    ('emailgw_module', 'return_path_state'),
     ('emailgw_module', 'update_domain'),
     ('emailgw_module', 'v1_add_webhook'),
     ('emailgw_module', 'v1_delete_webhook'),
@@ -44,8 +46,10 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'verify_domain'),
     ('emailgw_sender', 'claim_domain_checks'),
     ('emailgw_sender', 'claim_messages'),
+    ('emailgw_sender', 'claim_returned'),
     ('emailgw_sender', 'claim_webhooks'),
     ('emailgw_sender', 'durability'),
+    ('emailgw_sender', 'finish_returned'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
     ('emailgw_sender', 'get_dkim_keys'),
@@ -142,6 +146,8 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.get_unsubscribe(%s, '00000000-0000-7000-8000-000000000001', 1) $$,
     $$ SELECT emailgw_api.record_tracks(ARRAY[%s::bigint], ARRAY[ROW('00000000-0000-7000-8000-000000000001',
        '00000000-0000-7000-8000-000000000001', 1, 7, now(), false, '{}')::emailgw_api.track]) $$,
+    $$ SELECT emailgw_api.return_path_state(%s, '00000000-0000-7000-8000-000000000001', 1, '') $$,
+    $$ SELECT emailgw_api.add_returned('{%s}', '{00000000-0000-7000-8000-000000000001}', '{1}', '{""}', '') $$,
     $$ SELECT emailgw_api.delete_domain(%s, 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
@@ -157,6 +163,8 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.record_attempts('{%s}', '{%s}', '{1}', '{1}', '{delivered}', '{0}', '{"{}"}') $$,
     $$ SELECT emailgw_api.record_complaint(%s, '%s', 1, NULL) $$,
     $$ SELECT emailgw_api.record_returned(%s, '%s', 1, '', 'bounce', '{}', '{}', true) $$,
+    $$ SELECT emailgw_api.claim_returned(10, 60) $$,
+    $$ SELECT emailgw_api.finish_returned(%s, '%s', 1, '', 'now', 'bounce', '{}', '{}') $$,
     $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
     $$ SELECT emailgw_api.claim_domain_checks(1, 1, 1) $$,
     $$ SELECT emailgw_api.record_domain_checks('[]', 1, 1, 1) $$,
