@@ -16,6 +16,7 @@
 #include "dns.h"
 #include "housekeeping.h"
 #include "recheck.h"
+#include "returned_queue.h"
 #include "signing.h"
 #include "sts.h"
 #include "webhook.h"
@@ -69,6 +70,15 @@ static void *APR_THREAD_FUNC check_domains(apr_thread_t *thread, void *baton)
 
     (void)thread;
     egs_recheck_run(s->control, s->settings->options->database);
+    return NULL;
+}
+
+static void *APR_THREAD_FUNC read_returned(apr_thread_t *thread, void *baton)
+{
+    sender *s = baton;
+
+    (void)thread;
+    egs_returned_queue_run(s->control, s->settings->options->database);
     return NULL;
 }
 
@@ -145,8 +155,9 @@ static void wait_for_end(sender *s, const sigset_t *signals)
 
 static apr_status_t run(sender *s)
 {
-    static const apr_thread_start_t others[] = { keep_house, post, check_domains, look_up_policies,
-                                                 look_up_policies };
+    static const apr_thread_start_t others[] = { keep_house,       post,
+                                                 check_domains,    read_returned,
+                                                 look_up_policies, look_up_policies };
     int fixed = (int)(sizeof others / sizeof *others), count = s->settings->options->threads + fixed, started;
     apr_thread_t **threads = apr_pcalloc(s->pool, (apr_size_t)count * sizeof *threads);
     apr_status_t rv = APR_SUCCESS, ended;

@@ -26,12 +26,12 @@ typedef struct {
 /* All of standard input is taken, so that the MTA can write it; what is beyond the limit is dropped. */
 static int read_mail(eg_bytes *mail, egs_ctl *ctl)
 {
-    char *data = apr_palloc(ctl->pool, EGS_INBOUND_SIZE + DROPPED_AT_ONCE);
+    char *data = apr_palloc(ctl->pool, EG_RETURNED_SIZE + DROPPED_AT_ONCE);
     apr_size_t size = 0;
 
     for (;;) {
-        int full = size == EGS_INBOUND_SIZE; /* what follows goes behind it, over and over */
-        ssize_t got = read(STDIN_FILENO, data + size, full ? DROPPED_AT_ONCE : EGS_INBOUND_SIZE - size);
+        int full = size == EG_RETURNED_SIZE; /* what follows goes behind it, over and over */
+        ssize_t got = read(STDIN_FILENO, data + size, full ? DROPPED_AT_ONCE : EG_RETURNED_SIZE - size);
 
         if (got < 0 && errno == EINTR) {
             continue;
