@@ -15,6 +15,9 @@
 /** On or Off, where it was said. */
 typedef enum { EGM_UNSET, EGM_ON, EGM_OFF } egm_flag;
 
+/** What a virtual host's port takes by SMTP. */
+typedef enum { EGM_SMTP_UNSET, EGM_SMTP_OFF, EGM_SMTP_SUBMISSION, EGM_SMTP_BOUNCES } egm_smtp;
+
 /**
  * A value for each directive; unset is all 0. directives.c says where each may be
  * set and how those of several levels make one.
@@ -37,6 +40,12 @@ typedef struct {
     apr_interval_time_t session_idle, session_max;
     const char *submission_host;
     const apr_array_header_t *submission_ports; /* of const char * */
+    egm_smtp smtp;                              /* default Off */
+    egm_flag smtp_insecure_auth;                /* default Off */
+    apr_int64_t smtp_message_max;               /* bytes */
+    apr_int64_t smtp_recipients_max;            /* addresses */
+    apr_interval_time_t smtp_timeout;           /* for a command */
+    apr_interval_time_t smtp_data_timeout;      /* for a whole mail */
     eg_rate rate, auth_failures;                /* off: a limit of 0, and a window all the same */
 } egm_settings;
 
@@ -48,6 +57,9 @@ typedef struct {
     const eg_rate_tables *rates; /* of all servers; see limiter.h */
     eg_bytes sender_key;         /* public half; no data without EmailGatewaySenderKeyFile */
     eg_group *group;             /* of its database, once a connection has told which that is (store.c) */
+    int has_tls;                 /* mod_ssl serves it; told by mod_ssl (smtp_tls.c) */
+    int smtp_implicit;           /* SMTP there begins with TLS: its Listen says smtps */
+    int smtp_starttls;           /* SMTP there offers STARTTLS */
     apr_time_t away_until; /* its database did not answer: till then tracking asks no more (tracking.c) */
 } egm_server_config;
 

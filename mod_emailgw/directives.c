@@ -11,6 +11,7 @@
 #include "hostname.h"
 #include "netaddr.h"
 #include "origin.h"
+#include "smtp_session.h"
 #include "textlist.h"
 #include "trackurl.h"
 
@@ -224,6 +225,30 @@ static const char *set_tracking_spool(cmd_parms *cmd, void *dir, const char *val
     return problem != NULL ? problem : set_file(cmd, dir, value);
 }
 
+/* In a virtual host only: what others inherit would close the door to HTTP. */
+static const char *set_smtp(cmd_parms *cmd, void *dir, const char *value)
+{
+    egm_smtp *smtp = member_of(cmd, dir);
+
+    if (!cmd->server->is_virtual) {
+        return apr_psprintf(cmd->pool, "%s stands in a <VirtualHost> with a port", cmd->cmd->name);
+    }
+    if (apr_cstr_casecmp(value, "submission") == 0) {
+        *smtp = EGM_SMTP_SUBMISSION;
+    }
+    else if (apr_cstr_casecmp(value, "bounces") == 0) {
+        *smtp = EGM_SMTP_BOUNCES;
+    }
+    else if (apr_cstr_casecmp(value, "off") == 0) {
+        *smtp = EGM_SMTP_OFF;
+    }
+    else {
+        return apr_psprintf(cmd->pool, "%s takes submission, bounces or Off, not '%s'", cmd->cmd->name,
+                            value);
+    }
+    return NULL;
+}
+
 #define PORTS_MAX 8
 
 /* "587,465" -> its parts. NULL when it is anything else. */
@@ -302,6 +327,16 @@ static const egm_slot tracking_spool = { SLOT(tracking_spool, INNER) };
 static const egm_slot submission_host = { SLOT(submission_host, INNER),
                                           .example = "host name such as smtp.example.com" };
 static const egm_slot submission_ports = { SLOT(submission_ports, INNER) };
+static const egm_slot smtp = { SLOT(smtp, INNER) };
+static const egm_slot smtp_insecure_auth = { SLOT(smtp_insecure_auth, INNER) };
+static const egm_slot smtp_message_max = { SLOT(smtp_message_max, INNER), .min = BODY_MAX_MIN,
+                                           .max = EG_BODY_MAX_LIMIT, .unit = "a number of bytes" };
+static const egm_slot smtp_recipients_max = { SLOT(smtp_recipients_max, INNER),
+                                              .min = EG_SMTP_RECIPIENTS_DEFAULT,
+                                              .max = EG_RECIPIENTS_MAX_LIMIT };
+static const egm_slot smtp_timeout = { SLOT(smtp_timeout, INNER), .shortest = "1s", .longest = "1h" };
+static const egm_slot smtp_data_timeout = { SLOT(smtp_data_timeout, INNER), .shortest = "1s",
+                                            .longest = "24h" };
 static const egm_slot rate = { SLOT(rate, INNER) };
 static const egm_slot auth_failures = { SLOT(auth_failures, INNER) };
 
@@ -376,5 +411,17 @@ const command_rec egm_directives[] = {
     AP_INIT_TAKE1("EmailGatewaySubmissionPorts", set_ports, (void *)&submission_ports, RSRC_CONF,
                   "ports, 1 to 65535, that EmailGateway.AddSMTP tells for it, the preferred one first, "
                   "default 587,465"),
+    AP_INIT_TAKE1("EmailGatewaySMTP", set_smtp, (void *)&smtp, RSRC_CONF,
+                  "what this virtual host's ports take by SMTP: submission, bounces or Off, default Off"),
+    AP_INIT_TAKE1("EmailGatewaySMTPMessageMax", set_number, (void *)&smtp_message_max, RSRC_CONF,
+                  "bytes of one mail by SMTP, 65536 to 67108864, default 37748736 (36 MB)"),
+    AP_INIT_TAKE1("EmailGatewaySMTPRecipientsMax", set_number, (void *)&smtp_recipients_max, RSRC_CONF,
+                  "recipients of one mail by SMTP, 100 to 1000, default 100"),
+    AP_INIT_FLAG("EmailGatewaySMTPInsecureAuth", set_flag, (void *)&smtp_insecure_auth, RSRC_CONF,
+                 "On or Off: clients on this machine may log in without TLS, default Off"),
+    AP_INIT_TAKE1("EmailGatewaySMTPTimeout", set_duration, (void *)&smtp_timeout, RSRC_CONF,
+                  "how long an SMTP client may take for its next command, 1s to 1h, default 5min"),
+    AP_INIT_TAKE1("EmailGatewaySMTPDataTimeout", set_duration, (void *)&smtp_data_timeout, RSRC_CONF,
+                  "how long the text of one mail by SMTP may take, 1s to 24h, default 30min"),
     { NULL }
 };

@@ -21,6 +21,7 @@
 #include "limiter.h"
 #include "request.h"
 #include "response.h"
+#include "smtp_listener.h"
 #include "store.h"
 #include "tracking.h"
 
@@ -183,21 +184,27 @@ static int check_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *temp
     if (status == OK) {
         status = egm_limiter_start(s);
     }
+    if (status == OK) {
+        status = egm_smtp_start(s);
+    }
     return status == OK ? egm_tracking_start(pool, s) : status;
 }
 
 static void register_hooks(apr_pool_t *pool)
 {
     static const char *const after_rewrites[] = { "mod_rewrite.c", "mod_proxy.c", NULL };
+    static const char *const after_ssl[] = { "mod_ssl.c", NULL };
     static const char *const before_dir[] = { "mod_dir.c", NULL };
     static const char *const before_proxy[] = { "mod_proxy.c", NULL };
 
     (void)pool;
     egm_response_register();
+    egm_smtp_register();
     /* Before mod_watchdog begins its threads. */
     ap_hook_child_init(egm_store_child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_init(egm_tracking_child_init, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_post_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(egm_smtp_check, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(check_config, after_ssl, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(remember_uri, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(claim_again, after_rewrites, before_dir, APR_HOOK_MIDDLE);

@@ -102,6 +102,63 @@ void eg_ratelimit_failed(eg_call *call)
     }
 }
 
+/* Of a name for SMTP, or of what one address has tried with it. */
+static eg_rate_key key_of_login(const eg_call *call, const char *username, const eg_rate_key *client)
+{
+    const char *text = apr_pstrcat(call->pool, client != NULL ? "smtp from " : "smtp ", username, NULL);
+    apr_size_t length = strlen(text);
+    char *named = apr_palloc(call->pool, length + sizeof *client);
+    unsigned char hash[EG_HASH_SIZE];
+
+    memcpy(named, text, length);
+    if (client != NULL) {
+        memcpy(named + length, client, sizeof *client);
+        length += sizeof *client;
+    }
+    eg_secret_hash(hash, named, length);
+    return key_of_hash(hash);
+}
+
+int eg_ratelimit_login(eg_call *call, const char *username)
+{
+    const eg_rate *rate = &call->limits->auth_failures;
+    eg_rate_key client, login, both;
+    eg_rate_state state, tried;
+
+    if (!eg_ratelimit_client(call, EG_E_NOT_AUTHENTICATED)) {
+        return 0;
+    }
+    if (!counts(call, rate)) {
+        return 1;
+    }
+    client = key_of_client(call);
+    login = key_of_login(call, username, NULL);
+    both = key_of_login(call, username, &client);
+    state = eg_rates_look(call->rates->failures, &login, rate, eg_clock());
+    tried = eg_rates_look(call->rates->failures, &both, rate, eg_clock());
+    if (!state.allowed && tried.remaining < tried.limit) {
+        call->retry_after = eg_rate_seconds(state.reset);
+        return 0;
+    }
+    return 1;
+}
+
+void eg_ratelimit_login_failed(eg_call *call, const char *username)
+{
+    const eg_rate *rate = &call->limits->auth_failures;
+    eg_rate_key client, login, both;
+
+    eg_ratelimit_failed(call);
+    if (!counts(call, rate)) {
+        return;
+    }
+    client = key_of_client(call);
+    login = key_of_login(call, username, NULL);
+    both = key_of_login(call, username, &client);
+    eg_rates_take(call->rates->failures, &login, rate, eg_clock());
+    eg_rates_take(call->rates->failures, &both, rate, eg_clock());
+}
+
 int eg_ratelimit_key(eg_call *call)
 {
     const eg_rate *rate = &call->limits->rate;

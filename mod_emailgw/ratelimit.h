@@ -24,6 +24,17 @@ int eg_ratelimit_client(eg_call *call, int code);
 void eg_ratelimit_failed(eg_call *call);
 
 /**
+ * May the client's address try to log in by this name over SMTP? Not when the address
+ * has failed too often; nor when the name has, from whatever addresses, and this
+ * address is one of them: others can still log in by it.
+ * @return 0 when not: call->retry_after then says how long to wait
+ */
+int eg_ratelimit_login(eg_call *call, const char *username);
+
+/** It has tried with a wrong name or password. */
+void eg_ratelimit_login_failed(eg_call *call, const char *username);
+
+/**
  * Count the call on call->key_hash, whether or not the database will know it.
  * @return 0 when there were too many: the only error then says how long to wait
  */

@@ -1,10 +1,17 @@
 /*
- * What an SMTP session hands over: a whole message with its envelope.
+ * What an SMTP session hands over: a login, and a whole message with its
+ * envelope, by the same rules as the API's.
  */
 #ifndef EG_SMTP_SUBMIT_H
 #define EG_SMTP_SUBMIT_H
 
 #include "command.h"
+
+/** A credential that has logged in. */
+typedef struct {
+    apr_int64_t account_id, smtp_id;
+    unsigned char password_hash[EG_HASH_SIZE];
+} eg_smtp_login;
 
 /** What a transaction ended with: an SMTP reply. */
 typedef struct {
@@ -19,5 +26,22 @@ typedef struct {
     int utf8;                       /* SMTPUTF8 was said (RFC 6531) */
     int body_8bit;                  /* BODY=8BITMIME was said (RFC 6152), or the message has such octets */
 } eg_smtp_envelope;
+
+/**
+ * Login name egm_<account>_<id> and password -> login, by one call of the database.
+ * A name that nobody has and a wrong password are one, also in the time that they take.
+ * @param status  0: it is good; 13: it is not; else as sql sender_key has it: 2, 12, 32, 34
+ */
+apr_status_t eg_smtp_authenticate(eg_smtp_login *login, int *status, eg_call *call, const char *username,
+                                  const char *password);
+
+/**
+ * A message -> the queue, and the reply: 250 once it is on disk, else the API's reason in words.
+ * @param call     pool, log, db, limits, secret, now and client are read
+ * @param message  lines that end with CRLF, dots unstuffed, no bare CR or LF, no NUL
+ * @return other than APR_SUCCESS when the database could not say, already logged; there is no reply then
+ */
+apr_status_t eg_smtp_submit(eg_smtp_reply *reply, eg_call *call, const eg_smtp_login *login,
+                            const eg_smtp_envelope *envelope, eg_bytes message);
 
 #endif

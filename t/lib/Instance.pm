@@ -23,7 +23,7 @@ my %default = (
 );
 my @parts = qw(bin conf data htdocs logs outbox run secrets); # what `up` makes in DIR beside env and state
 my @public = qw(BASE_URL DSN ACCOUNT_API_KEY USERNAME PASSWORD DOMAIN DOMAIN_ID SENDER_KEY OUTBOX
-    HTTPD_PID SENDER_PID POSTGRES_PID EMAILGWCTL LOGS HTTPD_CONF SENDER_CONF);
+    SUBMISSION_PORT SUBMISSIONS_PORT BOUNCE_PORT CA_FILE HTTPD_PID SENDER_PID POSTGRES_PID EMAILGWCTL LOGS HTTPD_CONF SENDER_CONF);
 my $patience = $ENV{EG_SAN} ? 90 : 30; # seconds until a server that does not answer is a failure
 my $socket_path_max = 107;
 
@@ -168,6 +168,7 @@ sub save {
         DSN => "postgresql://postgres:$it->{POSTGRES_PASSWORD}\@127.0.0.1:$it->{POSTGRES_PORT}/emailgw",
         OUTBOX => "$it->{RUN}/outbox",
         LOGS => "$it->{RUN}/logs",
+        CA_FILE => "$it->{RUN}/conf/tls.pem",
         EMAILGWCTL => "$it->{RUN}/bin/emailgwctl",
         HTTPD_CONF => "$it->{RUN}/conf/httpd.conf",
         SENDER_CONF => "$it->{RUN}/conf/sender-1.conf",
@@ -253,19 +254,19 @@ sub sanitizer_env {
     return %env;
 }
 
-# Starts on a port that is free; another one when somebody took it in between.
+# Starts on ports that are free; on others when somebody took one in between.
 sub start_on_port {
     my ($it, $server, $launch) = @_;
-    my $port = uc "${server}_port";
+    my @ports = (uc "${server}_port", $server eq 'httpd' ? qw(SUBMISSION_PORT SUBMISSIONS_PORT BOUNCE_PORT) : ());
     for my $try (1 .. 5) {
-        my $fresh = !$it->{$port};
-        $it->{$port} = free_port() if $fresh;
+        my @fresh = grep { !$it->{$_} } @ports;
+        $it->{$_} = free_port() for @fresh;
         return if eval { $launch->(); 1 };
         my $problem = $@;
         Instance::Process::gone(1, $it->ids($server));
         $it->kill($server);
         die $problem if $problem !~ /address already in use|could not bind|shared memory block .* still in use/i;
-        $fresh ? delete $it->{$port} : sleep 0.5;
+        @fresh ? delete @$it{@fresh} : sleep 0.5;
     }
     die "$server finds no free port\n";
 }
@@ -392,6 +393,7 @@ sub start_httpd {
     my ($it) = @_;
     return if $it->ids('httpd');
     unlink "$it->{RUN}/run/httpd.pid";
+    $it->make_certificate;
     $it->start_on_port('httpd', sub {
         write_file("$it->{RUN}/conf/httpd.conf", Instance::Config::httpd($it, "$it->{BUILD}/mod_emailgw.so"), 0644);
         my $id = $it->spawn('httpd', as_user => 0,
@@ -399,6 +401,16 @@ sub start_httpd {
         $it->set_ids('httpd', $id);
         $it->await('httpd', $id, "$it->{RUN}/logs/httpd.out", sub { $it->ask('/')->{status} != 599 });
     });
+}
+
+# For SMTP over TLS: signed by itself, so it is what its clients are to trust, too.
+sub make_certificate {
+    my ($it) = @_;
+    my ($file, $key) = ("$it->{RUN}/conf/tls.pem", "$it->{RUN}/secrets/tls.key");
+    return if -e $file;
+    Instance::Process::run(argv => [ qw(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30),
+        '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,DNS:mail.example.net,IP:127.0.0.1',
+        '-keyout', $key, '-out', $file ]);
 }
 
 # Where we are root its user may not reach the build folder: it runs as a copy.

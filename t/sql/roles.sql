@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(92);
+SELECT plan(93);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -16,6 +16,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'aggr_events'),
     ('emailgw_module', 'authenticate'),
     ('emailgw_module', 'authenticate_account'),
+    ('emailgw_module', 'authenticate_smtp'),
     ('emailgw_module', 'clear_domain_queue'),
     ('emailgw_module', 'delete_api'),
     ('emailgw_module', 'delete_domain'),
@@ -118,6 +119,7 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.v1_get_webhooks(%s, '\x01') $$,
     $$ SELECT emailgw_api.v1_delete_webhook(%s, '\x01', 1) $$,
     $$ SELECT emailgw_api.authenticate_account(%s, '\x01', '\x01', 60) $$,
+    $$ SELECT emailgw_api.authenticate_smtp(%s, 1, '\x01') $$,
     $$ SELECT emailgw_api.login_begin(0, 'ann', '192.0.2.1'), %s $$,
     $$ SELECT emailgw_api.login_account(%s) $$,
     $$ SELECT emailgw_api.add_session(%s, '\x01', 'x', 60) $$,

@@ -43,7 +43,7 @@ sub httpd {
     my $modules = '/usr/lib/apache2/modules';
     my $run = $it->{RUN};
     my $load = join '', map { "LoadModule ${_}_module $modules/mod_$_.so\n" }
-        "mpm_$it->{HTTPD_MPM}", qw(authz_core dbd dir mime reqtimeout);
+        "mpm_$it->{HTTPD_MPM}", qw(authz_core dbd dir mime reqtimeout ssl);
     my $user = $> == 0 ? "User nobody\nGroup #" . (getpwnam 'nobody')[3] . "\n" : '';
     my $dbd = dsn($it, 'emailgw_module', 'connect_timeout=2', 'application_name=mod_emailgw',
         q(options='-c plan_cache_mode=force_generic_plan -c statement_timeout=20000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=10000'));
@@ -51,6 +51,8 @@ sub httpd {
     my $resolver = length $it->{RESOLVER} ? "EmailGatewayResolver $it->{RESOLVER}\n" : '';
     my $rates = $it->{RATE} eq 'off' ? "EmailGatewayRate off\nEmailGatewayAuthFailures off\n" : '';
     my $extra = length $it->{HTTPD_CONF} ? "Include $it->{HTTPD_CONF}\n" : '';
+    my $smtp = join '', smtp($it, $it->{SUBMISSION_PORT}, 'smtp', 'submission'),
+        smtp($it, $it->{SUBMISSIONS_PORT}, 'smtps', 'submission'), smtp($it, $it->{BOUNCE_PORT}, 'smtp', 'bounces');
 
     return <<"END";
 # INSTANCE_DIR and INSTANCE_PORT are for what HTTPD_CONF includes.
@@ -96,7 +98,26 @@ $resolver$webhooks$rates<VirtualHost 127.0.0.1:$it->{HTTPD_PORT}>
     EmailGatewayEngine On
     EmailGateway On
 </VirtualHost>
-$extra
+
+# mod_ssl warns when it was built with another OpenSSL than is loaded.
+LogLevel ssl:error
+$smtp$extra
+END
+}
+
+# A port that takes mail.
+sub smtp {
+    my ($it, $port, $word, $mode) = @_;
+    return <<"END";
+Listen 127.0.0.1:$port $word
+<VirtualHost 127.0.0.1:$port>
+    ServerName localhost
+    EmailGatewayEngine On
+    EmailGatewaySMTP $mode
+    SSLEngine On
+    SSLCertificateFile $it->{RUN}/conf/tls.pem
+    SSLCertificateKeyFile $it->{RUN}/secrets/tls.key
+</VirtualHost>
 END
 }
 
