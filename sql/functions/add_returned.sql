@@ -18,9 +18,10 @@ DECLARE
     c_each CONSTANT integer := 20;       -- of one return path, also those that are set aside
     v_digest CONSTANT bytea := sha256(p_mail);
     v_path record;
-    v_full boolean;
+    v_count bigint;
+    v_bytes bigint;
 BEGIN
-    SELECT count(*) >= c_waiting OR coalesce(sum(w.size), 0) + octet_length(p_mail) > c_waiting_bytes INTO v_full
+    SELECT count(*), coalesce(sum(w.size), 0) INTO v_count, v_bytes
       FROM (SELECT octet_length(q.mail) AS size FROM returned_queue AS q WHERE q.set_aside_at IS NULL LIMIT c_waiting) AS w;
     FOR v_path IN
         SELECT p.* FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_hosts) WITH ORDINALITY
@@ -28,9 +29,12 @@ BEGIN
     LOOP
         status := emailgw_api.return_path_state(v_path.account_id, v_path.message_id, v_path.recipient_no, v_path.host);
         IF status = 'known' THEN
-            status := CASE WHEN v_full OR (SELECT count(*) FROM returned_queue AS q
-                                            WHERE q.account_id = v_path.account_id AND q.message_id = v_path.message_id
-                                              AND q.recipient_no = v_path.recipient_no) >= c_each
+            v_count := v_count + 1;
+            v_bytes := v_bytes + octet_length(p_mail);
+            status := CASE WHEN v_count > c_waiting OR v_bytes > c_waiting_bytes
+                             OR (SELECT count(*) FROM returned_queue AS q
+                                  WHERE q.account_id = v_path.account_id AND q.message_id = v_path.message_id
+                                    AND q.recipient_no = v_path.recipient_no) >= c_each
                            THEN 'full' ELSE 'added' END;
         END IF;
         IF status = 'added' THEN

@@ -23,3 +23,12 @@ CREATE TABLE returned_queue (
 ) WITH (autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX returned_queue_due ON returned_queue (due_at) WHERE set_aside_at IS NULL;
 CREATE INDEX returned_queue_set_aside ON returned_queue (set_aside_at) WHERE set_aside_at IS NOT NULL;
+
+-- Written and read once: LZ4 where the server has it.
+DO $$
+BEGIN
+    ALTER TABLE returned_queue ALTER COLUMN mail SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+    NULL; -- built without
+END;
+$$;

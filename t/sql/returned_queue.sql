@@ -1,7 +1,7 @@
 -- add_returned, claim_returned, finish_returned, return_path_state: a mail that came
 -- back waits for a sender until what it says is recorded.
 \ir lib/setup.psql
-SELECT plan(64);
+SELECT plan(65);
 
 SELECT pg_temp.new_account() AS other \gset
 SELECT pg_temp.new_domain(:other, 'example.org') AS other_domain \gset
@@ -133,10 +133,11 @@ SELECT :other, :'id', 1, int4send(n), '', '' FROM generate_series(1, 9979) AS n;
 SELECT is(pg_temp.add(:account, :'id', 3), 'full', 'of all return paths 10,000');
 DELETE FROM emailgw.returned_queue AS q WHERE q.account_id = :other AND q.digest < int4send(100);
 SELECT is(pg_temp.add(:account, :'id', 3), 'added', '... and again when some are done');
-ALTER TABLE emailgw.returned_queue ALTER COLUMN mail SET STORAGE EXTENDED;
 UPDATE emailgw.returned_queue SET mail = decode(repeat('00', 10485760), 'hex') WHERE account_id = :other AND digest BETWEEN int4send(200) AND int4send(300);
 SELECT is(pg_temp.add(:account, :'early', 1, decode(repeat('00', 15000000), 'hex')), 'full', 'one gigabyte');
 SELECT is(pg_temp.add(:account, :'early', 1), 'added', '... all together');
+SELECT is((SELECT array_agg(a.status) FROM emailgw_api.add_returned(array_fill(:account::bigint, '{2}'), ARRAY[:'id', :'id']::uuid[], '{2,3}',
+          '{eg.example.com,eg.example.com}', decode(repeat('00', 10000000), 'hex')) AS a), '{added,full}', '... and each copy of a mail counts');
 
 SELECT * FROM finish();
 ROLLBACK;
