@@ -12,13 +12,13 @@
 #include "clock.h"
 #include "form.h"
 #include "json.h"
+#include "inhand.h"
 #include "mod_emailgw.h"
 #include "response.h"
 #include "utf8.h"
 
-#define BODY_START 8192         /* bytes that a body of unknown length begins with */
-#define BODY_SMALL (256 * 1024) /* bytes of a body that need no leave */
-#define READ_SIZE 65536         /* bytes asked for at a time */
+#define BODY_START 8192 /* bytes that a body of unknown length begins with */
+#define READ_SIZE 65536 /* bytes asked for at a time */
 
 #define STALL_TIME apr_time_from_sec(20) /* in each of these ... */
 #define STALL_SIZE (512 * 1024)          /* ... bytes that come at least of a body that is not small */
@@ -28,44 +28,13 @@ typedef struct {
     apr_size_t length, size;
     apr_time_t since;        /* when the present window of time began */
     apr_size_t since_length; /* what was there then */
-    apr_int64_t *held;       /* see may_grow */
+    apr_int64_t *held;       /* see eg_inhand_grow */
 } buffer;
 
 static apr_status_t free_buffer(void *body)
 {
     free(((buffer *)body)->data);
     return APR_SUCCESS;
-}
-
-/* ---- memory: how much of large bodies this child has in hand ------------------------------------------- */
-
-static apr_int64_t large_bodies; /* bytes */
-
-static apr_status_t forget_large(void *data)
-{
-    __atomic_sub_fetch(&large_bodies, *(apr_int64_t *)data, __ATOMIC_RELAXED);
-    return APR_SUCCESS;
-}
-
-/** Counts for one request until its pool goes, from what has come, not from what was announced. */
-static int may_grow(buffer *body, apr_int64_t max, apr_pool_t *pool)
-{
-    apr_int64_t more;
-
-    if (body->length <= BODY_SMALL) {
-        return 1;
-    }
-    if (body->held == NULL) {
-        body->held = apr_pcalloc(pool, sizeof *body->held);
-        apr_pool_cleanup_register(pool, body->held, forget_large, apr_pool_cleanup_null);
-    }
-    more = (apr_int64_t)body->length - *body->held;
-    if (__atomic_add_fetch(&large_bodies, more, __ATOMIC_RELAXED) > max) {
-        __atomic_sub_fetch(&large_bodies, more, __ATOMIC_RELAXED);
-        return 0;
-    }
-    *body->held += more;
-    return 1;
 }
 
 /* ---- the body -------------------------------------------------------------------------------------------- */
@@ -98,7 +67,7 @@ static int stalls(buffer *body)
     int is_over = now - body->since >= STALL_TIME;
     int goes_on = body->length - body->since_length >= STALL_SIZE;
 
-    if (body->length <= BODY_SMALL || (is_over && goes_on)) {
+    if (body->length <= EG_INHAND_SMALL || (is_over && goes_on)) {
         body->since = now;
         body->since_length = body->length;
         return 0;
@@ -172,7 +141,8 @@ static apr_status_t read_some(buffer *body, int *end, request_rec *r, apr_bucket
         rv = append(body, brigade, max, end);
     }
     apr_brigade_cleanup(brigade);
-    if (rv == APR_SUCCESS && !may_grow(body, limits->body_memory, r->pool)) {
+    if (rv == APR_SUCCESS &&
+        !eg_inhand_grow(&body->held, (apr_int64_t)body->length, limits->body_memory, r->pool)) {
         return APR_EBUSY;
     }
     return rv == APR_SUCCESS && !*end && stalls(body) ? APR_TIMEUP : rv;

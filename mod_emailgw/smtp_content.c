@@ -186,6 +186,11 @@ int eg_smtp_content_is_8bit(const eg_smtp_content *content)
     return content->eight != 0;
 }
 
+apr_int64_t eg_smtp_content_size(const eg_smtp_content *content)
+{
+    return content->size;
+}
+
 static apr_status_t free_whole(void *data)
 {
     free(((eg_smtp_content *)data)->whole);

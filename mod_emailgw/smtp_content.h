@@ -40,6 +40,9 @@ eg_smtp_fault eg_smtp_content_fault(const eg_smtp_content *content, int any_leng
 /** Has it octets over 127? */
 int eg_smtp_content_is_8bit(const eg_smtp_content *content);
 
+/** Octets of a good content. */
+apr_int64_t eg_smtp_content_size(const eg_smtp_content *content);
+
 /** All of a good content. It lives as long as the content's pool. @return other than APR_SUCCESS: no memory, or a bad disk */
 apr_status_t eg_smtp_content_read(eg_bytes *message, eg_smtp_content *content);
 

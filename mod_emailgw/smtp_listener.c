@@ -11,6 +11,7 @@
 #include <util_filter.h>
 
 #include "config.h"
+#include "inhand.h"
 #include "json.h"
 #include "mod_emailgw.h"
 #include "netaddr.h"
@@ -151,6 +152,13 @@ static void refused(void *baton, const eg_smtp_reply *reply, const eg_smtp_envel
               reply->text);
 }
 
+static int has_room(void *baton, apr_int64_t size, apr_pool_t *pool)
+{
+    apr_int64_t *held = NULL;
+
+    return eg_inhand_grow(&held, size, ((connection *)baton)->config->limits.body_memory, pool);
+}
+
 static void complete(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *envelope, eg_bytes message,
                      apr_pool_t *pool)
 {
@@ -236,6 +244,7 @@ static void set_up(connection *conn)
                                        .send = send_text,
                                        .authenticate = authenticate,
                                        .recipient = recipient,
+                                       .has_room = has_room,
                                        .complete = complete,
                                        .refused = refused };
 }

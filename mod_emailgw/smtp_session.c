@@ -612,10 +612,13 @@ static eg_smtp_reply hand_over(eg_smtp_session *session)
 {
     eg_smtp_envelope *envelope = &session->mail.envelope;
     eg_smtp_reply answer = { 451, "4.3.0", "The mail cannot be taken now: try again later" };
+    eg_smtp_content *content = session->mail.content;
     eg_bytes message;
 
-    envelope->body_8bit |= eg_smtp_content_is_8bit(session->mail.content);
-    if (eg_smtp_content_read(&message, session->mail.content) != APR_SUCCESS) {
+    envelope->body_8bit |= eg_smtp_content_is_8bit(content);
+    if (!session->handler->has_room(session->handler->baton, eg_smtp_content_size(content),
+                                    session->mail.pool) ||
+        eg_smtp_content_read(&message, content) != APR_SUCCESS) {
         return faults[EG_SMTP_CONTENT_NO_ROOM];
     }
     session->handler->complete(&answer, session->handler->baton, envelope, message, session->mail.pool);

@@ -69,6 +69,14 @@ static void recipient(eg_smtp_reply *reply, void *baton, const char *address, ap
     reply->code = *address == 'b' ? 250 : 550;
 }
 
+static int has_room(void *baton, apr_int64_t size, apr_pool_t *pool)
+{
+    (void)baton;
+    (void)pool;
+    must(size <= MESSAGE_MAX);
+    return size % 7 != 6;
+}
+
 static void complete(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *envelope, eg_bytes message,
                      apr_pool_t *pool)
 {
@@ -120,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                   .message_max = MESSAGE_MAX,
                                   .recipients_max = 5 };
     peer p = { .settings = &settings };
-    eg_smtp_handler handler = { &p, hear, authenticate, recipient, complete, refused };
+    eg_smtp_handler handler = { &p, hear, authenticate, recipient, has_room, complete, refused };
     apr_pool_t *pool;
 
     if (size < 2) {

@@ -15,6 +15,7 @@ typedef struct {
     const char *said;    /* all that was sent */
     const char *mails;   /* "sender>recipient,recipient:message|" of each that was handed over */
     const char *logins;  /* "name/password|" of each */
+    apr_int64_t room;    /* octets */
     int refused;         /* mails */
     int verdict;         /* of the next mail; 0: 250 */
     int utf8, body_8bit; /* of the last mail */
@@ -49,6 +50,12 @@ static void recipient(eg_smtp_reply *reply, void *baton, const char *address, ap
     }
 }
 
+static int has_room(void *baton, apr_int64_t size, apr_pool_t *pool)
+{
+    (void)pool;
+    return size <= ((talk *)baton)->room;
+}
+
 static void complete(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *envelope, eg_bytes message,
                      apr_pool_t *pool)
 {
@@ -81,8 +88,9 @@ static talk *begin(apr_pool_t *pool)
 
     t->pool = pool;
     t->said = t->mails = t->logins = "";
+    t->room = 1000000;
     t->settings = (eg_smtp_settings){ EG_SMTP_SUBMISSION, "mail.example.net", 1000, 3, 0, 1, 1 };
-    t->handler = (eg_smtp_handler){ t, hear, authenticate, recipient, complete, refused };
+    t->handler = (eg_smtp_handler){ t, hear, authenticate, recipient, has_room, complete, refused };
     t->session = eg_smtp_session_make(&t->settings, &t->handler, pool);
     return t;
 }
@@ -505,6 +513,19 @@ static void limits_text_lines(void **state)
     }
 }
 
+static void tells_when_there_is_no_room(void **state)
+{
+    talk *t = begin(*state);
+
+    t->room = 10;
+    say(t, READY ENVELOPE "DATA\r\n");
+    say(t, "12345678\r\n.\r\n" ENVELOPE "DATA\r\n");
+    codes(t);
+    say(t, "123456789\r\n.\r\n" ENVELOPE);
+    assert_string_equal(codes(t), "452 250 250");
+    assert_string_equal(t->mails, "a@example.com>r@example.org:12345678\r\n|");
+}
+
 /* Over what stays in memory, at the borders as well: the same octets come out. */
 static void keeps_large_mails(void **state)
 {
@@ -512,20 +533,22 @@ static void keeps_large_mails(void **state)
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         talk *t = begin(*state);
-        char *text = apr_palloc(t->pool, sizes[i] + 6);
+        apr_size_t length = sizes[i] - 3; /* without the last line */
+        char *text = apr_palloc(t->pool, length + 1);
+        const char *all;
 
-        for (apr_size_t at = 0; at < sizes[i]; at++) {
+        for (apr_size_t at = 0; at < length; at++) {
             text[at] = at % 52 == 50 ? '\r' : at % 52 == 51 ? '\n' : (char)('a' + at % 23);
         }
-        memcpy(text + sizes[i] - 3, "x\r\n.\r\n", 7);
+        text[length] = '\0';
+        all = apr_pstrcat(t->pool, text, "x\r\n.\r\n", NULL);
         t->settings.message_max = 300000;
         say(t, READY "MAIL FROM:<>\r\nRCPT TO:<r@example.org>\r\nDATA\r\n");
-        for (apr_size_t at = 0; at < sizes[i] + 3; at += 1000) {
-            say_bytes(t, text + at, sizes[i] + 3 - at < 1000 ? sizes[i] + 3 - at : 1000);
+        for (apr_size_t at = 0; at < length + 6; at += 1000) {
+            say_bytes(t, all + at, length + 6 - at < 1000 ? length + 6 - at : 1000);
         }
-        text[sizes[i]] = '\0';
         assert_string_equal(codes(t), "250 235 250 250 354 250");
-        assert_string_equal(t->mails, apr_pstrcat(t->pool, ">r@example.org:", text, "|", NULL));
+        assert_string_equal(t->mails, apr_pstrcat(t->pool, ">r@example.org:", text, "x\r\n|", NULL));
     }
 }
 
@@ -626,6 +649,7 @@ int main(void)
         EG_TEST(limits_lines),
         EG_TEST(limits_answers_of_auth),
         EG_TEST(limits_text_lines),
+        EG_TEST(tells_when_there_is_no_room),
         EG_TEST(keeps_large_mails),
         EG_TEST(limits_mails),
         EG_TEST(ends_after_too_much),

@@ -45,6 +45,7 @@ sub start {
     my $text = slurp($gw->env('HTTPD_CONF'));
     my ($old) = $text =~ /^Listen 127\.0\.0\.1:(\d+)/m;
     $text =~ s/\b$old\b/$it->{port}/g;
+    $text =~ s{^Listen \S+ smtps?\n<VirtualHost.*?^</VirtualHost>\n}{}gms; # those ports are the instance's
     $text =~ s{^PidFile .*}{PidFile $dir/pid}m;
     $text =~ s{^ErrorLog .*}{ErrorLog $dir/log}m;
     $text =~ s{^CustomLog .*\n}{}m;

@@ -1,0 +1,124 @@
+# SMTP sessions that wait: without a thread on the event MPM, with one on the others; for
+# how long they may; and what becomes of them when httpd restarts.
+use EmailGW;
+use EmailGW::Smtp;
+use Instance;
+use Time::HiRes qw(sleep time);
+
+my ($plain, $brief) = map { Instance::free_port() } 1 .. 2;
+my $ports = EmailGW::Smtp::plain_port($plain, "RequestReadTimeout handshake=1 header=20 body=20\n")
+    . EmailGW::Smtp::plain_port($brief, "EmailGatewaySMTPTimeout 3s\nEmailGatewaySMTPDataTimeout 4s\n");
+my $one_child = "StartServers 1\nServerLimit 3\nThreadsPerChild 16\nThreadLimit 16\nMaxRequestWorkers 16\nMinSpareThreads 1\n"
+    . "MaxSpareThreads 16\nAsyncRequestWorkerFactor 40\nTimeout 300\n";
+
+sub instance {
+    my ($mpm, $conf) = @_;
+    my $gw = EmailGW->up(RATE => 'off', HTTPD_MPM => $mpm, HTTPD_CONF => \($conf // $ports));
+    my @login = EmailGW::Smtp::login($gw);
+    return ($gw, sub {
+        my ($port) = @_;
+        my $smtp = EmailGW::Smtp->connect($port // $plain);
+        $smtp->log_in(@login[0, 1]) eq '235' or die "no login: $smtp->{reply}";
+        return $smtp;
+    });
+}
+
+my $text = "From: shop\@example.com\r\nSubject: x\r\n\r\nx";
+
+# Writes an octet every half second until a reply comes: its code, and the seconds that it took.
+sub trickle {
+    my ($smtp, $octet) = @_;
+    my $begin = time;
+    for (1 .. 40) {
+        $smtp->write($octet);
+        my $code = $smtp->read(0.5);
+        return ($code // 'closed', time - $begin) if !defined $code || $code;
+    }
+    return ('nothing', time - $begin);
+}
+
+sub graceful {
+    my ($gw) = @_;
+    kill 'USR1', $gw->env('HTTPD_PID');
+    $gw->wait_for(sub { grep { /Doing graceful restart|Graceful restart requested/ } $gw->log_lines(qr/error\.log/) }, 20, 'a restart');
+    sleep 1; # the old children know by then
+}
+
+my ($gw, $ready) = instance('event', "$ports$one_child");
+
+subtest '500 sessions that wait, 16 threads' => sub {
+    my @sessions = map { EmailGW::Smtp->connect($plain) } 1 .. 500;
+    is(scalar(grep { $_->{reply} =~ /^220 / } @sessions), 500, 'all are greeted');
+    is(scalar(grep { ($_->say('EHLO client.example') // '') eq '250' } @sessions), 500, 'and answered');
+    my $begin = time;
+    is($gw->call('GET', '/api/v1/events', { key => $gw->env('SENDER_KEY') })->{status}, 200, 'HTTP is answered');
+    cmp_ok(time - $begin, '<', 5, 'at once');
+    is($ready->()->mail('shop@example.com', 'r@example.org', $text), 250, 'one more hands in a mail');
+    sleep 2; # longer than a handshake may take
+    $_->write("NOOP\r\n") for @sessions;
+    is(scalar(grep { ($_->read // '') eq '250' } @sessions), 500, 'NOOP is answered by all');
+};
+
+subtest 'longer than RequestReadTimeout allows for a handshake' => sub {
+    my $smtp = $ready->();
+    sleep 3;
+    is($smtp->say('NOOP'), 250, 'a session lives on');
+};
+
+subtest 'how long a client may take' => sub {
+    my $smtp = $ready->($brief);
+    for (1 .. 4) {
+        sleep 1;
+        is($smtp->say('NOOP'), 250, 'a command each second');
+    }
+    sleep 4;
+    is($smtp->say('NOOP'), 421, 'one after four seconds');
+    is(substr($smtp->{reply}, 0, 9), '421 4.4.2', '... as what it is');
+    my ($code, $seconds) = trickle($ready->($brief), 'x');
+    is($code, 421, 'a command octet by octet');
+    ok($seconds > 2 && $seconds < 8, "... ends in time ($seconds s)");
+    $smtp = $ready->($brief);
+    is($smtp->begin_mail('shop@example.com', 'r@example.org'), 354, 'a mail');
+    ($code, $seconds) = trickle($smtp, 'x');
+    is($code, 421, '... octet by octet');
+    ok($seconds > 3 && $seconds < 9, "... ends in time ($seconds s)");
+};
+
+subtest 'a restart' => sub {
+    my ($idle, $under_way, $leaving) = map { $ready->() } 1 .. 3;
+    $under_way->begin_mail('shop@example.com', 'r@example.org');
+    graceful($gw);
+    is($idle->say('NOOP'), 421, 'the next command is answered with 421');
+    is(substr($idle->{reply}, 0, 9), '421 4.3.2', '... as what it is');
+    ok($idle->is_closed, '... and the end');
+    $under_way->write("$text\r\n.\r\n");
+    is($under_way->read, 250, 'a mail that is under way is taken');
+    is($under_way->say('NOOP'), 421, '... then comes 421');
+    is($leaving->say('QUIT'), 221, 'QUIT is QUIT');
+    is($ready->()->say('NOOP'), 250, 'new sessions are served');
+};
+$gw->log_clean;
+$gw->down;
+
+for my $mpm (qw(worker prefork)) {
+    subtest $mpm => sub {
+        my ($it, $begin) = instance($mpm);
+        my $smtp = $begin->();
+        is($smtp->mail('shop@example.com', 'r@example.org', $text), 250, 'a mail');
+        sleep 2;
+        is($smtp->say('NOOP'), 250, 'longer than a handshake may take');
+        my $other = $begin->($brief);
+        is($other->read(8), 421, 'who says nothing is told in time');
+        my ($code, $seconds) = trickle($begin->($brief), 'x');
+        is($code, 421, 'a command octet by octet');
+        ok($seconds > 2 && $seconds < 8, "... ends in time ($seconds s)");
+        $smtp->begin_mail('shop@example.com', 'r@example.org');
+        graceful($it);
+        $smtp->write("$text\r\n.\r\n");
+        is($smtp->read, 250, 'a restart: a mail that is under way is taken');
+        is($smtp->say('NOOP'), 421, '... then comes 421');
+        $it->log_clean;
+        $it->down;
+    };
+}
+done_testing;
