@@ -117,8 +117,14 @@ static void authenticate(eg_smtp_reply *reply, void *baton, const char *username
 static void recipient(eg_smtp_reply *reply, void *baton, const char *address, apr_pool_t *pool)
 {
     connection *conn = baton;
+    int known = 0;
+    eg_call call;
 
-    if (eg_smtp_return_path_valid(conn->config->secret, address, pool)) {
+    prepare(&call, conn, pool);
+    if (eg_smtp_return_path_known(&known, &call, address) != APR_SUCCESS) {
+        *reply = (eg_smtp_reply){ 451, "4.3.0", "This cannot be told now: try again later" };
+    }
+    else if (known) {
         reply->code = 250;
     }
     else {

@@ -205,7 +205,7 @@ void egs_inbound_read(egs_inbound *inbound, eg_bytes mail, apr_pool_t *pool)
     egs_inbound_mail *returned = apr_pcalloc(pool, sizeof *returned);
 
     memset(inbound, 0, sizeof *inbound);
-    mail.size = mail.size < EGS_INBOUND_SIZE ? mail.size : EGS_INBOUND_SIZE;
+    mail.size = mail.size < EG_RETURNED_SIZE ? mail.size : EG_RETURNED_SIZE;
     egs_parts_read(&returned->parts, mail, pool);
     returned->own = apr_array_make(pool, 4, sizeof(const char *));
     add_addresses(returned->own, &returned->parts.header, "Delivered-To", pool);

@@ -10,7 +10,6 @@
 
 #include "job.h"
 
-#define EGS_INBOUND_SIZE 10485760  /* bytes of a mail that are looked at */
 #define EGS_INBOUND_REPORTS_MAX 32 /* of one mail */
 
 typedef enum {
@@ -45,10 +44,10 @@ typedef struct {
     const char *sender;   /* envelope sender that a feedback report names, or NULL */
 } egs_inbound;
 
-/** Once in a process, before egs_inbound_read. */
+/** Once in a process, before egs_inbound_read; a process that has called g_mime_init needs it not. */
 void egs_inbound_start(void);
 
-/** Read a mail, of which at most EGS_INBOUND_SIZE bytes are looked at. */
+/** Read a mail, of which at most EG_RETURNED_SIZE bytes are looked at. */
 void egs_inbound_read(egs_inbound *inbound, eg_bytes mail, apr_pool_t *pool);
 
 /** The kind in a word: "bounce", "delay", "success", "complaint", "answer", "other". */

@@ -17,6 +17,7 @@
 #include "housekeeping.h"
 #include "listjobs.h"
 #include "recheck.h"
+#include "returned_queue.h"
 #include "signing.h"
 #include "sts.h"
 #include "webhook.h"
@@ -79,6 +80,15 @@ static void *APR_THREAD_FUNC expand_lists(apr_thread_t *thread, void *baton)
 
     (void)thread;
     egs_listjobs_run(s->control, s->settings->options->database);
+    return NULL;
+}
+
+static void *APR_THREAD_FUNC read_returned(apr_thread_t *thread, void *baton)
+{
+    sender *s = baton;
+
+    (void)thread;
+    egs_returned_queue_run(s->control, s->settings->options->database);
     return NULL;
 }
 
@@ -155,9 +165,9 @@ static void wait_for_end(sender *s, const sigset_t *signals)
 
 static apr_status_t run(sender *s)
 {
-    static const apr_thread_start_t others[] = { keep_house,       post,
-                                                 check_domains,    expand_lists,
-                                                 look_up_policies, look_up_policies };
+    static const apr_thread_start_t others[] = { keep_house,      post,          check_domains,
+                                                 expand_lists,    read_returned, look_up_policies,
+                                                 look_up_policies };
     int fixed = (int)(sizeof others / sizeof *others), count = s->settings->options->threads + fixed, started;
     apr_thread_t **threads = apr_pcalloc(s->pool, (apr_size_t)count * sizeof *threads);
     apr_status_t rv = APR_SUCCESS, ended;

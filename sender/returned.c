@@ -14,7 +14,8 @@
 static const char *const names[] = {
     [EGS_RETURNED_UNKNOWN] = "unknown",   [EGS_RETURNED_GONE] = "gone",
     [EGS_RETURNED_RECORDED] = "recorded", [EGS_RETURNED_AGAIN] = "again",
-    [EGS_RETURNED_IGNORED] = "ignored",
+    [EGS_RETURNED_IGNORED] = "ignored",   [EGS_RETURNED_EARLY] = "early",
+    [EGS_RETURNED_FENCED] = "fenced",
 };
 
 const char *egs_returned_name(egs_returned_result result)
@@ -92,7 +93,7 @@ static void fill(columns *to, const egs_inbound *inbound, apr_pool_t *pool)
 
 static egs_returned_result find_result(const char *name)
 {
-    int result = EGS_RETURNED_IGNORED;
+    int result = EGS_RETURNED_FENCED;
 
     while (result > EGS_RETURNED_UNKNOWN && strcmp(names[result], name) != 0) {
         result--;
@@ -100,11 +101,17 @@ static egs_returned_result find_result(const char *name)
     return (egs_returned_result)result;
 }
 
+static egs_returned returned_of(const eg_rows *rows)
+{
+    return (egs_returned){ .result = find_result(eg_rows_text(rows, 0, "status")),
+                           .recipient = eg_rows_text(rows, 0, "email"),
+                           .detail = eg_rows_text(rows, 0, "detail") };
+}
+
 apr_status_t egs_returned_record(egs_returned *returned, const eg_returnpath *path, const char *host,
                                  const egs_inbound *inbound, eg_db *db)
 {
     columns arrays;
-    const char *status;
     eg_rows *rows;
     apr_status_t rv;
 
@@ -120,14 +127,32 @@ apr_status_t egs_returned_record(egs_returned *returned, const eg_returnpath *pa
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        status = eg_rows_text(rows, 0, "status");
-        if (strcmp(status, "early") != 0) {
-            break;
+        *returned = returned_of(rows);
+        if (returned->result != EGS_RETURNED_EARLY) {
+            return APR_SUCCESS;
         }
         apr_sleep(WAIT);
     }
-    returned->result = find_result(status);
-    returned->recipient = eg_rows_text(rows, 0, "email");
-    returned->detail = eg_rows_text(rows, 0, "detail");
-    return APR_SUCCESS;
+}
+
+apr_status_t egs_returned_finish(egs_returned *returned, const egs_returned_claim *claim,
+                                 const egs_inbound *inbound, eg_db *db)
+{
+    const eg_returnpath *path = &claim->path;
+    columns arrays;
+    eg_rows *rows;
+    apr_status_t rv;
+
+    fill(&arrays, inbound, db->pool);
+    /* Repeatable: where the first call was committed, the second one is fenced. */
+    rv = eg_db_call(
+        &rows, db, EG_DB_REPEATABLE, "finish_returned",
+        EG_DB_ARGS(eg_db_int(path->account_id), eg_db_text(path->message_id), eg_db_int(path->recipient_no),
+                   eg_db_bytes(claim->digest.data, claim->digest.size), eg_db_text(claim->lease),
+                   eg_db_text(egs_inbound_kind_name(inbound->kind)), eg_db_texts(arrays.emails, arrays.count),
+                   eg_db_texts(arrays.details, arrays.count)));
+    if (rv == APR_SUCCESS) {
+        *returned = returned_of(rows);
+    }
+    return rv;
 }

@@ -12,7 +12,9 @@ typedef enum {
     EGS_RETURNED_GONE,     /* the mail is no longer stored */
     EGS_RETURNED_RECORDED, /* as a bounce or a complaint */
     EGS_RETURNED_AGAIN,    /* that was recorded before */
-    EGS_RETURNED_IGNORED   /* there is nothing to record */
+    EGS_RETURNED_IGNORED,  /* there is nothing to record */
+    EGS_RETURNED_EARLY,    /* the sender has yet to record that the mail was taken: put off */
+    EGS_RETURNED_FENCED    /* another sender has the mail, or had it: nothing was done */
 } egs_returned_result;
 
 typedef struct {
@@ -31,7 +33,22 @@ typedef struct {
 apr_status_t egs_returned_record(egs_returned *returned, const eg_returnpath *path, const char *host,
                                  const egs_inbound *inbound, eg_db *db);
 
-/** "recorded", "again", "ignored", "gone", "unknown". */
+/** A mail that httpd took at a return path, as claim_returned leases it. */
+typedef struct {
+    eg_returnpath path;
+    eg_bytes digest;
+    const char *lease; /* the fence */
+} egs_returned_claim;
+
+/**
+ * The same for such a mail, which is dropped in the same transaction, or put off
+ * where it is early. Does not wait.
+ * @return one of EG_DB_*
+ */
+apr_status_t egs_returned_finish(egs_returned *returned, const egs_returned_claim *claim,
+                                 const egs_inbound *inbound, eg_db *db);
+
+/** "recorded", "again", "ignored", "gone", "unknown", "early", "fenced". */
 const char *egs_returned_name(egs_returned_result result);
 
 #endif

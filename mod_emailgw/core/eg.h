@@ -50,6 +50,9 @@
 #define EG_DOMAIN_MAX 253 /* without the trailing dot, as A-labels */
 #define EG_MAILBOX_MAX 254
 
+#define EG_RETURNED_SIZE                                                                                     \
+    (10 * 1024 * 1024) /* bytes of a mail that has come back: no more is kept or looked at */
+
 #define EG_IDEMPOTENCY_KEY_MAX 256 /* characters */
 
 /* POST /api/v1/email/batch. */

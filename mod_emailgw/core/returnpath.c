@@ -7,6 +7,8 @@
 #include <apr_strings.h>
 
 #include "bigendian.h"
+#include "hostname.h"
+#include "lowercase.h"
 #include "uuid.h"
 
 #define PREFIX "b+"
@@ -102,5 +104,24 @@ apr_status_t eg_returnpath_parse(eg_returnpath *path, const char *local, const e
     *path = (eg_returnpath){ .account_id = (apr_int64_t)eg_bigendian_get(bytes + AT_ACCOUNT, ACCOUNT_BYTES),
                              .message_id = message_id,
                              .recipient_no = (int)eg_bigendian_get(bytes + AT_RECIPIENT, 2) };
+    return APR_SUCCESS;
+}
+
+apr_status_t eg_returnpath_parse_address(eg_returnpath *path, const char **host, const char *address,
+                                         const eg_secret *secret, apr_pool_t *pool)
+{
+    apr_size_t local, length;
+    const char *domain;
+
+    address += *address == '<';
+    local = strcspn(address, "@>");
+    domain = address + local + (address[local] == '@');
+    length = strspn(domain, EG_HOST_NAME_BYTES);
+    if (local > EG_LOCAL_PART_MAX || length == 0 || length > EG_DOMAIN_MAX ||
+        (domain[length] != '\0' && domain[length] != '>') ||
+        eg_returnpath_parse(path, apr_pstrmemdup(pool, address, local), secret, pool) != APR_SUCCESS) {
+        return APR_EINVAL;
+    }
+    *host = eg_lowercase(apr_pstrmemdup(pool, domain, length));
     return APR_SUCCESS;
 }

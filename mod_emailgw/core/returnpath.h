@@ -31,4 +31,13 @@ const char *eg_returnpath_make(const eg_returnpath *path, const eg_secret *secre
 apr_status_t eg_returnpath_parse(eg_returnpath *path, const char *local, const eg_secret *secret,
                                  apr_pool_t *pool);
 
+/**
+ * The same for an address as an envelope has it, "<...>" or bare.
+ * @param host  its domain, lower case, of at most EG_DOMAIN_MAX bytes: whether it
+ *              is the return host of that mail, the database knows
+ * @return as eg_returnpath_parse
+ */
+apr_status_t eg_returnpath_parse_address(eg_returnpath *path, const char **host, const char *address,
+                                         const eg_secret *secret, apr_pool_t *pool);
+
 #endif

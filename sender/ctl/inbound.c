@@ -10,12 +10,10 @@
 #include "ctl.h"
 #include "inbound.h"
 #include "json.h"
-#include "lowercase.h"
 #include "returned.h"
 #include "secret.h"
 
 #define DROPPED_AT_ONCE 65536 /* bytes of what is beyond the limit */
-#define ADDRESS_MAX 320       /* bytes: 64 of a local part, @, 255 of a domain */
 
 /* A return path of this gateway, and the domain that it came to. */
 typedef struct {
@@ -28,12 +26,12 @@ typedef struct {
 /* All of standard input is taken, so that the MTA can write it; what is beyond the limit is dropped. */
 static int read_mail(eg_bytes *mail, egs_ctl *ctl)
 {
-    char *data = apr_palloc(ctl->pool, EGS_INBOUND_SIZE + DROPPED_AT_ONCE);
+    char *data = apr_palloc(ctl->pool, EG_RETURNED_SIZE + DROPPED_AT_ONCE);
     apr_size_t size = 0;
 
     for (;;) {
-        int full = size == EGS_INBOUND_SIZE; /* what follows goes behind it, over and over */
-        ssize_t got = read(STDIN_FILENO, data + size, full ? DROPPED_AT_ONCE : EGS_INBOUND_SIZE - size);
+        int full = size == EG_RETURNED_SIZE; /* what follows goes behind it, over and over */
+        ssize_t got = read(STDIN_FILENO, data + size, full ? DROPPED_AT_ONCE : EG_RETURNED_SIZE - size);
 
         if (got < 0 && errno == EINTR) {
             continue;
@@ -85,25 +83,14 @@ static int is_known(const apr_array_header_t *targets, const target *one)
     return 0;
 }
 
-/* The return path that an address is, if this gateway made it. "<...>" is taken as well. */
+/* The return path that an address is, if this gateway made it. */
 static void add_target(apr_array_header_t *targets, const char *address, const eg_secret *secret,
                        apr_pool_t *pool)
 {
-    apr_size_t length;
-    const char *at;
     target one;
 
-    address += *address == '<';
-    length = strcspn(address, ">");
-    address = apr_pstrmemdup(pool, address, length <= ADDRESS_MAX ? length : 0);
-    at = strrchr(address, '@');
-    if (at == NULL ||
-        eg_returnpath_parse(&one.path, apr_pstrmemdup(pool, address, (apr_size_t)(at - address)), secret,
-                            pool) != APR_SUCCESS) {
-        return;
-    }
-    one.host = eg_lowercase(apr_pstrdup(pool, at + 1));
-    if (!is_known(targets, &one)) {
+    if (eg_returnpath_parse_address(&one.path, &one.host, address, secret, pool) == APR_SUCCESS &&
+        !is_known(targets, &one)) {
         APR_ARRAY_PUSH(targets, target) = one;
     }
 }

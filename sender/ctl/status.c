@@ -1,13 +1,21 @@
-/* emailgwctl status: versions, sizes, how late the queue is, whether commits are durable. */
+/* emailgwctl status: versions, sizes, how late the queue is, whether commits are durable, what came back. */
 #include "ctl.h"
 
 static const egs_ctl_column columns[] = {
-    { "migration", EGS_COLUMN_NUMBER },      { "code_sha256", EGS_COLUMN_TEXT },
-    { "accounts", EGS_COLUMN_NUMBER },       { "domains", EGS_COLUMN_NUMBER },
-    { "queued", EGS_COLUMN_NUMBER },         { "due", EGS_COLUMN_NUMBER },
-    { "in_flight", EGS_COLUMN_NUMBER },      { "oldest_due_seconds", EGS_COLUMN_NUMBER },
-    { "partitions_until", EGS_COLUMN_TIME }, { "server_version", EGS_COLUMN_TEXT },
-    { "durability", EGS_COLUMN_TEXT },       { NULL, EGS_COLUMN_TEXT },
+    { "migration", EGS_COLUMN_NUMBER },
+    { "code_sha256", EGS_COLUMN_TEXT },
+    { "accounts", EGS_COLUMN_NUMBER },
+    { "domains", EGS_COLUMN_NUMBER },
+    { "queued", EGS_COLUMN_NUMBER },
+    { "due", EGS_COLUMN_NUMBER },
+    { "in_flight", EGS_COLUMN_NUMBER },
+    { "oldest_due_seconds", EGS_COLUMN_NUMBER },
+    { "partitions_until", EGS_COLUMN_TIME },
+    { "server_version", EGS_COLUMN_TEXT },
+    { "durability", EGS_COLUMN_TEXT },
+    { "returned_waiting", EGS_COLUMN_NUMBER },
+    { "returned_set_aside", EGS_COLUMN_NUMBER },
+    { NULL, EGS_COLUMN_TEXT },
 };
 
 static int run(egs_ctl *ctl)
@@ -23,6 +31,6 @@ static int run(egs_ctl *ctl)
 
 const egs_ctl_command egs_ctl_status = {
     .name = "status",
-    .help = "versions, sizes, how late the queue is, whether commits are durable",
+    .help = "versions, sizes, how late the queue is, whether commits are durable, what came back",
     .run = run,
 };

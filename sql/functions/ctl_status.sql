@@ -1,9 +1,10 @@
 -- ctl_status: one row for an operator: versions, sizes, how late the queue is,
--- and whether a commit holds (durability).
+-- whether a commit holds (durability), and mails that came back and are not read yet.
 CREATE FUNCTION emailgw_api.ctl_status()
 RETURNS TABLE (migration integer, code_sha256 text, accounts bigint, domains bigint, queued bigint,
                due bigint, in_flight bigint, oldest_due_seconds bigint, partitions_until timestamptz,
-               server_version text, durability text)
+               server_version text, durability text,
+               returned_waiting bigint, returned_set_aside bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
     SELECT (SELECT max(m.number) FROM migration AS m),
@@ -15,7 +16,9 @@ AS $$
               FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
              WHERE i.inhparent = 'emailgw.content'::regclass),
            current_setting('server_version'),
-           emailgw_api.durability()
+           emailgw_api.durability(),
+           (SELECT count(*) FROM returned_queue AS b WHERE b.set_aside_at IS NULL),
+           (SELECT count(*) FROM returned_queue AS b WHERE b.set_aside_at IS NOT NULL)
       FROM (SELECT count(*) AS queued,
                    count(*) FILTER (WHERE w.state = 'ready') AS due,
                    count(*) FILTER (WHERE w.state = 'sending') AS in_flight,

@@ -11,6 +11,7 @@ AS $$
 DECLARE
     v_days CONSTANT integer := greatest(p_message_days, 2); -- less would drop what make_partitions makes
     c_webhook_days CONSTANT integer := 14; -- the log of deliveries
+    c_set_aside_days CONSTANT integer := 14; -- returned mails that could not be read
     v_count bigint;
 BEGIN
     made := 0;
@@ -32,6 +33,10 @@ BEGIN
     purged := purged + emailgw_api.purge_sessions();
     purged := purged + emailgw_api.purge_lists(greatest(p_event_days, v_days));
     PERFORM emailgw_api.close_counts(20000);
+
+    DELETE FROM returned_queue AS q WHERE q.set_aside_at < now() - make_interval(days => c_set_aside_days);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    purged := purged + v_count;
 
     IF made > 0 THEN -- once a day: it reads the whole table
         DELETE FROM usage AS u

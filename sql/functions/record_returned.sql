@@ -8,7 +8,7 @@
 --   p_details  what the event says, as in record_attempts; of a complaint one
 --   p_settled  also where the sender is still at work on the mail
 -- status is
---   unknown    p_host is not where the account's return paths for this mail lead
+--   unknown    p_host is not where the return paths of this mail lead (return_path_state)
 --   gone       the mail is no longer stored: who it was to is not known any more
 --   early      a sender has the mail in hand: that it was taken is yet to be recorded
 --   recorded   detail is what the event says
@@ -25,20 +25,22 @@ DECLARE
     v_mail record;
     v_event_id CONSTANT uuid := uuid7(now());
 BEGIN
-    SELECT r.email, r.status::text AS ended, r.returned_at, m.domain_id, d.subdomain || '.' || d.name AS return_host,
+    status := emailgw_api.return_path_state(p_account_id, p_message_id, p_recipient_no, p_host);
+    IF status <> 'known' THEN
+        RETURN;
+    END IF;
+    SELECT r.email, r.status::text AS ended, r.returned_at, m.domain_id,
            EXISTS (SELECT FROM queue AS q
                     WHERE q.account_id = r.account_id AND q.message_id = r.message_id
                       AND q.recipient_no = r.recipient_no AND q.leased) AS in_hand
       INTO v_mail
       FROM recipient AS r
       JOIN message AS m ON m.account_id = r.account_id AND m.message_id = r.message_id
-      JOIN domain AS d ON d.account_id = m.account_id AND d.domain_id = m.domain_id
      WHERE r.account_id = p_account_id AND r.message_id = p_message_id AND r.recipient_no = p_recipient_no
        AND m.message_id = p_message_id
        FOR NO KEY UPDATE OF r;
     email := v_mail.email;
     status := CASE WHEN v_mail.email IS NULL THEN 'gone'
-                   WHEN lower(p_host) <> v_mail.return_host THEN 'unknown'
                    WHEN p_kind NOT IN ('bounce', 'complaint') OR v_mail.ended IN ('suppressed', 'cancelled') THEN 'ignored'
                    WHEN p_kind = 'bounce' AND (v_mail.returned_at IS NOT NULL OR v_mail.ended IN ('bounced', 'expired')) THEN 'again'
                    WHEN v_mail.in_hand AND NOT p_settled THEN 'early'

@@ -6,6 +6,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "hostname.h"
 #include "returnpath.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -31,14 +32,19 @@ static const eg_secret *make_secret(apr_pool_t *pool)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const eg_secret *secret;
+    const char *text, *host;
     eg_returnpath path;
     apr_pool_t *pool;
 
     apr_initialize();
     must(apr_pool_create(&pool, NULL) == APR_SUCCESS);
     secret = make_secret(pool); /* goes with the pool, so that no sanitizer takes it for a leak */
-    if (eg_returnpath_parse(&path, apr_pstrmemdup(pool, (const char *)data, size), secret, pool) ==
-        APR_SUCCESS) {
+    text = apr_pstrmemdup(pool, (const char *)data, size);
+    if (eg_returnpath_parse_address(&path, &host, text, secret, pool) == APR_SUCCESS) {
+        must(*host != '\0' && strspn(host, EG_HOST_NAME_BYTES) == strlen(host));
+        must(strcasestr(text, eg_returnpath_make(&path, secret, pool)) != NULL);
+    }
+    if (eg_returnpath_parse(&path, text, secret, pool) == APR_SUCCESS) {
         const char *again = eg_returnpath_make(&path, secret, pool);
 
         must(strlen(again) <= size && strncasecmp(again, (const char *)data, strlen(again)) == 0);

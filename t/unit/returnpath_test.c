@@ -16,7 +16,8 @@
 static const eg_returnpath mail = { 65, "0198c2f4-5b1e-7c3a-9d2e-0123456789ab", 2 };
 
 /* Made of the same values by another implementation. */
-static const char vector[] = "b+aeaaaaaaaaaecamyyl2fwht4hkos4ajdivtytkyaalbrq6fhttuioqywjy";
+#define TOKEN "b+aeaaaaaaaaaecamyyl2fwht4hkos4ajdivtytkyaalbrq6fhttuioqywjy"
+static const char vector[] = TOKEN;
 
 static const eg_secret *secret_of(const char *lines, apr_pool_t *pool)
 {
@@ -86,6 +87,69 @@ static void refuses_what_it_did_not_make(void **state)
     }
 }
 
+static const struct {
+    const char *what, *address;
+    const char *host; /* NULL: refused */
+} addresses[] = {
+    { "bare", TOKEN "@eg.example.com", "eg.example.com" },
+    { "in brackets", "<" TOKEN "@eg.example.com>", "eg.example.com" },
+    { "a host in capitals", TOKEN "@EG.Example.COM", "eg.example.com" },
+    { "what is behind the brackets", "<" TOKEN "@eg.example.com> SIZE=1", "eg.example.com" },
+    { "no host", TOKEN "@", NULL },
+    { "no domain", TOKEN, NULL },
+    { "no local part", "@eg.example.com", NULL },
+    { "no token", "ann@eg.example.com", NULL },
+    { "nothing", "", NULL },
+    { "empty brackets", "<>", NULL },
+    { "brackets and no domain", "<" TOKEN ">", NULL },
+    { "one letter more", TOKEN "a@eg.example.com", NULL },
+    { "two hosts", TOKEN "@eg.example.com@example.org", NULL },
+    { "a route", "@example.org:" TOKEN "@eg.example.com", NULL },
+    { "a percent", TOKEN "%eg.example.com@example.org", NULL },
+    { "an address literal", TOKEN "@[127.0.0.1]", NULL },
+    { "a line feed", TOKEN "@eg.example.com\nRCPT TO:<ann@example.org>", NULL },
+    { "bytes of no name", TOKEN "@eg.ex\xC3\xA4mple.com", NULL },
+    { "a quote", TOKEN "@eg.example.com'", NULL },
+};
+
+static void addresses_have_a_host(void **state)
+{
+    const eg_secret *secret = secret_of("1 " KEY_A "\n", *state);
+
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        const char *host = "unchanged";
+        eg_returnpath parsed;
+        apr_status_t rv = eg_returnpath_parse_address(&parsed, &host, addresses[i].address, secret, *state);
+
+        print_message("# %s\n", addresses[i].what);
+        assert_int_equal(rv, addresses[i].host != NULL ? APR_SUCCESS : APR_EINVAL);
+        assert_string_equal(host, addresses[i].host != NULL ? addresses[i].host : "unchanged");
+        if (rv == APR_SUCCESS) {
+            assert_string_equal(parsed.message_id, mail.message_id);
+        }
+    }
+}
+
+static void hosts_have_a_length(void **state)
+{
+    const eg_secret *secret = secret_of("1 " KEY_A "\n", *state);
+    char host[EG_DOMAIN_MAX + 2];
+    const char *found;
+    eg_returnpath parsed;
+
+    memset(host, 'x', sizeof host);
+    host[EG_DOMAIN_MAX] = '\0';
+    assert_int_equal(eg_returnpath_parse_address(&parsed, &found, apr_pstrcat(*state, TOKEN "@", host, NULL),
+                                                 secret, *state),
+                     APR_SUCCESS);
+    assert_string_equal(found, host);
+    host[EG_DOMAIN_MAX] = 'x';
+    host[EG_DOMAIN_MAX + 1] = '\0';
+    assert_int_equal(eg_returnpath_parse_address(&parsed, &found, apr_pstrcat(*state, TOKEN "@", host, NULL),
+                                                 secret, *state),
+                     APR_EINVAL);
+}
+
 /* A new key makes them, an old one still verifies, one that is gone does not. */
 static void keys_come_and_go(void **state)
 {
@@ -105,10 +169,9 @@ static void keys_come_and_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(comes_back_as_it_was),
-        EG_TEST(letter_case_means_nothing),
-        EG_TEST(refuses_what_it_did_not_make),
-        EG_TEST(keys_come_and_go),
+        EG_TEST(comes_back_as_it_was),         EG_TEST(letter_case_means_nothing),
+        EG_TEST(refuses_what_it_did_not_make), EG_TEST(addresses_have_a_host),
+        EG_TEST(hosts_have_a_length),          EG_TEST(keys_come_and_go),
     };
 
     return EG_TEST_RUN(tests);

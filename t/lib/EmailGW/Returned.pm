@@ -1,0 +1,74 @@
+# Mails that come back, as tests make them.
+#
+#     use EmailGW::Returned qw(report feedback);
+#     report('ann@example.net', Status => '5.2.2');    # undef leaves a field out
+#     feedback('abuse', "Original-Mail-From: <x\@example.com>\n");
+package EmailGW::Returned;
+use strict;
+use warnings;
+use Exporter qw(import);
+
+our @EXPORT_OK = qw(report feedback);
+
+# A report on an address: fields of its group.
+sub report {
+    my ($to, %field) = @_;
+    %field = ('Final-Recipient' => "rfc822; $to", Action => 'failed', Status => '5.1.1',
+        'Remote-MTA' => 'dns; mx.example.net', 'Diagnostic-Code' => "smtp; 550 5.1.1 <$to>: User unknown", %field);
+    my $group = join '', map { defined $field{$_} ? "$_: $field{$_}\n" : () } sort keys %field;
+    return <<"END";
+From: Mail Delivery System <MAILER-DAEMON\@mx.example.org>
+To: undisclosed
+Subject: Undelivered Mail Returned to Sender
+Auto-Submitted: auto-replied
+Content-Type: multipart/report; report-type=delivery-status; boundary="=_r"
+
+--=_r
+
+It could not be delivered.
+
+--=_r
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.org
+
+$group
+--=_r
+Content-Type: message/rfc822
+
+To: $to
+Subject: Hello
+
+Hello
+--=_r--
+END
+}
+
+# A feedback report of that type, maybe with more fields.
+sub feedback {
+    my ($type, $more) = @_;
+    $more //= '';
+    return <<"END";
+From: feedback\@example.org
+Content-Type: multipart/report; report-type=feedback-report; boundary="=_f"
+
+--=_f
+
+A complaint.
+--=_f
+Content-Type: message/feedback-report
+
+Feedback-Type: $type
+User-Agent: loop/1.0
+Version: 1
+$more
+--=_f
+Content-Type: text/rfc822-headers
+
+Subject: Hello
+
+--=_f--
+END
+}
+
+1;
