@@ -23,10 +23,10 @@ typedef struct {
     eg_bytes bytes;         /* NULL data: it cannot be */
 } opened_key;
 
-/* A domain has one key for all its webhooks: it is opened once. */
-static eg_bytes open_key(claim *c, const eg_rows *rows, int row)
+/* A domain has the same keys for all its webhooks: each is opened once. @param column  key_sealed, or that of the former one */
+static eg_bytes open_key(claim *c, const eg_rows *rows, int row, const char *column)
 {
-    const char *sealed = eg_rows_text(rows, row, "key_sealed");
+    const char *sealed = eg_rows_text(rows, row, column);
     opened_key *key = sealed ? apr_hash_get(c->keys, sealed, APR_HASH_KEY_STRING) : NULL;
     apr_int64_t account_id = eg_rows_int(rows, row, "account_id");
     apr_status_t rv;
@@ -37,7 +37,7 @@ static eg_bytes open_key(claim *c, const eg_rows *rows, int row)
     key = apr_pcalloc(c->db->pool, sizeof *key);
     key->account_id = account_id;
     rv = eg_unseal(&key->bytes, c->secret, EG_SEAL_WEBHOOK_KEY, account_id,
-                   eg_rows_bytes(rows, row, "key_sealed", c->db->pool), c->db->pool);
+                   eg_rows_bytes(rows, row, column, c->db->pool), c->db->pool);
     if (rv != APR_SUCCESS) {
         key->bytes = (eg_bytes){ NULL, 0 };
         eg_log_at(c->db->log, EG_LOG_ERR, rv,
@@ -115,7 +115,10 @@ static egs_post *make_post(claim *c, const eg_rows *rows, int row, const egs_pos
     post->url = apr_pstrdup(pool, eg_rows_text(rows, row, "url"));
     post->id = apr_psprintf(pool, "%s_%" APR_INT64_T_FMT, post->event_id, post->webhook_id);
     post->body = body_of(c, rows, row, before, pool);
-    post->key = copy_key(open_key(c, rows, row), pool);
+    post->key = copy_key(open_key(c, rows, row, "key_sealed"), pool);
+    if (eg_rows_text(rows, row, "former_key_sealed")) {
+        post->former = copy_key(open_key(c, rows, row, "former_key_sealed"), pool);
+    }
     return post;
 }
 

@@ -48,6 +48,7 @@ typedef struct egs_post {
     apr_time_t lease_end; /* by egs_clock */
     const char *url;
     eg_bytes key;     /* 32 bytes; NULL data: it cannot be opened */
+    eg_bytes former;  /* signs as well; NULL data: there is none */
     const char *id;   /* webhook-id: the same on every try */
     const char *body; /* NULL: the event is gone */
     /* http, policy */
@@ -89,9 +90,12 @@ typedef struct egs_signer egs_signer;
 /** @return NULL where OpenSSL has no HMAC-SHA256 or no memory */
 egs_signer *egs_webhook_signer(apr_pool_t *pool);
 
-/** webhook-signature by Standard Webhooks: "v1," and base64 of HMAC-SHA256 over "id.timestamp.body". */
+/** A signature by Standard Webhooks: "v1," and base64 of HMAC-SHA256 over "id.timestamp.body". */
 const char *egs_webhook_sign(egs_signer *signer, eg_bytes key, const char *id, const char *timestamp,
                              const char *body, apr_pool_t *pool);
+
+/** webhook-signature of a post: by its key, and behind a blank by the former one where that signs as well. */
+const char *egs_webhook_signatures(egs_signer *signer, const egs_post *post, const char *timestamp);
 
 /**
  * What an answer means. Only 2xx is success, 410 is the end of the webhook, all

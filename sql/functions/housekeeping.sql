@@ -30,6 +30,10 @@ BEGIN
     purged := purged + v_count;
 
     purged := purged + emailgw_api.purge_sessions();
+    UPDATE domain AS d SET former_webhook_key_sealed = NULL, former_webhook_key_until = NULL
+     WHERE d.former_webhook_key_until <= now();
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    purged := purged + v_count;
 
     IF made > 0 THEN -- once a day: it reads the whole table
         DELETE FROM usage AS u

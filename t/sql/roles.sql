@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(88);
+SELECT plan(90);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -36,6 +36,8 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'make_partitions'),
     ('emailgw_module', 'may_add_domain'),
     ('emailgw_module', 'record_tracks'),
+    ('emailgw_module', 'regenerate_signing_key'),
+    ('emailgw_module', 'replace_api'),
     ('emailgw_module', 'reset_smtp_password'),
     ('emailgw_module', 'update_domain'),
     ('emailgw_module', 'v1_add_webhook'),
@@ -143,6 +145,8 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.record_tracks(ARRAY[%s::bigint], ARRAY[ROW('00000000-0000-7000-8000-000000000001',
        '00000000-0000-7000-8000-000000000001', 1, 7, now(), false, '{}')::emailgw_api.track]) $$,
     $$ SELECT emailgw_api.delete_domain(%s, 1) $$,
+    $$ SELECT emailgw_api.replace_api(%s, 1, '\x02', '\x02') $$,
+    $$ SELECT emailgw_api.regenerate_signing_key(%s, 1, '\x02') $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset

@@ -47,6 +47,8 @@ my %row = (
             EndDate => '2026-01-31', Event => 'send', Query => 'subject:welcome') } },
     'EmailGateway.GetSMTPs' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
     'EmailGateway.GetWebhooks' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
+    'EmailGateway.RegenerateSigningKey' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain', 1)) } },
+    'EmailGateway.ReplaceAPI' => { ids => { APIKeyID => 'api_key' }, with => sub { (APIKeyID => $_[0]->new_api_key) } },
     'EmailGateway.ResetSMTPPassword' => { ids => { smtpid => 'smtp' }, with => sub { (smtpid => $_[0]->id('smtp')) } },
     'EmailGateway.UpdateDomain' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain', 1), LinkTracking => 1, OpenTracking => '0', UnsubscribeLink => 0,
