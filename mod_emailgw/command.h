@@ -57,7 +57,9 @@ typedef enum {
     EG_BOOL,    /* see eg_json_bool */
     EG_DAY,     /* YYYY-MM-DD */
     EG_MAILBOX, /* an address, kept as it goes into an envelope */
-    EG_NAME     /* a display name, as POST /api/v1/email takes it */
+    EG_NAME,    /* a display name, as POST /api/v1/email takes it */
+    EG_UUID,    /* the id of a mail or an event */
+    EG_TIME     /* any form of eg_datetime_parse, also Unix seconds as a number; kept as SQL reads it */
 } eg_kind;
 
 /** One parameter of a command; a list ends with a NULL name. */
@@ -194,6 +196,8 @@ int eg_param_given(const eg_call *call, const char *name);
 const char *eg_param_text(const eg_call *call, const char *name);
 /** 0 when absent; also of EG_BOOL. */
 apr_int64_t eg_param_int(const eg_call *call, const char *name);
+/** RetrieveCount of a page, an EG_COUNT: EG_PAGE_COUNT_DEFAULT when absent, EG_PAGE_COUNT_MAX at most. */
+int eg_param_page(const eg_call *call);
 /** As an argument of SQL, NULL when absent. */
 eg_dbarg eg_param_arg(const eg_call *call, const char *name);
 

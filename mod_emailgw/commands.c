@@ -20,6 +20,7 @@ extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_web
 extern const eg_command eg_cmd_get_apis, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
 extern const eg_command eg_cmd_replace_api, eg_cmd_regenerate_signing_key;
+extern const eg_command eg_cmd_get_webhook_deliveries, eg_cmd_replay_webhook, eg_cmd_test_webhook;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
@@ -47,10 +48,13 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },
     { API_PHP, "EmailGateway.GetEvents", EG_AUTH_ACCOUNT, &eg_cmd_get_events },
     { API_PHP, "EmailGateway.GetSMTPs", EG_AUTH_ACCOUNT, &eg_cmd_get_smtps },
+    { API_PHP, "EmailGateway.GetWebhookDeliveries", EG_AUTH_ACCOUNT, &eg_cmd_get_webhook_deliveries },
     { API_PHP, "EmailGateway.GetWebhooks", EG_AUTH_ACCOUNT, &eg_cmd_get_webhooks },
     { API_PHP, "EmailGateway.RegenerateSigningKey", EG_AUTH_ACCOUNT, &eg_cmd_regenerate_signing_key },
     { API_PHP, "EmailGateway.ReplaceAPI", EG_AUTH_ACCOUNT, &eg_cmd_replace_api },
+    { API_PHP, "EmailGateway.ReplayWebhook", EG_AUTH_ACCOUNT, &eg_cmd_replay_webhook },
     { API_PHP, "EmailGateway.ResetSMTPPassword", EG_AUTH_ACCOUNT, &eg_cmd_reset_smtp_password },
+    { API_PHP, "EmailGateway.TestWebhook", EG_AUTH_ACCOUNT, &eg_cmd_test_webhook },
     { API_PHP, "EmailGateway.UpdateDomain", EG_AUTH_ACCOUNT, &eg_cmd_update_domain },
     { API_PHP, "EmailGateway.VerifyDomain", EG_AUTH_ACCOUNT, &eg_cmd_verify_domain },
 

@@ -60,7 +60,8 @@ enum {
     EG_E_DEFAULTS = 114,      /* EmailGateway.AddSMTP: FromEmail, FromName, ReplyToEmail, ReplyToName */
     EG_E_QUERY = 115,         /* of EmailGateway.GetEvents */
     EG_E_TOO_BROAD = 116,     /* more events would have to be read than one request may */
-    EG_E_AGGREGATE_SIZE = 117 /* of EmailGateway.AggrEvents */
+    EG_E_AGGREGATE_SIZE = 117, /* of EmailGateway.AggrEvents */
+    EG_E_PAYLOAD = 141         /* of webhooks */
 };
 
 /* Where /api/v1/webhooks gives another meaning to a number. */

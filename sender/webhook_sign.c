@@ -61,7 +61,7 @@ const char *egs_webhook_signatures(egs_signer *signer, const egs_post *post, con
     if (!post->former.data) {
         return first;
     }
-    return apr_pstrcat(
-        post->pool, first, " ",
-        egs_webhook_sign(signer, post->former, post->id, timestamp, post->body, post->pool), NULL);
+    return apr_pstrcat(post->pool, first, " ",
+                       egs_webhook_sign(signer, post->former, post->id, timestamp, post->body, post->pool),
+                       NULL);
 }

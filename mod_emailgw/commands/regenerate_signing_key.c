@@ -20,8 +20,8 @@ static apr_status_t make_key(eg_bytes *sealed, eg_call *call)
     apr_status_t rv = eg_random(key, sizeof key);
 
     if (rv == APR_SUCCESS) {
-        rv = eg_seal(sealed, call->secret, EG_SEAL_WEBHOOK_KEY, call->account_id, key, sizeof key,
-                     call->pool);
+        rv =
+            eg_seal(sealed, call->secret, EG_SEAL_WEBHOOK_KEY, call->account_id, key, sizeof key, call->pool);
     }
     if (rv != APR_SUCCESS) {
         eg_log_at(call->log, EG_LOG_ERR, rv, EGLOGNO(0231) "a webhook signing key could not be made");

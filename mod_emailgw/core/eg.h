@@ -61,6 +61,12 @@
 #define EG_EVENTS_COUNT_MAX 100
 #define EG_EVENTS_READ_MAX 1000000 /* what one request may look through, as in emailgw_api.events_to_read */
 
+/* A page of EmailGateway.GetWebhookDeliveries and GetSuppressions. */
+#define EG_PAGE_COUNT_DEFAULT 50
+#define EG_PAGE_COUNT_MAX 100
+
+#define EG_REPLAY_MAX 100000 /* posts that one call or command repeats */
+
 /* EmailGateway.AggrEvents. */
 #define EG_AGGREGATE_DEFAULT 10
 #define EG_AGGREGATE_MAX 1000

@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(90);
+SELECT plan(93);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -29,6 +29,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'get_smtps'),
     ('emailgw_module', 'get_unsubscribe'),
+    ('emailgw_module', 'get_webhook_deliveries'),
     ('emailgw_module', 'get_webhooks'),
     ('emailgw_module', 'login_account'),
     ('emailgw_module', 'login_begin'),
@@ -38,7 +39,9 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'record_tracks'),
     ('emailgw_module', 'regenerate_signing_key'),
     ('emailgw_module', 'replace_api'),
+    ('emailgw_module', 'replay_webhook'),
     ('emailgw_module', 'reset_smtp_password'),
+    ('emailgw_module', 'test_webhook'),
     ('emailgw_module', 'update_domain'),
     ('emailgw_module', 'v1_add_webhook'),
     ('emailgw_module', 'v1_delete_webhook'),
@@ -147,6 +150,9 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.delete_domain(%s, 1) $$,
     $$ SELECT emailgw_api.replace_api(%s, 1, '\x02', '\x02') $$,
     $$ SELECT emailgw_api.regenerate_signing_key(%s, 1, '\x02') $$,
+    $$ SELECT emailgw_api.get_webhook_deliveries(%s, 1, 1, NULL, 10, NULL) $$,
+    $$ SELECT emailgw_api.replay_webhook(%s, 1, 1, NULL, now(), now(), false, false, 10) $$,
+    $$ SELECT emailgw_api.test_webhook(%s, 1, 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset
