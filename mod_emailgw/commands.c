@@ -20,6 +20,8 @@ extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_web
 extern const eg_command eg_cmd_get_apis, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
 extern const eg_command eg_cmd_replace_api, eg_cmd_regenerate_signing_key;
+extern const eg_command eg_cmd_add_suppression, eg_cmd_delete_suppression, eg_cmd_get_suppressions;
+extern const eg_command eg_cmd_import_suppressions;
 extern const eg_command eg_cmd_get_webhook_deliveries, eg_cmd_replay_webhook, eg_cmd_test_webhook;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
@@ -35,12 +37,14 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.AddAPI", EG_AUTH_ACCOUNT, &eg_cmd_add_api },
     { API_PHP, "EmailGateway.AddDomain", EG_AUTH_ACCOUNT, &eg_cmd_add_domain },
     { API_PHP, "EmailGateway.AddSMTP", EG_AUTH_ACCOUNT, &eg_cmd_add_smtp },
+    { API_PHP, "EmailGateway.AddSuppression", EG_AUTH_ACCOUNT, &eg_cmd_add_suppression },
     { API_PHP, "EmailGateway.AddWebhook", EG_AUTH_ACCOUNT, &eg_cmd_add_webhook },
     { API_PHP, "EmailGateway.AggrEvents", EG_AUTH_ACCOUNT, &eg_cmd_aggr_events },
     { API_PHP, "EmailGateway.ClearDomainQueue", EG_AUTH_ACCOUNT, &eg_cmd_clear_domain_queue },
     { API_PHP, "EmailGateway.DeleteAPI", EG_AUTH_ACCOUNT, &eg_cmd_delete_api },
     { API_PHP, "EmailGateway.DeleteDomain", EG_AUTH_ACCOUNT, &eg_cmd_delete_domain },
     { API_PHP, "EmailGateway.DeleteSMTP", EG_AUTH_ACCOUNT, &eg_cmd_delete_smtp },
+    { API_PHP, "EmailGateway.DeleteSuppression", EG_AUTH_ACCOUNT, &eg_cmd_delete_suppression },
     { API_PHP, "EmailGateway.DeleteWebhook", EG_AUTH_ACCOUNT, &eg_cmd_delete_webhook },
     { API_PHP, "EmailGateway.DomainStats", EG_AUTH_ACCOUNT, &eg_cmd_domain_stats },
     { API_PHP, "EmailGateway.GetAPIs", EG_AUTH_ACCOUNT, &eg_cmd_get_apis },
@@ -48,8 +52,10 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },
     { API_PHP, "EmailGateway.GetEvents", EG_AUTH_ACCOUNT, &eg_cmd_get_events },
     { API_PHP, "EmailGateway.GetSMTPs", EG_AUTH_ACCOUNT, &eg_cmd_get_smtps },
+    { API_PHP, "EmailGateway.GetSuppressions", EG_AUTH_ACCOUNT, &eg_cmd_get_suppressions },
     { API_PHP, "EmailGateway.GetWebhookDeliveries", EG_AUTH_ACCOUNT, &eg_cmd_get_webhook_deliveries },
     { API_PHP, "EmailGateway.GetWebhooks", EG_AUTH_ACCOUNT, &eg_cmd_get_webhooks },
+    { API_PHP, "EmailGateway.ImportSuppressions", EG_AUTH_ACCOUNT, &eg_cmd_import_suppressions },
     { API_PHP, "EmailGateway.RegenerateSigningKey", EG_AUTH_ACCOUNT, &eg_cmd_regenerate_signing_key },
     { API_PHP, "EmailGateway.ReplaceAPI", EG_AUTH_ACCOUNT, &eg_cmd_replace_api },
     { API_PHP, "EmailGateway.ReplayWebhook", EG_AUTH_ACCOUNT, &eg_cmd_replay_webhook },

@@ -65,6 +65,7 @@
 #define EG_PAGE_COUNT_DEFAULT 50
 #define EG_PAGE_COUNT_MAX 100
 
+#define EG_IMPORT_LINES_MAX 500000 /* of one EmailGateway.ImportSuppressions */
 #define EG_REPLAY_MAX 100000 /* posts that one call or command repeats */
 
 /* EmailGateway.AggrEvents. */

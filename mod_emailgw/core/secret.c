@@ -23,7 +23,7 @@
 typedef struct {
     unsigned char id;
     unsigned char seal[EG_SEALING_KEY]; /* derived, as the next ones are */
-    unsigned char mac[EG_MAC_TRACKING + 1][KEY_SIZE];
+    unsigned char mac[EG_MAC_ADDRESS + 1][KEY_SIZE];
 } secret_key;
 
 struct eg_secret {
@@ -60,7 +60,9 @@ static const secret_key *find_key(const eg_secret *secret, unsigned char id)
 static apr_status_t derive_keys(secret_key *key, eg_bytes from, apr_pool_t *pool)
 {
     static const char *const mac_names[] = {
-        [EG_MAC_RETURN_PATH] = "emailgw return path", [EG_MAC_TRACKING] = "emailgw tracking"
+        [EG_MAC_RETURN_PATH] = "emailgw return path",
+        [EG_MAC_TRACKING] = "emailgw tracking",
+        [EG_MAC_ADDRESS] = "emailgw address",
     };
     eg_bytes no_salt = { NULL, 0 };
     apr_status_t rv = eg_sealing_derive(key->seal, sizeof key->seal, from, no_salt, "emailgw seal", pool);
@@ -243,6 +245,11 @@ void eg_secret_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_size
     if (EVP_Digest(data, size, hash, &length, EVP_sha256(), NULL) != 1 || length != EG_HASH_SIZE) {
         abort();
     }
+}
+
+int eg_secret_key_id_at(const eg_secret *secret, int at)
+{
+    return at < secret->count ? secret->keys[at].id : 0;
 }
 
 int eg_secret_key_id(const eg_secret *secret)

@@ -22,11 +22,12 @@ typedef struct eg_secret eg_secret;
 typedef enum {
     EG_SEAL_SENDER_KEY = 1,  /* POST /api/v1 keys, shown again by GetAPIs */
     EG_SEAL_ACCOUNT_KEY = 2, /* an account's APIKey */
-    EG_SEAL_WEBHOOK_KEY = 3  /* a domain's webhook signing key */
+    EG_SEAL_WEBHOOK_KEY = 3, /* a domain's webhook signing key */
+    EG_SEAL_ERASURE = 4      /* an address, as long as it is being erased */
 } eg_seal_purpose;
 
 /** What a MAC is for: each purpose has keys of its own. */
-typedef enum { EG_MAC_RETURN_PATH, EG_MAC_TRACKING } eg_mac_purpose;
+typedef enum { EG_MAC_RETURN_PATH, EG_MAC_TRACKING, EG_MAC_ADDRESS } eg_mac_purpose;
 
 #define EG_HASH_SIZE 32
 
@@ -110,6 +111,9 @@ void eg_secret_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_size
 
 /** The id, 1 to 255, of the key that new MACs are made with. */
 int eg_secret_key_id(const eg_secret *secret);
+
+/** The ids of all keys, that one first; 0 beyond the last. @param at  from 0 on */
+int eg_secret_key_id_at(const eg_secret *secret, int at);
 
 /**
  * HMAC-SHA256 (RFC 2104) under the key of this id.

@@ -6,6 +6,7 @@
 --   kinds .. domains     the envelope, one element a recipient, each address once
 --   mail_to .. headers   as shown to all recipients
 --   attachments          [{"filename", "type", "disposition", "contentid"}], contents beside it
+--   hashes               of emails, as in suppressions_of; NULL: addresses that were erased are not looked for
 CREATE TYPE emailgw_api.mail AS (
     message_id uuid, key_hash bytea, idempotency_key bytea, body_hash bytea,
     from_email text, from_name text, from_domain text, subject text, tags text[],
@@ -13,7 +14,7 @@ CREATE TYPE emailgw_api.mail AS (
     list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint,
     kinds text[], emails text[], domains text[],
     mail_to jsonb, mail_cc jsonb, reply_to jsonb, headers jsonb, html text, plain text,
-    attachments jsonb, attachment_contents bytea[], size_bytes integer);
+    attachments jsonb, attachment_contents bytea[], size_bytes integer, hashes text[]);
 
 -- taken_mail: what a mail that is taken, number mail_no of its call, has of its key.
 CREATE TYPE emailgw_api.taken_mail AS (

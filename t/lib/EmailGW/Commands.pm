@@ -26,6 +26,8 @@ my %row = (
     'EmailGateway.AddSMTP' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), FromEmail => "a\@$_[0]{domain}", FromName => 'A',
             ReplyToEmail => 'r@example.org', ReplyToName => 'R') } },
+    'EmailGateway.AddSuppression' => { ids => { DomainID => 'domain' },
+        with => sub { (EmailAddress => sprintf('a%x@suppressed.example', int rand 2**40), DomainID => $_[0]->id('domain'), Reason => 'words') } },
     'EmailGateway.AddWebhook' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), Event => 'bounce', WebhookURL => 'https://hooks.example.org/x',
             Payload => 'mailgun') } },
@@ -36,6 +38,8 @@ my %row = (
     'EmailGateway.DeleteAPI' => { ids => { ApiKeyId => 'api_key' }, with => sub { (ApiKeyId => $_[0]->new_api_key) } },
     'EmailGateway.DeleteDomain' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->new_domain) } },
     'EmailGateway.DeleteSMTP' => { ids => { smtpid => 'smtp' }, with => sub { (smtpid => $_[0]->new_smtp) } },
+    'EmailGateway.DeleteSuppression' => { ids => { DomainID => 'domain' },
+        with => sub { (EmailAddress => $_[0]->new_suppression, DomainID => $_[0]->id('domain')) } },
     'EmailGateway.DeleteWebhook' => { ids => { WebhookID => 'webhook', DomainID => 'domain' },
         with => sub { (WebhookID => $_[0]->new_webhook, DomainID => $_[0]->id('domain')) } },
     'EmailGateway.DomainStats' => { ids => { DomainID => 'domain' },
@@ -47,10 +51,15 @@ my %row = (
         with => sub { (DomainID => $_[0]->id('domain'), StartFrom => 0, RetrieveCount => 50, StartDate => '2026-01-01',
             EndDate => '2026-01-31', Event => 'send', Query => 'subject:welcome') } },
     'EmailGateway.GetSMTPs' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
+    'EmailGateway.GetSuppressions' => { ids => { DomainID => 'domain' },
+        with => sub { (DomainID => $_[0]->id('domain'), Query => 'example', Reason => 'manual', RetrieveCount => 10,
+            After => '0:a@example.org') } },
     'EmailGateway.GetWebhookDeliveries' => { ids => { WebhookID => 'webhook', DomainID => 'domain' },
         with => sub { (WebhookID => $_[0]->id('webhook'), DomainID => $_[0]->id('domain'), State => 'failed', RetrieveCount => 10,
             After => '01890000-0000-7000-8000-000000000001') } },
     'EmailGateway.GetWebhooks' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
+    'EmailGateway.ImportSuppressions' => { ids => { DomainID => 'domain' },
+        with => sub { (DomainID => $_[0]->id('domain'), Reason => 'words', CSV => "address,reason\na\@suppressed.example,words\nb\@suppressed.example\n") } },
     'EmailGateway.RegenerateSigningKey' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain', 1)) } },
     'EmailGateway.ReplaceAPI' => { ids => { APIKeyID => 'api_key' }, with => sub { (APIKeyID => $_[0]->new_api_key) } },
     'EmailGateway.ReplayWebhook' => { ids => { WebhookID => 'webhook', DomainID => 'domain' }, absent => ['EventID'],
@@ -173,6 +182,13 @@ sub made {
 sub new_api_key { return $_[0]->made('AddAPI', 'NewAPIKeyID', Description => 'words') }
 sub new_smtp { return $_[0]->made('AddSMTP', 'NewSMTPID', FromName => 'Name') }
 sub new_webhook { return $_[0]->made('AddWebhook', 'NewWebhookID', Event => 'complaint', WebhookURL => 'https://hooks.example.org/y') }
+
+sub new_suppression {
+    my ($it) = @_;
+    my $address = sprintf 'a%x@suppressed.example', int rand 2**40;
+    $it->made('AddSuppression', 'Added', EmailAddress => $address);
+    return $address;
+}
 
 sub new_domain {
     my ($it) = @_;
