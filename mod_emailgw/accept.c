@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include "accept.h"
+#include "addresshash.h"
 #include "datetime.h"
 #include "json.h"
 #include "lowercase.h"
@@ -13,36 +14,40 @@
 /** Who gets a copy: each address once, whatever lists it is in. */
 typedef struct {
     apr_array_header_t *kinds, *emails, *domains; /* of const char * */
+    apr_array_header_t *hashes;                   /* what an address is known by if it was erased */
 } envelope;
 
 /* Mailboxes that differ in letter case only are taken for one, as everywhere here. */
 static void add_recipients(envelope *env, apr_hash_t *seen, const apr_array_header_t *list, const char *kind,
-                           apr_pool_t *pool)
+                           const eg_secret *secret, apr_pool_t *pool)
 {
     for (int i = 0; i < list->nelts; i++) {
         const eg_mailbox *box = &APR_ARRAY_IDX(list, i, eg_mail_address).box;
-        const char *folded = eg_lowercase(apr_pstrdup(pool, box->address));
+        const char *folded = eg_lowercase(apr_pstrdup(pool, box->address)), *hashes;
 
         if (apr_hash_get(seen, folded, APR_HASH_KEY_STRING) != NULL) {
             continue;
         }
         apr_hash_set(seen, folded, APR_HASH_KEY_STRING, folded);
+        hashes = eg_addresshash_all(secret, box->address, pool);
         APR_ARRAY_PUSH(env->kinds, const char *) = kind;
         APR_ARRAY_PUSH(env->emails, const char *) = box->address;
         APR_ARRAY_PUSH(env->domains, const char *) = box->domain;
+        APR_ARRAY_PUSH(env->hashes, const char *) = hashes != NULL ? hashes : "";
     }
 }
 
-static void make_envelope(envelope *env, const eg_mail *mail, apr_pool_t *pool)
+static void make_envelope(envelope *env, const eg_mail *mail, const eg_secret *secret, apr_pool_t *pool)
 {
     apr_hash_t *seen = apr_hash_make(pool);
 
     env->kinds = apr_array_make(pool, mail->to->nelts, sizeof(const char *));
     env->emails = apr_array_make(pool, mail->to->nelts, sizeof(const char *));
     env->domains = apr_array_make(pool, mail->to->nelts, sizeof(const char *));
-    add_recipients(env, seen, mail->to, "to", pool);
-    add_recipients(env, seen, mail->cc, "cc", pool);
-    add_recipients(env, seen, mail->bcc, "bcc", pool);
+    env->hashes = apr_array_make(pool, mail->to->nelts, sizeof(const char *));
+    add_recipients(env, seen, mail->to, "to", secret, pool);
+    add_recipients(env, seen, mail->cc, "cc", secret, pool);
+    add_recipients(env, seen, mail->bcc, "bcc", secret, pool);
 }
 
 /* [{"email", "name"}], as all recipients see it. */
@@ -140,7 +145,7 @@ static void make_item(eg_group_item *item, const eg_accept *accept)
     apr_pool_t *pool = call->pool;
     envelope env;
 
-    make_envelope(&env, mail, pool);
+    make_envelope(&env, mail, call->secret, pool);
     item->place = find_place(accept, pool);
     set_args(item,
              EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(accept->message_id),
@@ -156,7 +161,7 @@ static void make_item(eg_group_item *item, const eg_accept *accept)
                         eg_db_text(mail->html), eg_db_text(mail->plain), attachment_json(mail, pool),
                         attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size),
                         optional_id(mail->smtp_id), eg_db_text(mail->endpoint),
-                        eg_db_bytes(mail->raw.data, mail->raw.size)),
+                        eg_db_bytes(mail->raw.data, mail->raw.size), texts(env.hashes)),
              pool);
 }
 

@@ -56,12 +56,13 @@ enum { EG_OPTIONAL, EG_REQUIRED };
 typedef enum {
     EG_TEXT,    /* characters of one line, without control characters */
     EG_ID,      /* a whole number from 1 on; what is none becomes 0, the id of nothing, where invalid is 0 */
-    EG_UUID,    /* what is none becomes EG_UUID_NONE, the id of nothing */
+    EG_UUID,    /* what is none becomes EG_UUID_NONE, the id of nothing, where invalid is 0 */
     EG_COUNT,   /* a whole number from 0 on */
     EG_BOOL,    /* see eg_json_bool */
     EG_DAY,     /* YYYY-MM-DD */
     EG_MAILBOX, /* an address, kept as it goes into an envelope */
-    EG_NAME     /* a display name, as POST /api/v1/email takes it */
+    EG_NAME,    /* a display name, as POST /api/v1/email takes it */
+    EG_TIME     /* any form of eg_datetime_parse, also Unix seconds as a number; kept as SQL reads it */
 } eg_kind;
 
 /** One parameter of a command; a list ends with a NULL name. */
@@ -70,7 +71,7 @@ typedef struct {
     eg_kind kind;
     int required; /* EG_REQUIRED or EG_OPTIONAL */
     int error;    /* code when it is required and missing, and when it is invalid */
-    int invalid; /* code when it is there and invalid, where that differs; of an EG_ID: 0 lets it pass as 0 */
+    int invalid; /* code when it is there and invalid, where that differs; of an EG_ID or EG_UUID: 0 lets it pass */
     int max;     /* bytes of an EG_TEXT */
 } eg_param;
 
@@ -222,6 +223,8 @@ int eg_param_given(const eg_call *call, const char *name);
 const char *eg_param_text(const eg_call *call, const char *name);
 /** 0 when absent; also of EG_BOOL. */
 apr_int64_t eg_param_int(const eg_call *call, const char *name);
+/** RetrieveCount of a page, an EG_COUNT: EG_PAGE_COUNT_DEFAULT when absent, EG_PAGE_COUNT_MAX at most. */
+int eg_param_page(const eg_call *call);
 /** As an argument of SQL, NULL when absent. */
 eg_dbarg eg_param_arg(const eg_call *call, const char *name);
 

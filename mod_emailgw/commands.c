@@ -23,6 +23,10 @@ extern const eg_command eg_cmd_add_template, eg_cmd_delete_template, eg_cmd_get_
     eg_cmd_update_template;
 extern const eg_command eg_cmd_add_list, eg_cmd_delete_list, eg_cmd_get_lists, eg_cmd_get_list_job;
 extern const eg_command eg_cmd_add_subscribers, eg_cmd_delete_subscriber, eg_cmd_get_subscribers;
+extern const eg_command eg_cmd_replace_api, eg_cmd_regenerate_signing_key;
+extern const eg_command eg_cmd_add_suppression, eg_cmd_delete_suppression, eg_cmd_get_suppressions;
+extern const eg_command eg_cmd_import_suppressions;
+extern const eg_command eg_cmd_get_webhook_deliveries, eg_cmd_replay_webhook, eg_cmd_test_webhook;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
 extern const eg_command eg_cmd_get_message, eg_cmd_cancel_message;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_send_batch, eg_cmd_v1_get_events;
@@ -41,6 +45,7 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.AddAPI", EG_AUTH_ACCOUNT, &eg_cmd_add_api },
     { API_PHP, "EmailGateway.AddDomain", EG_AUTH_ACCOUNT, &eg_cmd_add_domain },
     { API_PHP, "EmailGateway.AddSMTP", EG_AUTH_ACCOUNT, &eg_cmd_add_smtp },
+    { API_PHP, "EmailGateway.AddSuppression", EG_AUTH_ACCOUNT, &eg_cmd_add_suppression },
     { API_PHP, "EmailGateway.AddWebhook", EG_AUTH_ACCOUNT, &eg_cmd_add_webhook },
     { API_PHP, "EmailGateway.AggrEvents", EG_AUTH_ACCOUNT, &eg_cmd_aggr_events },
     { API_PHP, "EmailGateway.CancelMessage", EG_AUTH_ACCOUNT, &eg_cmd_cancel_message },
@@ -49,6 +54,7 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.DeleteAPI", EG_AUTH_ACCOUNT, &eg_cmd_delete_api },
     { API_PHP, "EmailGateway.DeleteDomain", EG_AUTH_ACCOUNT, &eg_cmd_delete_domain },
     { API_PHP, "EmailGateway.DeleteSMTP", EG_AUTH_ACCOUNT, &eg_cmd_delete_smtp },
+    { API_PHP, "EmailGateway.DeleteSuppression", EG_AUTH_ACCOUNT, &eg_cmd_delete_suppression },
     { API_PHP, "EmailGateway.DeleteWebhook", EG_AUTH_ACCOUNT, &eg_cmd_delete_webhook },
     { API_PHP, "EmailGateway.DomainStats", EG_AUTH_ACCOUNT, &eg_cmd_domain_stats },
     { API_PHP, "EmailGateway.ExportEvents", EG_AUTH_ACCOUNT, &eg_cmd_export_events },
@@ -58,8 +64,15 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.GetEvents", EG_AUTH_ACCOUNT, &eg_cmd_get_events },
     { API_PHP, "EmailGateway.GetMessage", EG_AUTH_ACCOUNT, &eg_cmd_get_message },
     { API_PHP, "EmailGateway.GetSMTPs", EG_AUTH_ACCOUNT, &eg_cmd_get_smtps },
+    { API_PHP, "EmailGateway.GetSuppressions", EG_AUTH_ACCOUNT, &eg_cmd_get_suppressions },
+    { API_PHP, "EmailGateway.GetWebhookDeliveries", EG_AUTH_ACCOUNT, &eg_cmd_get_webhook_deliveries },
     { API_PHP, "EmailGateway.GetWebhooks", EG_AUTH_ACCOUNT, &eg_cmd_get_webhooks },
+    { API_PHP, "EmailGateway.ImportSuppressions", EG_AUTH_ACCOUNT, &eg_cmd_import_suppressions },
+    { API_PHP, "EmailGateway.RegenerateSigningKey", EG_AUTH_ACCOUNT, &eg_cmd_regenerate_signing_key },
+    { API_PHP, "EmailGateway.ReplaceAPI", EG_AUTH_ACCOUNT, &eg_cmd_replace_api },
+    { API_PHP, "EmailGateway.ReplayWebhook", EG_AUTH_ACCOUNT, &eg_cmd_replay_webhook },
     { API_PHP, "EmailGateway.ResetSMTPPassword", EG_AUTH_ACCOUNT, &eg_cmd_reset_smtp_password },
+    { API_PHP, "EmailGateway.TestWebhook", EG_AUTH_ACCOUNT, &eg_cmd_test_webhook },
     { API_PHP, "EmailGateway.UpdateDomain", EG_AUTH_ACCOUNT, &eg_cmd_update_domain },
     { API_PHP, "EmailGateway.VerifyDomain", EG_AUTH_ACCOUNT, &eg_cmd_verify_domain },
 

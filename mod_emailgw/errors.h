@@ -67,7 +67,8 @@ enum {
     EG_E_MAX_ROWS = 121,       /* ... its rows */
     EG_E_MESSAGES = 130,       /* Messages of a batch, or one of them, is not what it must be */
     EG_E_MESSAGE_ID = 131,     /* there is no such message */
-    EG_E_TEMPLATE_DATA = 132   /* TemplateData is no object, or too large */
+    EG_E_TEMPLATE_DATA = 132,  /* TemplateData is no object, or too large */
+    EG_E_PAYLOAD = 141         /* of webhooks */
 };
 
 /* Where /api/v1/webhooks gives another meaning to a number. */

@@ -55,10 +55,12 @@ static json_t *read_id(const eg_param *param, const json_t *value)
     return json_integer(id);
 }
 
-static json_t *read_uuid(json_t *value)
+static json_t *read_uuid(const eg_param *param, json_t *value)
 {
-    return json_is_string(value) && eg_uuid_valid(json_string_value(value)) ? json_incref(value)
-                                                                            : json_string(EG_UUID_NONE);
+    if (json_is_string(value) && eg_uuid_valid(json_string_value(value))) {
+        return json_incref(value);
+    }
+    return param->invalid != 0 ? NULL : json_string(EG_UUID_NONE);
 }
 
 static json_t *read_count(const json_t *value)
@@ -95,6 +97,20 @@ static json_t *read_name(json_t *value)
     return json_is_string(value) && eg_mail_is_name(json_string_value(value)) ? json_incref(value) : NULL;
 }
 
+static json_t *read_time(const eg_call *call, const json_t *value)
+{
+    const char *text = json_string_value(value);
+    char kept[EG_DATETIME_SIZE];
+    apr_time_t time;
+
+    if (json_is_integer(value)) {
+        text = apr_psprintf(call->pool, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
+    }
+    return text != NULL && eg_datetime_parse(&time, text) == APR_SUCCESS
+               ? json_string(eg_datetime_format(kept, time))
+               : NULL;
+}
+
 static json_t *read_value(const eg_call *call, const eg_param *param, json_t *value)
 {
     switch (param->kind) {
@@ -103,7 +119,7 @@ static json_t *read_value(const eg_call *call, const eg_param *param, json_t *va
     case EG_ID:
         return read_id(param, value);
     case EG_UUID:
-        return read_uuid(value);
+        return read_uuid(param, value);
     case EG_COUNT:
         return read_count(value);
     case EG_BOOL:
@@ -114,6 +130,8 @@ static json_t *read_value(const eg_call *call, const eg_param *param, json_t *va
         return read_mailbox(call, value);
     case EG_NAME:
         return read_name(value);
+    case EG_TIME:
+        return read_time(call, value);
     }
     return NULL;
 }
@@ -138,6 +156,8 @@ static const char *what_it_takes(const eg_param *param, apr_pool_t *pool)
         return "an email address, local@domain";
     case EG_NAME:
         return apr_psprintf(pool, "a display name of at most %d bytes, without CR or LF", EG_NAME_MAX);
+    case EG_TIME:
+        return "a time: Unix seconds, YYYY-MM-DD HH:MM:SS (UTC) or RFC 3339";
     }
     return "something else";
 }
@@ -192,6 +212,16 @@ const char *eg_param_text(const eg_call *call, const char *name)
 apr_int64_t eg_param_int(const eg_call *call, const char *name)
 {
     return json_integer_value(json_object_get(call->params, name));
+}
+
+int eg_param_page(const eg_call *call)
+{
+    apr_int64_t count = eg_param_int(call, "RetrieveCount");
+
+    if (!eg_param_given(call, "RetrieveCount")) {
+        return EG_PAGE_COUNT_DEFAULT;
+    }
+    return count < EG_PAGE_COUNT_MAX ? (int)count : EG_PAGE_COUNT_MAX;
 }
 
 eg_dbarg eg_param_arg(const eg_call *call, const char *name)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <apr_cstr.h>
 #include <apr_encode.h>
 #include <apr_strings.h>
 
@@ -97,16 +98,38 @@ static void parse_url(eg_webhook *hook, eg_call *call)
     }
 }
 
+static void parse_payload(eg_webhook *hook, eg_call *call)
+{
+    static const char *const payloads[] = { "native", "mailgun", "postmark" };
+    json_t *value = eg_call_arg(call, "Payload");
+    const char *name = json_string_value(value);
+
+    hook->payload = payloads[0];
+    if (value == NULL || (name != NULL && *name == '\0')) {
+        return;
+    }
+    for (apr_size_t i = 0; name != NULL && i < sizeof payloads / sizeof *payloads; i++) {
+        if (apr_cstr_casecmp(name, payloads[i]) == 0) {
+            hook->payload = payloads[i];
+            return;
+        }
+    }
+    eg_errors_add_as(&call->errors, UNPROCESSABLE, EG_E_PAYLOAD,
+                     "Payload is invalid: it must be native, mailgun or postmark");
+}
+
 void eg_webhook_parse(eg_webhook *hook, eg_call *call)
 {
     hook->url = NULL;
     hook->events = apr_array_make(call->pool, EG_EVENT_COMPLAINT, sizeof(const char *));
     parse_events(hook, call);
     parse_url(hook, call);
+    parse_payload(hook, call);
 }
 
 void eg_webhook_show_state(json_t *hook, const eg_rows *rows, int row)
 {
+    json_object_set_new(hook, "Payload", json_string(eg_rows_text(rows, row, "payload")));
     json_object_set_new(hook, "Status", json_string(eg_rows_text(rows, row, "webhook_status")));
     if (eg_rows_text(rows, row, "failing_us") != NULL) {
         json_object_set_new(hook, "FailingSince", eg_call_time(eg_rows_int(rows, row, "failing_us")));

@@ -9,12 +9,13 @@
 typedef struct {
     const char *url;            /* as it is stored */
     apr_array_header_t *events; /* of const char *: eg_eventtype as text, ascending, each once */
+    const char *payload;        /* native, mailgun or postmark */
 } eg_webhook;
 
-/** Event and WebhookURL; what is wrong with them goes to call->errors as 2, 3 and 5. */
+/** Event, WebhookURL and Payload; what is wrong with them goes to call->errors as 2, 3, 5 and EG_E_PAYLOAD. */
 void eg_webhook_parse(eg_webhook *hook, eg_call *call);
 
-/** Add Status to a webhook's JSON, and FailingSince and Reason where they apply: of a row of list_webhooks. */
+/** Add Payload and Status to a webhook's JSON, and FailingSince and Reason where they apply: of a row of list_webhooks. */
 void eg_webhook_show_state(json_t *hook, const eg_rows *rows, int row);
 
 /** The signing key as it is shown: "whsec_" and base64. @return other than APR_SUCCESS: logged */

@@ -181,8 +181,9 @@ int egs_slice_count(const egs_job *jobs, int count);
  * Render, first half: the contents of a slice, into db's pool. job->content stays
  * NULL where it is gone, and the outcome is EGS_SUPPRESSED where the address is on
  * the suppression list by now: what is put there later finds the mail under way.
+ * @param secret  makes what an address is known by on that list when it was erased
  */
-apr_status_t egs_load(egs_job *jobs, int count, eg_db *db);
+apr_status_t egs_load(egs_job *jobs, int count, const eg_secret *secret, eg_db *db);
 
 /**
  * Render, second half: job->return_path and job->message, signed if it is to be. Where that cannot be

@@ -5,6 +5,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "addresshash.h"
 #include "job.h"
 #include "json.h"
 
@@ -12,31 +13,37 @@
 typedef struct {
     const char **account_ids;
     const char **message_ids;
+    const char **hashes; /* {"recipient_no": what its address is known by if it was erased} */
     apr_size_t count;
 } wanted;
 
-static wanted list_messages(const egs_job *jobs, int count, apr_pool_t *pool)
+/* Behind the members that are there; the hashes need no escape. */
+static const char *add_hash(const char *object, const egs_job *job, const eg_secret *secret, apr_pool_t *pool)
+{
+    const char *hash = eg_addresshash_all(secret, job->recipient, pool);
+
+    return apr_psprintf(pool, "%.*s%s\"%d\":\"%s\"}", (int)strlen(object) - 1, object,
+                        object[1] == '}' ? "" : ",", job->recipient_no, hash ? hash : "");
+}
+
+static wanted list_messages(const egs_job *jobs, int count, const eg_secret *secret, apr_pool_t *pool)
 {
     wanted list = { apr_palloc(pool, (apr_size_t)count * sizeof(char *)),
+                    apr_palloc(pool, (apr_size_t)count * sizeof(char *)),
                     apr_palloc(pool, (apr_size_t)count * sizeof(char *)), 0 };
 
     for (int i = 0; i < count; i++) {
         if (i && jobs[i].account_id == jobs[i - 1].account_id &&
             !strcmp(jobs[i].message_id, jobs[i - 1].message_id)) {
+            list.hashes[list.count - 1] = add_hash(list.hashes[list.count - 1], &jobs[i], secret, pool);
             continue;
         }
         list.account_ids[list.count] = apr_psprintf(pool, "%" APR_INT64_T_FMT, jobs[i].account_id);
         list.message_ids[list.count] = jobs[i].message_id;
+        list.hashes[list.count] = add_hash("{}", &jobs[i], secret, pool);
         list.count++;
     }
     return list;
-}
-
-static apr_status_t call(eg_rows **rows, eg_db *db, const char *function, const wanted *list)
-{
-    return eg_db_call(
-        rows, db, EG_DB_REPEATABLE, function,
-        EG_DB_ARGS(eg_db_texts(list->account_ids, list->count), eg_db_texts(list->message_ids, list->count)));
 }
 
 /* A jsonb column; NULL for SQL NULL, and for what no accept would have stored. */
@@ -161,14 +168,18 @@ static void hand_out(egs_job *jobs, int count, egs_content *content, const json_
     }
 }
 
-apr_status_t egs_load(egs_job *jobs, int count, eg_db *db)
+apr_status_t egs_load(egs_job *jobs, int count, const eg_secret *secret, eg_db *db)
 {
-    wanted list = list_messages(jobs, count, db->pool);
+    wanted list = list_messages(jobs, count, secret, db->pool);
+    eg_dbarg accounts = eg_db_texts(list.account_ids, list.count);
+    eg_dbarg messages = eg_db_texts(list.message_ids, list.count);
     eg_rows *contents, *attachments;
-    apr_status_t rv = call(&contents, db, "get_contents", &list);
+    apr_status_t rv = eg_db_call(&contents, db, EG_DB_REPEATABLE, "get_contents",
+                                 EG_DB_ARGS(accounts, messages, eg_db_texts(list.hashes, list.count)));
 
     if (rv == APR_SUCCESS) {
-        rv = call(&attachments, db, "get_attachments", &list);
+        rv =
+            eg_db_call(&attachments, db, EG_DB_REPEATABLE, "get_attachments", EG_DB_ARGS(accounts, messages));
     }
     if (rv != APR_SUCCESS) {
         return rv;

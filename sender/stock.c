@@ -204,7 +204,7 @@ static apr_status_t load(egs_stock *stock, batch *b, int count, egs_jobs *waitin
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = egs_load(jobs, count, eg_db_with_pool(stock->db, pool));
+    rv = egs_load(jobs, count, b->settings->secret, eg_db_with_pool(stock->db, pool));
     if (rv == APR_SUCCESS) {
         count = keep_copies(jobs, count);
     }

@@ -138,7 +138,7 @@ static const char *fit(json_t *body, json_t *data, apr_pool_t *pool)
 
 const char *egs_webhook_body(const egs_event *event, apr_pool_t *pool)
 {
-    const char *name = eg_eventtype_name(event->type);
+    const char *name = event->is_test ? "test" : eg_eventtype_name(event->type);
     char at[EG_DATETIME_SIZE];
     json_t *data, *body;
 

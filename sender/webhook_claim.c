@@ -23,10 +23,10 @@ typedef struct {
     eg_bytes bytes;         /* NULL data: it cannot be */
 } opened_key;
 
-/* A domain has one key for all its webhooks: it is opened once. */
-static eg_bytes open_key(claim *c, const eg_rows *rows, int row)
+/* A domain has the same keys for all its webhooks: each is opened once. @param column  key_sealed, or that of the former one */
+static eg_bytes open_key(claim *c, const eg_rows *rows, int row, const char *column)
 {
-    const char *sealed = eg_rows_text(rows, row, "key_sealed");
+    const char *sealed = eg_rows_text(rows, row, column);
     opened_key *key = sealed ? apr_hash_get(c->keys, sealed, APR_HASH_KEY_STRING) : NULL;
     apr_int64_t account_id = eg_rows_int(rows, row, "account_id");
     apr_status_t rv;
@@ -37,7 +37,7 @@ static eg_bytes open_key(claim *c, const eg_rows *rows, int row)
     key = apr_pcalloc(c->db->pool, sizeof *key);
     key->account_id = account_id;
     rv = eg_unseal(&key->bytes, c->secret, EG_SEAL_WEBHOOK_KEY, account_id,
-                   eg_rows_bytes(rows, row, "key_sealed", c->db->pool), c->db->pool);
+                   eg_rows_bytes(rows, row, column, c->db->pool), c->db->pool);
     if (rv != APR_SUCCESS) {
         key->bytes = (eg_bytes){ NULL, 0 };
         eg_log_at(c->db->log, EG_LOG_ERR, rv,
@@ -51,8 +51,32 @@ static eg_bytes open_key(claim *c, const eg_rows *rows, int row)
     return key->bytes;
 }
 
-static egs_event event_of(const eg_rows *rows, int row)
+/* An address that nobody has: what a test is sent to and from. */
+static const char *test_address(const eg_rows *rows, int row, apr_pool_t *pool)
 {
+    return apr_pstrcat(pool, "test@", eg_rows_text(rows, row, "domain"), NULL);
+}
+
+/* A test tells of a mail that there never was, under an id of its own. */
+static egs_event test_of(const eg_rows *rows, int row, apr_pool_t *pool)
+{
+    return (egs_event){
+        .event_id = eg_rows_text(rows, row, "event_id"),
+        .message_id = eg_rows_text(rows, row, "message_id"),
+        .is_test = 1,
+        .at = apr_time_now(),
+        .domain = eg_rows_text(rows, row, "domain"),
+        .recipient = test_address(rows, row, pool),
+        .from = test_address(rows, row, pool),
+        .subject = "Test of a webhook",
+    };
+}
+
+static egs_event event_of(const eg_rows *rows, int row, apr_pool_t *pool)
+{
+    if (eg_rows_bool(rows, row, "is_test")) {
+        return test_of(rows, row, pool);
+    }
     return (egs_event){
         .event_id = eg_rows_text(rows, row, "event_id"),
         .message_id = eg_rows_text(rows, row, "message_id"),
@@ -82,17 +106,36 @@ static eg_bytes copy_key(eg_bytes key, apr_pool_t *pool)
     return (eg_bytes){ data, key.size };
 }
 
-/* The posts of an event stand together: the body is made for the first one. */
+static const char *mailgun_body(const egs_event *event, eg_bytes key, apr_pool_t *pool)
+{
+    const char *token = egs_mailgun_token(pool);
+    egs_mailgun_seal seal;
+
+    if (!token || !key.data) {
+        return NULL;
+    }
+    egs_mailgun_sign(&seal, key, apr_time_now(), token, pool);
+    return egs_webhook_mailgun(event, &seal, pool);
+}
+
+/*
+ * The posts of an event stand together: a body that several want is made for the
+ * first one. In Mailgun's manner each has a token of its own.
+ */
 static const char *body_of(const claim *c, const eg_rows *rows, int row, const egs_post *before,
-                           apr_pool_t *pool)
+                           const egs_post *post)
 {
     egs_event event;
 
-    if (before && strcmp(before->event_id, eg_rows_text(rows, row, "event_id")) == 0) {
-        return apr_pstrdup(pool, before->body);
+    if (before && strcmp(before->event_id, post->event_id) == 0 &&
+        strcmp(before->payload, post->payload) == 0 && strcmp(post->payload, "mailgun") != 0) {
+        return apr_pstrdup(post->pool, before->body);
     }
-    event = event_of(rows, row);
-    return apr_pstrdup(pool, egs_webhook_body(&event, c->db->pool));
+    event = event_of(rows, row, c->db->pool);
+    return apr_pstrdup(post->pool,
+                       strcmp(post->payload, "mailgun") == 0    ? mailgun_body(&event, post->key, c->db->pool)
+                       : strcmp(post->payload, "postmark") == 0 ? egs_webhook_postmark(&event, c->db->pool)
+                                                                : egs_webhook_body(&event, c->db->pool));
 }
 
 static egs_post *make_post(claim *c, const eg_rows *rows, int row, const egs_post *before)
@@ -114,8 +157,12 @@ static egs_post *make_post(claim *c, const eg_rows *rows, int row, const egs_pos
     post->lease_end = c->lease_end;
     post->url = apr_pstrdup(pool, eg_rows_text(rows, row, "url"));
     post->id = apr_psprintf(pool, "%s_%" APR_INT64_T_FMT, post->event_id, post->webhook_id);
-    post->body = body_of(c, rows, row, before, pool);
-    post->key = copy_key(open_key(c, rows, row), pool);
+    post->payload = apr_pstrdup(pool, eg_rows_text(rows, row, "payload"));
+    post->key = copy_key(open_key(c, rows, row, "key_sealed"), pool);
+    if (eg_rows_text(rows, row, "former_key_sealed")) {
+        post->former = copy_key(open_key(c, rows, row, "former_key_sealed"), pool);
+    }
+    post->body = body_of(c, rows, row, before, post);
     return post;
 }
 

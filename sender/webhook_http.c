@@ -230,8 +230,7 @@ static void set_headers(transfer *t, const egs_post *post)
     t->headers[HEADER_ID].data = apr_pstrcat(post->pool, "webhook-id: ", post->id, NULL);
     t->headers[HEADER_TIMESTAMP].data = apr_pstrcat(post->pool, "webhook-timestamp: ", now, NULL);
     t->headers[HEADER_SIGNATURE].data = apr_pstrcat(
-        post->pool, "webhook-signature: ",
-        egs_webhook_sign(t->http->signer, post->key, post->id, now, post->body, post->pool), NULL);
+        post->pool, "webhook-signature: ", egs_webhook_signatures(t->http->signer, post, now), NULL);
 }
 
 void egs_http_begin(egs_http *http, egs_post *post)

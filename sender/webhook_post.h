@@ -12,7 +12,8 @@
 /** What a webhook is told of. Parts that do not apply are NULL or 0. */
 typedef struct {
     const char *event_id, *message_id;
-    int type; /* eg_eventtype */
+    int type;    /* eg_eventtype; 0 of a test */
+    int is_test; /* asked for: nothing happened */
     apr_time_t at;
     const char *domain, *recipient, *from, *subject;
     const char *tags;   /* JSON array */
@@ -47,9 +48,11 @@ typedef struct egs_post {
     int failing;          /* so the webhook was when this was claimed */
     apr_time_t lease_end; /* by egs_clock */
     const char *url;
-    eg_bytes key;     /* 32 bytes; NULL data: it cannot be opened */
-    const char *id;   /* webhook-id: the same on every try */
-    const char *body; /* NULL: the event is gone */
+    const char *payload; /* native, mailgun or postmark */
+    eg_bytes key;        /* 32 bytes; NULL data: it cannot be opened */
+    eg_bytes former;     /* signs as well; NULL data: there is none */
+    const char *id;      /* webhook-id: the same on every try */
+    const char *body;    /* NULL: the event is gone */
     /* http, policy */
     egs_answer answer;
     egs_post_result result;
@@ -83,15 +86,36 @@ apr_status_t egs_webhook_claim(egs_post **posts, apr_int64_t *cursor, eg_db *db,
  */
 const char *egs_webhook_body(const egs_event *event, apr_pool_t *pool);
 
+/** The same in the manner of Postmark. */
+const char *egs_webhook_postmark(const egs_event *event, apr_pool_t *pool);
+
+/** What stands beside the event in Mailgun's manner: a MAC over timestamp and token alone. */
+typedef struct {
+    const char *timestamp; /* Unix seconds */
+    const char *token;     /* another one in every post */
+    const char *signature; /* hex of HMAC-SHA256 by the text of the signing key, "whsec_..." */
+} egs_mailgun_seal;
+
+/** 50 random hex digits; NULL when the system gives none. */
+const char *egs_mailgun_token(apr_pool_t *pool);
+void egs_mailgun_sign(egs_mailgun_seal *seal, eg_bytes key, apr_time_t now, const char *token,
+                      apr_pool_t *pool);
+
+/** The same in the manner of Mailgun. */
+const char *egs_webhook_mailgun(const egs_event *event, const egs_mailgun_seal *seal, apr_pool_t *pool);
+
 /** What one thread signs with. */
 typedef struct egs_signer egs_signer;
 
 /** @return NULL where OpenSSL has no HMAC-SHA256 or no memory */
 egs_signer *egs_webhook_signer(apr_pool_t *pool);
 
-/** webhook-signature by Standard Webhooks: "v1," and base64 of HMAC-SHA256 over "id.timestamp.body". */
+/** A signature by Standard Webhooks: "v1," and base64 of HMAC-SHA256 over "id.timestamp.body". */
 const char *egs_webhook_sign(egs_signer *signer, eg_bytes key, const char *id, const char *timestamp,
                              const char *body, apr_pool_t *pool);
+
+/** webhook-signature of a post: by its key, and behind a blank by the former one where that signs as well. */
+const char *egs_webhook_signatures(egs_signer *signer, const egs_post *post, const char *timestamp);
 
 /**
  * What an answer means. Only 2xx is success, 410 is the end of the webhook, all

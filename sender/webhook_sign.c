@@ -53,3 +53,15 @@ const char *egs_webhook_sign(egs_signer *signer, eg_bytes key, const char *id, c
     return apr_pstrcat(pool, "v1,",
                        apr_pencode_base64_binary(pool, mac, (apr_ssize_t)size, APR_ENCODE_NONE, NULL), NULL);
 }
+
+const char *egs_webhook_signatures(egs_signer *signer, const egs_post *post, const char *timestamp)
+{
+    const char *first = egs_webhook_sign(signer, post->key, post->id, timestamp, post->body, post->pool);
+
+    if (!post->former.data) {
+        return first;
+    }
+    return apr_pstrcat(post->pool, first, " ",
+                       egs_webhook_sign(signer, post->former, post->id, timestamp, post->body, post->pool),
+                       NULL);
+}

@@ -4,8 +4,8 @@
 #include <apr_cstr.h>
 #include <apr_strings.h>
 
-#include "command.h"
 #include "json.h"
+#include "newkey.h"
 
 static const eg_param params[] = {
     { "Description", EG_TEXT, EG_REQUIRED, .error = 1, .max = 255 },
@@ -99,15 +99,6 @@ static apr_status_t store(eg_rows **rows, eg_call *call, const eg_apikey *key, c
                                  eg_db_int(EG_KEYS_MAX)));
 }
 
-static void reply(eg_call *call, const eg_apikey *key, const eg_rows *rows)
-{
-    eg_call_reply(call, json_pack("{s:s, s:{s:s, s:s, s:s, s:s}}", "NewAPIKeyID",
-                                  eg_rows_text(rows, 0, "api_key_id"), "APIKey", "Key", key->text,
-                                  "Permissions", eg_rows_text(rows, 0, "permissions"), "DomainID",
-                                  eg_call_id(call, eg_param_int(call, "DomainID")), "Description",
-                                  eg_param_text(call, "Description")));
-}
-
 static apr_status_t run(eg_call *call)
 {
     const char *allowed = read_permissions(call);
@@ -119,9 +110,8 @@ static apr_status_t run(eg_call *call)
     if (eg_errors_any(&call->errors)) {
         return APR_SUCCESS;
     }
-    rv = eg_apikey_make(&key, call->secret, EG_KEY_SENDER, EG_SEAL_SENDER_KEY, call->account_id, call->pool);
+    rv = eg_newkey_make(&key, call);
     if (rv != APR_SUCCESS) {
-        eg_log_at(call->log, EG_LOG_ERR, rv, EGLOGNO(0151) "a sender key could not be made");
         return rv;
     }
     rv = store(&rows, call, &key, allowed);
@@ -136,7 +126,8 @@ static apr_status_t run(eg_call *call)
         eg_call_refuse(call, status);
     }
     else {
-        reply(call, &key, rows);
+        eg_newkey_reply(call, &key, rows, eg_call_id(call, eg_param_int(call, "DomainID")),
+                        eg_param_text(call, "Description"));
     }
     return APR_SUCCESS;
 }

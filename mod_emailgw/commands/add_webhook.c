@@ -10,7 +10,7 @@ static const eg_param params[] = {
     { .name = NULL },
 };
 
-/* 2, 3 and 5 are eg_webhook_parse's. */
+/* All others are eg_webhook_parse's. */
 static const eg_fault faults[] = {
     { 1, "Missing required parameter DomainID" },
     { 4, "Domain not found or access denied" },
@@ -37,7 +37,7 @@ static apr_status_t run(eg_call *call)
         EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
                    eg_db_text(eg_errors_any(&call->errors) ? NULL : hook.url),
                    eg_db_texts((const char *const *)hook.events->elts, (apr_size_t)hook.events->nelts),
-                   eg_db_int(EG_WEBHOOKS_MAX)));
+                   eg_db_int(EG_WEBHOOKS_MAX), eg_db_text(hook.payload)));
     if (rv != APR_SUCCESS) {
         return rv;
     }

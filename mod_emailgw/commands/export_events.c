@@ -2,7 +2,7 @@
 #include <apr_cstr.h>
 #include <apr_strings.h>
 
-#include "csv.h"
+#include "csvwrite.h"
 #include "datetime.h"
 #include "eventfilter.h"
 #include "eventtype.h"

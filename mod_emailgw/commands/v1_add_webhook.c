@@ -19,7 +19,7 @@ static apr_status_t run(eg_call *call)
         EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
                    eg_db_text(hook.url),
                    eg_db_texts((const char *const *)hook.events->elts, (apr_size_t)hook.events->nelts),
-                   eg_db_int(EG_WEBHOOKS_MAX)));
+                   eg_db_int(EG_WEBHOOKS_MAX), eg_db_text(hook.payload)));
     if (rv != APR_SUCCESS) {
         return rv;
     }

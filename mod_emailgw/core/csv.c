@@ -1,73 +1,153 @@
-/*
- * CSV (RFC 4180) that a spreadsheet opens as the text that it is.
- */
 #include "csv.h"
 
 #include <string.h>
 
-/* Would a spreadsheet take it for a formula? Some pass over blanks and quotation marks to see that. */
-static int is_formula(const char *cell)
+#include <apr_strings.h>
+
+#define BOM "\xEF\xBB\xBF"
+
+void eg_csv_open(eg_csv *csv, const char *text, apr_size_t length)
 {
-    cell += strspn(cell, " \n\"'");
-    return *cell != '\0' && strchr("=+-@\t\r", *cell) != NULL;
+    apr_size_t skip = length >= 3 && memcmp(text, BOM, 3) == 0 ? 3 : 0;
+
+    csv->at = text + skip;
+    csv->end = text + length;
+    csv->line = 1;
 }
 
-/* Blanks at either end are lost on some readers where no quotation marks keep them. */
-static int must_quote(const char *cell)
+static int is_blank(char c)
 {
-    apr_size_t length = strlen(cell);
-
-    return cell[strcspn(cell, ",\"\r\n")] != '\0' || (length > 0 && (cell[0] == ' ' || cell[length - 1] == ' '));
+    return c == ' ' || c == '\t';
 }
 
-static char *put_quoted(char *out, const char *cell)
+static int is_line_end(char c)
 {
-    for (; *cell != '\0'; cell++) {
-        if (*cell == '"') {
-            *out++ = '"';
+    return c == '\n' || c == '\r';
+}
+
+/* Over one line end. */
+static void end_line(eg_csv *csv)
+{
+    csv->at += csv->at + 1 < csv->end && csv->at[0] == '\r' && csv->at[1] == '\n' ? 2 : 1;
+    csv->line++;
+}
+
+static void skip_blanks(eg_csv *csv)
+{
+    while (csv->at < csv->end && is_blank(*csv->at)) {
+        csv->at++;
+    }
+}
+
+static void skip_blank_lines(eg_csv *csv)
+{
+    for (;;) {
+        eg_csv from = *csv;
+
+        skip_blanks(csv);
+        if (csv->at == csv->end || !is_line_end(*csv->at)) {
+            *csv = from;
+            return;
         }
-        *out++ = *cell;
+        end_line(csv);
     }
-    return out;
 }
 
-static char *put_cell(char *out, const char *cell)
+/* Up to a comma or a line end. @return NULL when it is too long */
+static const char *read_plain(eg_csv *csv, apr_pool_t *pool)
 {
-    int quoted = must_quote(cell);
+    const char *start = csv->at, *stop;
 
-    if (quoted) {
-        *out++ = '"';
+    while (csv->at < csv->end && *csv->at != ',' && !is_line_end(*csv->at)) {
+        if (csv->at++ - start == EG_CSV_FIELD_MAX) {
+            return NULL;
+        }
     }
-    if (is_formula(cell)) {
-        *out++ = '\'';
+    for (stop = csv->at; stop > start && is_blank(stop[-1]); stop--) {
     }
-    out = put_quoted(out, cell);
-    if (quoted) {
-        *out++ = '"';
-    }
-    return out;
+    return apr_pstrmemdup(pool, start, (apr_size_t)(stop - start));
 }
 
-const char *eg_csv_rows(apr_size_t *size, const char *const *cells, apr_size_t count, apr_size_t columns,
-                        apr_pool_t *pool)
+/* Behind the first quotation mark. Two of them are one. @return NULL when it is too long, or not closed */
+static const char *read_quoted(eg_csv *csv, apr_pool_t *pool)
 {
-    apr_size_t most = 1; /* each byte twice, and what stands around a cell: two quotation marks, a ', CRLF */
-    char *rows, *out;
+    char content[EG_CSV_FIELD_MAX];
+    const char *start = csv->at;
+    apr_size_t length = 0;
 
-    for (apr_size_t i = 0; i < count; i++) {
-        most += 5 + (cells[i] != NULL ? 2 * strlen(cells[i]) : 0);
-    }
-    rows = out = apr_palloc(pool, most);
-    for (apr_size_t i = 0; i < count; i++) {
-        out = put_cell(out, cells[i] != NULL ? cells[i] : "");
-        if (i % columns < columns - 1) {
-            *out++ = ',';
+    while (csv->at < csv->end && csv->at - start < EG_CSV_FIELD_MAX) {
+        if (*csv->at == '"' && (csv->at + 1 == csv->end || csv->at[1] != '"')) {
+            csv->at++;
+            return apr_pstrmemdup(pool, content, length);
+        }
+        csv->at += *csv->at == '"';
+        content[length++] = *csv->at;
+        if (is_line_end(*csv->at)) {
+            end_line(csv);
         }
         else {
-            *out++ = '\r';
-            *out++ = '\n';
+            csv->at++;
         }
     }
-    *size = (apr_size_t)(out - rows);
-    return rows;
+    return NULL;
+}
+
+static const char *read_field(const char **problem, eg_csv *csv, apr_pool_t *pool)
+{
+    const char *field;
+
+    skip_blanks(csv);
+    if (csv->at == csv->end || *csv->at != '"') {
+        field = read_plain(csv, pool);
+        *problem = field == NULL ? "a field is too long" : NULL;
+        return field;
+    }
+    csv->at++;
+    field = read_quoted(csv, pool);
+    skip_blanks(csv);
+    *problem = field == NULL ? "a quotation mark is not closed, or the field is too long"
+               : csv->at < csv->end && *csv->at != ',' && !is_line_end(*csv->at)
+                   ? "something stands behind the closing quotation mark"
+                   : NULL;
+    return field;
+}
+
+/* To the line behind the one in which a record begins that cannot be read. */
+static void give_up(eg_csv *csv, const eg_csv *start)
+{
+    *csv = *start;
+    while (csv->at < csv->end && !is_line_end(*csv->at)) {
+        csv->at++;
+    }
+}
+
+int eg_csv_next(eg_csv_record *record, eg_csv *csv, apr_pool_t *pool)
+{
+    eg_csv start;
+
+    skip_blank_lines(csv);
+    start = *csv;
+    *record = (eg_csv_record){ .line = csv->line };
+    if (csv->at == csv->end) {
+        return 0;
+    }
+    for (;;) {
+        const char *field = read_field(&record->problem, csv, pool);
+
+        if (record->problem != NULL) {
+            give_up(csv, &start);
+            break;
+        }
+        if (record->count < EG_CSV_FIELDS_MAX) {
+            record->fields[record->count++] = field;
+        }
+        if (csv->at == csv->end || *csv->at != ',') {
+            break;
+        }
+        csv->at++;
+    }
+    if (csv->at < csv->end) {
+        end_line(csv);
+    }
+    return 1;
 }

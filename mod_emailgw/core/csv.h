@@ -1,23 +1,38 @@
 /*
- * CSV (RFC 4180) that a spreadsheet opens as the text that it is: no cell is taken for
- * a formula.
+ * Comma-separated values, read record by record (RFC 4180). Pure.
+ *
+ * Lines end with CR LF, LF or CR, also within quotation marks; blank lines are none, and
+ * a byte order mark at the start is skipped. Each byte is looked at a bounded
+ * number of times, whatever is in the text.
  */
 #ifndef EG_CSV_H
 #define EG_CSV_H
 
 #include "eg.h"
 
-#define EG_CSV_BOM "\xEF\xBB\xBF" /* before the first row: it is UTF-8 */
+#define EG_CSV_FIELDS_MAX 32  /* of a record: what is beyond is not kept */
+#define EG_CSV_FIELD_MAX 1024 /* bytes as they stand in the text, quotation marks included */
+
+typedef struct {
+    const char *at, *end;
+    int line; /* of at, from 1 on */
+} eg_csv;
+
+typedef struct {
+    int line;            /* that it begins in */
+    const char *problem; /* why it cannot be read: a sentence; NULL where it can */
+    int count;
+    const char *fields[EG_CSV_FIELDS_MAX]; /* without the blanks around what is not quoted */
+} eg_csv_record;
+
+/** @param text  stays the caller's; a NUL is a byte as all others */
+void eg_csv_open(eg_csv *csv, const char *text, apr_size_t length);
 
 /**
- * Rows of as many cells each, every row with CRLF behind it. A cell that begins with
- * = + - @, tab or CR, also behind blanks and quotation marks, gets a ' before it.
- * Commas, quotation marks, CR and LF in cells are kept, between quotation marks.
- * @param cells  UTF-8, row after row; NULL is an empty cell
- * @param count  how many cells in all: a multiple of columns
- * @param size  bytes of what is returned
+ * The next record. Behind one that cannot be read it goes on with the line after
+ * the one in which that begins.
+ * @return 0 at the end of the text
  */
-const char *eg_csv_rows(apr_size_t *size, const char *const *cells, apr_size_t count, apr_size_t columns,
-                        apr_pool_t *pool);
+int eg_csv_next(eg_csv_record *record, eg_csv *csv, apr_pool_t *pool);
 
 #endif

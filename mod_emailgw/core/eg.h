@@ -92,6 +92,12 @@
 
 /* EmailGateway.DailySeries. */
 #define EG_SERIES_DAYS_MAX 1100 /* days: three years */
+/* A page of EmailGateway.GetWebhookDeliveries and GetSuppressions. */
+#define EG_PAGE_COUNT_DEFAULT 50
+#define EG_PAGE_COUNT_MAX 100
+
+#define EG_IMPORT_LINES_MAX 500000 /* of one EmailGateway.ImportSuppressions */
+#define EG_REPLAY_MAX 100000 /* posts that one call or command repeats */
 
 /* EmailGateway.AggrEvents. */
 #define EG_AGGREGATE_DEFAULT 10

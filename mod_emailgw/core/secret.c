@@ -15,7 +15,6 @@
 #include "keyfile.h"
 #include "sealing.h"
 
-#define KEYS_MAX 64    /* lines of the secret file */
 #define KEY_SIZE 32    /* bytes of each */
 #define DAY_LENGTH 10  /* of YYYY-MM-DD */
 #define KEY_TEXT 43    /* characters of 32 bytes in base64url */
@@ -26,12 +25,12 @@ typedef struct {
     unsigned char id;
     apr_time_t until;                   /* from then on its MACs hold no more; 0: they do */
     unsigned char seal[EG_SEALING_KEY]; /* derived, as the next ones are */
-    unsigned char mac[EG_MAC_TRACKING + 1][KEY_SIZE];
+    unsigned char mac[EG_MAC_ADDRESS + 1][KEY_SIZE];
 } secret_key;
 
 struct eg_secret {
     int count;
-    secret_key keys[KEYS_MAX]; /* the first one seals */
+    secret_key keys[EG_SECRET_KEYS_MAX]; /* the first one seals */
 };
 
 apr_status_t eg_secret_create(const char *path, apr_pool_t *pool)
@@ -63,7 +62,9 @@ static const secret_key *find_key(const eg_secret *secret, unsigned char id)
 static apr_status_t derive_keys(secret_key *key, eg_bytes from, apr_pool_t *pool)
 {
     static const char *const mac_names[] = {
-        [EG_MAC_RETURN_PATH] = "emailgw return path", [EG_MAC_TRACKING] = "emailgw tracking"
+        [EG_MAC_RETURN_PATH] = "emailgw return path",
+        [EG_MAC_TRACKING] = "emailgw tracking",
+        [EG_MAC_ADDRESS] = "emailgw address",
     };
     eg_bytes no_salt = { NULL, 0 };
     apr_status_t rv = eg_sealing_derive(key->seal, sizeof key->seal, from, no_salt, "emailgw seal", pool);
@@ -136,7 +137,7 @@ apr_status_t eg_secret_parse(eg_secret **secret, const char **problem, const cha
     int line = 1;
 
     eg_keyfile_wipe_with(pool, parsed, sizeof *parsed);
-    while (*text != '\0' && parsed->count < KEYS_MAX) {
+    while (*text != '\0' && parsed->count < EG_SECRET_KEYS_MAX) {
         apr_status_t rv = parse_key(parsed, &text, pool);
 
         if (rv != APR_SUCCESS) {
@@ -153,7 +154,7 @@ apr_status_t eg_secret_parse(eg_secret **secret, const char **problem, const cha
         return APR_EINVAL;
     }
     if (*text != '\0' || parsed->count == 0) {
-        *problem = apr_psprintf(pool, "%s: 1 to %d keys are needed, one in each line", name, KEYS_MAX);
+        *problem = apr_psprintf(pool, "%s: 1 to %d keys are needed, one in each line", name, EG_SECRET_KEYS_MAX);
         return APR_EINVAL;
     }
     *secret = parsed;
@@ -281,6 +282,11 @@ void eg_secret_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_size
     }
 }
 
+int eg_secret_key_id_at(const eg_secret *secret, int at)
+{
+    return at < secret->count ? secret->keys[at].id : 0;
+}
+
 int eg_secret_key_id(const eg_secret *secret)
 {
     return secret->keys[0].id;
@@ -291,7 +297,7 @@ apr_status_t eg_secret_mac(unsigned char mac[EG_HASH_SIZE], const eg_secret *sec
 {
     const secret_key *key = find_key(secret, (unsigned char)key_id);
 
-    if (key == NULL || (key->until != 0 && apr_time_now() >= key->until)) {
+    if (key == NULL || (purpose != EG_MAC_ADDRESS && key->until != 0 && apr_time_now() >= key->until)) {
         return APR_NOTFOUND;
     }
     return HMAC(EVP_sha256(), key->mac[purpose], KEY_SIZE, data, size, mac, NULL) != NULL ? APR_SUCCESS

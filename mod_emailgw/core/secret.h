@@ -8,7 +8,8 @@
  *
  * A line of the secret file is a key id, 1 to 255, and 64 hex digits, and may end in
  * " until YYYY-MM-DD" or " next". The first line seals and makes MACs; all of them open
- * and verify, but for MACs of a key whose day (UTC) has come. secretfile.h changes it.
+ * and verify, but for MACs of a key whose day (UTC) has come, where they are no
+ * hashes of erased addresses. secretfile.h changes it.
  * sender.key and its public half are one line of 64 hex digits each.
  */
 #ifndef EG_SECRET_H
@@ -23,13 +24,15 @@ typedef struct eg_secret eg_secret;
 typedef enum {
     EG_SEAL_SENDER_KEY = 1,  /* POST /api/v1 keys, shown again by GetAPIs */
     EG_SEAL_ACCOUNT_KEY = 2, /* an account's APIKey */
-    EG_SEAL_WEBHOOK_KEY = 3  /* a domain's webhook signing key */
+    EG_SEAL_WEBHOOK_KEY = 3, /* a domain's webhook signing key */
+    EG_SEAL_ERASURE = 4      /* an address, as long as it is being erased */
 } eg_seal_purpose;
 
 /** What a MAC is for: each purpose has keys of its own. */
-typedef enum { EG_MAC_RETURN_PATH, EG_MAC_TRACKING } eg_mac_purpose;
+typedef enum { EG_MAC_RETURN_PATH, EG_MAC_TRACKING, EG_MAC_ADDRESS } eg_mac_purpose;
 
 #define EG_HASH_SIZE 32
+#define EG_SECRET_KEYS_MAX 64 /* lines of the secret file */
 
 /** What may stand behind a key in the secret file. */
 #define EG_SECRET_UNTIL " until " /* YYYY-MM-DD */
@@ -119,6 +122,9 @@ void eg_secret_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_size
 
 /** The id, 1 to 255, of the key that new MACs are made with. */
 int eg_secret_key_id(const eg_secret *secret);
+
+/** The ids of all keys, that one first; 0 beyond the last. @param at  from 0 on */
+int eg_secret_key_id_at(const eg_secret *secret, int at);
 
 /**
  * HMAC-SHA256 (RFC 2104) under the key of this id.

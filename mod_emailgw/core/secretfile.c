@@ -92,21 +92,7 @@ static int free_id(const apr_array_header_t *lines)
     return 0;
 }
 
-static apr_array_header_t *without_ended(const apr_array_header_t *lines, apr_time_t now, apr_pool_t *pool)
-{
-    apr_array_header_t *kept = apr_array_make(pool, lines->nelts + 1, sizeof(const char *));
-
-    for (int i = 0; i < lines->nelts; i++) {
-        apr_time_t until = until_of(line_at(lines, i));
-
-        if (until == 0 || now < until) {
-            APR_ARRAY_PUSH(kept, const char *) = line_at(lines, i);
-        }
-    }
-    return kept;
-}
-
-apr_status_t eg_secretfile_add(const char **problem, const char *path, apr_time_t now, apr_pool_t *pool)
+apr_status_t eg_secretfile_add(const char **problem, const char *path, apr_pool_t *pool)
 {
     char *hex = apr_palloc(pool, 2 * KEY_SIZE + 1);
     unsigned char *key = apr_palloc(pool, KEY_SIZE);
@@ -120,12 +106,11 @@ apr_status_t eg_secretfile_add(const char **problem, const char *path, apr_time_
     id = free_id(lines);
     eg_keyfile_wipe_with(pool, key, KEY_SIZE);
     eg_keyfile_wipe_with(pool, hex, 2 * KEY_SIZE + 1);
-    if (id == 0 || eg_random(key, KEY_SIZE) != APR_SUCCESS) {
-        *problem = apr_pstrcat(pool, path, ": no id from 1 to 255 is left, or no random bytes", NULL);
+    if (lines->nelts >= EG_SECRET_KEYS_MAX || id == 0 || eg_random(key, KEY_SIZE) != APR_SUCCESS) {
+        *problem = apr_pstrcat(pool, path, ": it has as many keys as it may, or there are no random bytes", NULL);
         return APR_EGENERAL;
     }
     eg_keyfile_hex(hex, key, KEY_SIZE);
-    lines = without_ended(lines, now, pool);
     APR_ARRAY_PUSH(lines, const char *) = apr_psprintf(pool, "%d %s" EG_SECRET_NEXT, id, hex);
     return write_lines(problem, path, lines, pool);
 }

@@ -21,11 +21,11 @@ apr_status_t eg_secretfile_read(eg_secretfile *file, const char **problem, const
                                 apr_pool_t *pool);
 
 /**
- * Add a new key as the last line. Keys whose MACs have ended are dropped: what they
- * sealed must have been sealed anew.
+ * Add a new key as the last line. Those whose MACs have ended stay: erased addresses
+ * are known by them.
  * @param problem  on failure: a sentence that names the file
  */
-apr_status_t eg_secretfile_add(const char **problem, const char *path, apr_time_t now, apr_pool_t *pool);
+apr_status_t eg_secretfile_add(const char **problem, const char *path, apr_pool_t *pool);
 
 /**
  * Have the key that is to follow used, of which there must be one: it becomes the first line. MACs of the former ones

@@ -26,7 +26,7 @@ static int add(egs_ctl *ctl)
     const char *problem;
     eg_secretfile file;
 
-    if (eg_secretfile_add(&problem, ctl->options->secret_file, apr_time_now(), ctl->pool) != APR_SUCCESS ||
+    if (eg_secretfile_add(&problem, ctl->options->secret_file, ctl->pool) != APR_SUCCESS ||
         eg_secretfile_read(&file, &problem, ctl->options->secret_file, ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "%s", problem);
     }

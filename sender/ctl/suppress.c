@@ -1,6 +1,7 @@
 /* emailgwctl suppress add, remove, list: addresses that get nothing. */
 #include <string.h>
 
+#include "addresshash.h"
 #include "ctl.h"
 #include "mailbox.h"
 
@@ -12,17 +13,22 @@ static const egs_ctl_column columns[] = {
     { NULL, EGS_COLUMN_TEXT },
 };
 
-/* --user and --domain; domain is NULL for the whole account. */
+/* --system, or --user and --domain. The account is 0 for all of them; domain is NULL for a whole account. */
 static int find_scope(apr_int64_t *account_id, const char **domain, egs_ctl *ctl)
 {
     const char *text = egs_ctl_value(ctl, "domain");
     int failed = 0;
 
+    *account_id = 0;
     *domain = NULL;
+    if ((egs_ctl_value(ctl, "system") != NULL) == (egs_ctl_value(ctl, "user") != NULL) ||
+        (egs_ctl_value(ctl, "system") != NULL && text != NULL)) {
+        return egs_ctl_misuse(ctl, "either --user or --system is needed; --domain goes with --user");
+    }
     if (text != NULL) {
         failed = egs_ctl_domain(domain, ctl, text);
     }
-    return failed ? failed : egs_ctl_account(account_id, ctl);
+    return failed || egs_ctl_value(ctl, "system") != NULL ? failed : egs_ctl_account(account_id, ctl);
 }
 
 static int find_address(const char **address, egs_ctl *ctl)
@@ -72,6 +78,18 @@ static int add(egs_ctl *ctl)
     return tell(ctl, address, domain, "suppressed");
 }
 
+/* An address that was erased is there as its hash only. Without the secret file that is not looked for. */
+static const char *find_hashes(const egs_ctl *ctl, const char *address)
+{
+    const char *problem;
+    eg_secret *secret;
+
+    if (eg_secret_load(&secret, &problem, ctl->options->secret_file, ctl->pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    return eg_addresshash_all(secret, address, ctl->pool);
+}
+
 static int delist(egs_ctl *ctl)
 {
     const char *domain, *address;
@@ -87,7 +105,8 @@ static int delist(egs_ctl *ctl)
         return failed;
     }
     failed = egs_ctl_act(&rows, ctl, "ctl_suppress_remove",
-                         EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address)));
+                         EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address),
+                                    eg_db_text(find_hashes(ctl, address))));
     if (failed) {
         return failed;
     }
@@ -112,14 +131,16 @@ static int list(egs_ctl *ctl)
 }
 
 static const egs_ctl_option add_options[] = {
-    { "user", "NAME", "whose list", 1 },
+    { "user", "NAME", "whose list", 0 },
+    { "system", NULL, "the list that holds for all users", 0 },
     { "domain", "DOMAIN", "for this sender domain only; default: all of the user's", 0 },
     { "reason", "TEXT", "why, default \"manual\"", 0 },
     { NULL, NULL, NULL, 0 },
 };
 
 static const egs_ctl_option scope_options[] = {
-    { "user", "NAME", "whose list", 1 },
+    { "user", "NAME", "whose list", 0 },
+    { "system", NULL, "the list that holds for all users", 0 },
     { "domain", "DOMAIN", "the entries for this sender domain", 0 },
     { NULL, NULL, NULL, 0 },
 };

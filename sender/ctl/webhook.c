@@ -6,8 +6,6 @@
 #include "ctl.h"
 #include "datetime.h"
 
-#define POSTS_MAX 100000 /* of one command */
-
 static const egs_ctl_column columns[] = {
     { "webhook_id", EGS_COLUMN_NUMBER },
     { "domain", EGS_COLUMN_TEXT },
@@ -94,7 +92,7 @@ static int replay(egs_ctl *ctl)
         failed = egs_ctl_act(&rows, ctl, "ctl_webhook_replay",
                              EG_DB_ARGS(eg_db_int(account_id), eg_db_int(webhook_id), eg_db_text(since),
                                         eg_db_text(until), flag(ctl, "all"), flag(ctl, "enable"),
-                                        eg_db_int(POSTS_MAX)));
+                                        eg_db_int(EG_REPLAY_MAX)));
     }
     if (!failed) {
         egs_ctl_show(ctl, json_pack("{s:I, s:I}", "webhook_id", (json_int_t)webhook_id, "posts",

@@ -11,6 +11,7 @@
 --                        for a mail that has none: the credential's own are taken
 --   endpoint             whose idempotency key it is: email, smtp, smtp content
 --   raw                  the message as it was handed in, or NULL
+--   hashes               of emails, as in suppressions_of; NULL: addresses that were erased are not looked for
 CREATE TYPE emailgw_api.mail AS (
     message_id uuid, key_hash bytea, idempotency_key bytea, body_hash bytea,
     from_email text, from_name text, from_domain text, subject text, tags text[],
@@ -18,7 +19,8 @@ CREATE TYPE emailgw_api.mail AS (
     list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint,
     kinds text[], emails text[], domains text[],
     mail_to jsonb, mail_cc jsonb, reply_to jsonb, headers jsonb, html text, plain text,
-    attachments jsonb, attachment_contents bytea[], size_bytes integer, smtp_id bigint, endpoint text, raw bytea);
+    attachments jsonb, attachment_contents bytea[], size_bytes integer, smtp_id bigint, endpoint text, raw bytea,
+    hashes text[]);
 
 -- taken_mail: what a mail that is taken, number mail_no of its call, has of its key
 -- or credential.

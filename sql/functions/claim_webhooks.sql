@@ -4,7 +4,8 @@
 --   p_busy           webhooks that get no more now
 -- attempt is the fence: record_webhooks takes a result for no other. Fair by
 -- webhook: equal parts of the limit, but few for one that is failing, so that
--- its posts do not wait in a sender. What a deleted or disabled webhook still
+-- its posts do not wait in a sender. former_key_sealed is the domain's signing key
+-- before the present one, as long as that signs as well. What a deleted or disabled webhook still
 -- has is dropped here. Posts of one event stand together.
 --
 -- The plans are fixed: whatever the planner makes of a table that is empty now
@@ -13,7 +14,7 @@ CREATE FUNCTION emailgw_api.claim_webhooks(p_limit integer, p_lease_seconds inte
 RETURNS TABLE (account_id bigint, webhook_id bigint, event_id uuid, attempt integer, tries integer, failing boolean,
                url text, key_sealed bytea, domain text, type integer, at_us bigint, message_id uuid, email text,
                detail jsonb, from_email text, subject text, tags jsonb, list_id bigint, subscriber_id bigint,
-               journey_id bigint, action_id bigint)
+               journey_id bigint, action_id bigint, former_key_sealed bytea, payload text, is_test boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
 AS $$
@@ -63,18 +64,22 @@ BEGIN
         UPDATE webhook_queue AS q
            SET leased_until = now() + make_interval(secs => p_lease_seconds), attempt = q.attempt + 1
          WHERE q.ctid = ANY (v_taken)
-        RETURNING q.account_id, q.webhook_id, q.event_id, q.domain_id, q.message_id, q.attempt, q.tries
+        RETURNING q.account_id, q.webhook_id, q.event_id, q.domain_id, q.message_id, q.attempt, q.tries,
+                  q.is_test
     ), told AS (
-        SELECT l.account_id, l.domain_id, l.event_id, l.message_id, array_agg(l.webhook_id) AS webhook_ids,
+        SELECT l.account_id, l.domain_id, l.event_id, l.message_id, l.is_test, array_agg(l.webhook_id) AS webhook_ids,
                array_agg(l.attempt) AS attempts, array_agg(l.tries::integer) AS tries
-          FROM leased AS l GROUP BY l.account_id, l.domain_id, l.event_id, l.message_id
+          FROM leased AS l GROUP BY l.account_id, l.domain_id, l.event_id, l.message_id,
+                                      l.is_test
     )
     SELECT t.account_id, p.webhook_id, t.event_id, p.attempt, p.tries, w.failing_since IS NOT NULL,
            w.url, d.webhook_key_sealed, d.name, e.type::integer, (extract(epoch FROM e.at) * 1000000)::bigint,
            t.message_id, e.email, e.detail, m.from_email, m.subject, to_jsonb(m.tags), m.list_id, m.subscriber_id,
-           m.journey_id, m.action_id
+           m.journey_id, m.action_id,
+           CASE WHEN d.former_webhook_key_until > now() THEN d.former_webhook_key_sealed END, w.payload, t.is_test
       FROM told AS t
-     CROSS JOIN LATERAL (SELECT o.webhook_key_sealed, o.name FROM domain AS o
+     CROSS JOIN LATERAL (SELECT o.webhook_key_sealed, o.former_webhook_key_sealed, o.former_webhook_key_until, o.name
+                           FROM domain AS o
                           WHERE o.account_id = t.account_id AND o.domain_id = t.domain_id LIMIT 1) AS d
       LEFT JOIN LATERAL (SELECT v.type, v.at, v.email, v.detail FROM event AS v
                           WHERE v.account_id = t.account_id AND v.domain_id = t.domain_id
@@ -82,7 +87,7 @@ BEGIN
       LEFT JOIN LATERAL (SELECT s.* FROM message AS s
                           WHERE s.account_id = t.account_id AND s.message_id = t.message_id LIMIT 1) AS m ON true
      CROSS JOIN LATERAL unnest(t.webhook_ids, t.attempts, t.tries) AS p (webhook_id, attempt, tries)
-     CROSS JOIN LATERAL (SELECT h.url, h.failing_since FROM webhook AS h
+     CROSS JOIN LATERAL (SELECT h.url, h.failing_since, h.payload FROM webhook AS h
                           WHERE h.account_id = t.account_id AND h.webhook_id = p.webhook_id LIMIT 1) AS w;
 END
 $$;

@@ -10,7 +10,9 @@ AS $$
              UNION ALL
             SELECT 'key', k.account_id, k.api_key_id, k.key_sealed FROM api_key AS k
              UNION ALL
-            SELECT 'webhook', d.account_id, d.domain_id, d.webhook_key_sealed FROM domain AS d) AS s
+            SELECT 'webhook', d.account_id, d.domain_id, d.webhook_key_sealed FROM domain AS d
+             UNION ALL
+            SELECT 'webhook before', d.account_id, d.domain_id, d.former_webhook_key_sealed FROM domain AS d) AS s
      WHERE get_byte(s.sealed, 0) <> p_key_id AND (s.kind, s.account_id, s.id) > (p_kind, p_account_id, p_id)
      ORDER BY s.kind, s.account_id, s.id
      LIMIT p_limit

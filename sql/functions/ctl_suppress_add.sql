@@ -1,4 +1,5 @@
--- ctl_suppress_add: an address gets nothing more from an account or one of its domains.
+-- ctl_suppress_add: an address gets nothing more from an account or one of its domains,
+-- with account 0 from any.
 CREATE FUNCTION emailgw_api.ctl_suppress_add(p_account_id bigint, p_domain text, p_email text, p_reason text,
                                              OUT status text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp

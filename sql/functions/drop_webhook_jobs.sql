@@ -11,9 +11,9 @@ AS $$
                                       AND r.leased_until <= now()
                                     LIMIT p_limit
                                       FOR UPDATE SKIP LOCKED))
-        RETURNING q.account_id, q.webhook_id, q.event_id, q.tries
+        RETURNING q.account_id, q.webhook_id, q.event_id, q.tries, q.is_test
     )
-    INSERT INTO emailgw.webhook_delivery (account_id, webhook_id, event_id, state, tries, error)
-    SELECT d.account_id, d.webhook_id, d.event_id, 'failed', d.tries, p_reason FROM dropped AS d
+    INSERT INTO emailgw.webhook_delivery (account_id, webhook_id, event_id, state, tries, error, is_test)
+    SELECT d.account_id, d.webhook_id, d.event_id, 'failed', d.tries, p_reason, d.is_test FROM dropped AS d
     ON CONFLICT (account_id, webhook_id, event_id) DO UPDATE SET state = 'failed', error = excluded.error
 $$;

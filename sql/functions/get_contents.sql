@@ -4,11 +4,12 @@
 -- stored. Bounds of the ids leave partitions unopened that hold none of them.
 -- suppressed has the numbers of the leased recipients that are on the suppression
 -- list by now, as an array, NULL for none: one probe each.
+--   p_hashes  of each message: {"recipient_no": hashes as in suppressions_of}
 -- return_host is where the domain's return path leads by the records that it was
 -- given; NULL where those have none. source_address is NULL where the domain's
 -- mail is sent from whichever the system takes. What is tracked is said by the mail,
 -- else by its domain; tracking_url is NULL where links have nothing to begin with.
-CREATE FUNCTION emailgw_api.get_contents(p_account_ids bigint[], p_message_ids uuid[])
+CREATE FUNCTION emailgw_api.get_contents(p_account_ids bigint[], p_message_ids uuid[], p_hashes jsonb[] DEFAULT NULL)
 RETURNS TABLE (account_id bigint, message_id uuid, domain text, from_email text, from_name text, subject text,
                mail_to jsonb, mail_cc jsonb, reply_to jsonb, headers jsonb, html text, plain text,
                first_attempt_us bigint, domain_id bigint, dkim_selector text, return_host text, list_id bigint,
@@ -29,7 +30,7 @@ BEGIN
            m.domain_id, d.dkim_selector, CASE WHEN d.mail_host <> '' THEN d.subdomain || '.' || d.name END, m.list_id,
            q.suppressed, host(d.source_address), coalesce(m.track_links, d.link_tracking),
            coalesce(m.track_opens, d.open_tracking), d.unsubscribe_link, d.tracking_base_url, c.raw
-      FROM unnest(p_account_ids, p_message_ids) AS w (account_id, message_id)
+      FROM unnest(p_account_ids, p_message_ids, p_hashes) AS w (account_id, message_id, hashes)
      CROSS JOIN LATERAL (SELECT * FROM message AS l
                           WHERE l.account_id = w.account_id AND l.message_id = w.message_id
                             AND l.message_id BETWEEN v_low AND v_high OFFSET 0) AS m
@@ -43,9 +44,9 @@ BEGIN
      CROSS JOIN LATERAL (SELECT min(l.first_attempt_at) AS first_attempt_at,
                                 jsonb_agg(l.recipient_no) FILTER (
                                     WHERE l.leased AND EXISTS (
-                                          SELECT FROM suppression AS s
-                                           WHERE s.account_id = w.account_id AND s.address = fold_address(l.email)
-                                             AND s.domain_id IN (0, m.domain_id))) AS suppressed
+                                          SELECT FROM emailgw_api.suppressions_of(
+                                              w.account_id, m.domain_id, l.email,
+                                              w.hashes ->> l.recipient_no::text))) AS suppressed
                            FROM queue AS l
                           WHERE l.account_id = w.account_id AND l.message_id = w.message_id) AS q;
 END

@@ -48,10 +48,8 @@ AS $$
             LIMIT 1) AS k ON true
       LEFT JOIN LATERAL (
            SELECT e.email
-             FROM unnest(m.emails) AS e (email)
-             JOIN emailgw.suppression AS s ON s.account_id = p_account_ids[n]
-                                          AND s.address = emailgw.fold_address(e.email)
-                                          AND s.domain_id IN (0, k.domain_id)
+             FROM unnest(m.emails, m.hashes) AS e (email, hashes)
+            CROSS JOIN LATERAL emailgw_api.suppressions_of(p_account_ids[n], k.domain_id, e.email, e.hashes)
             LIMIT 1) AS s ON true
      ORDER BY n
 $$;

@@ -36,7 +36,7 @@ BEGIN
          WHERE q.account_id = r.account_id AND q.webhook_id = r.webhook_id AND q.event_id = r.event_id
            AND q.attempt = r.attempt AND q.leased_until > '-infinity'
            AND r.result IN ('delivered', 'failed', 'gone')
-        RETURNING r.*, q.tries + 1 AS tries
+        RETURNING r.*, q.tries + 1 AS tries, q.is_test
     ), again AS (
         UPDATE webhook_queue AS q
            SET leased_until = '-infinity', ready = r.result = 'released',
@@ -47,15 +47,15 @@ BEGIN
          WHERE q.account_id = r.account_id AND q.webhook_id = r.webhook_id AND q.event_id = r.event_id
            AND q.attempt = r.attempt AND q.leased_until > '-infinity'
            AND r.result IN ('again', 'released')
-        RETURNING r.*, q.tries::integer
+        RETURNING r.*, q.tries::integer, q.is_test
     ), owned AS (
         SELECT * FROM finished UNION ALL SELECT * FROM again
     ), logged AS (
-        INSERT INTO webhook_delivery AS d (account_id, webhook_id, event_id, state, tries, status_code, error)
+        INSERT INTO webhook_delivery AS d (account_id, webhook_id, event_id, state, tries, status_code, error, is_test)
         SELECT o.account_id, o.webhook_id, o.event_id,
                CASE o.result WHEN 'delivered' THEN 'delivered' WHEN 'again' THEN 'pending'
                              ELSE 'failed' END::webhook_state,
-               o.tries, CASE WHEN o.status > 0 THEN o.status END, nullif(o.error, '')
+               o.tries, CASE WHEN o.status > 0 THEN o.status END, nullif(o.error, ''), o.is_test
           FROM owned AS o WHERE o.result <> 'released'
         ON CONFLICT (account_id, webhook_id, event_id) DO UPDATE
            SET state = excluded.state, tries = excluded.tries, status_code = excluded.status_code,

@@ -1,7 +1,8 @@
 -- v1_add_webhook: POST /api/v1/webhooks: add_webhook for the domain of a sender
 -- key. status is also that of sender_key.
 CREATE FUNCTION emailgw_api.v1_add_webhook(p_account_id bigint, p_key_hash bytea, p_url text, p_events smallint[],
-                                           p_limit integer, OUT status integer, OUT webhook_id bigint)
+                                           p_limit integer, p_payload text DEFAULT 'native',
+                                           OUT status integer, OUT webhook_id bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
@@ -12,7 +13,7 @@ BEGIN
     status := coalesce(v_key.status, 13);
     IF status = 0 THEN
         SELECT a.status, a.webhook_id INTO status, webhook_id
-          FROM emailgw_api.add_webhook(p_account_id, v_key.domain_id, p_url, p_events, p_limit) AS a;
+          FROM emailgw_api.add_webhook(p_account_id, v_key.domain_id, p_url, p_events, p_limit, p_payload) AS a;
     END IF;
 END
 $$;

@@ -47,6 +47,16 @@ subtest 'Event' => sub {
     }
 };
 
+subtest 'Payload' => sub {
+    for my $case ([ {}, 'native' ], [ { Payload => '' }, 'native' ], (map { [ { Payload => $_ }, lc $_ ] } qw(native Mailgun POSTMARK))) {
+        my ($with, $want) = @$case;
+        my $id = add(@good, %$with)->{json}{NewWebhookID};
+        is($gw->sql("SELECT payload FROM emailgw.webhook WHERE webhook_id = $id"), $want, $with->{Payload} // 'none given');
+    }
+    refuses_with("Payload $_", '141', @good, Payload => $_) for 'sendgrid', 'native,mailgun', ['native'], 1;
+    refuses_with('beside others', '3,141', @good, Event => 'x', Payload => 'x');
+};
+
 subtest 'errors' => sub {
     my $before = rows_there();
     refuses_with('no DomainID', '1', @good, DomainID => undef);

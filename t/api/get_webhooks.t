@@ -12,7 +12,7 @@ sub get { return $gw->api('EmailGateway.GetWebhooks', as => $account, @domain, @
 
 subtest 'the documented example' => sub {
     my ($first, $second) = map { $gw->api('EmailGateway.AddWebhook', as => $account, @domain, %$_)->{json}{NewWebhookID} }
-        { Event => 'clicked,send,open', WebhookURL => 'https://yourdomain.com/webhook1' },
+        { Event => 'clicked,send,open', WebhookURL => 'https://yourdomain.com/webhook1', Payload => 'Postmark' },
         { Event => [qw(complaint bounce)], WebhookURL => 'https://yourdomain.com/webhook2' };
     my $session = session_of($gw, $account);
     my $reply = example($gw, qq({
@@ -23,8 +23,8 @@ subtest 'the documented example' => sub {
 }));
     is(outcome($reply), '200 0', 'answered') or diag($reply->{body});
     is_deeply($reply->{json}{Webhooks}, [
-        { WebhookID => $first, URL => 'https://yourdomain.com/webhook1', Events => [qw(send open click)], Status => 'Active' },
-        { WebhookID => $second, URL => 'https://yourdomain.com/webhook2', Events => [qw(bounce complaint)], Status => 'Active' },
+        { WebhookID => $first, URL => 'https://yourdomain.com/webhook1', Events => [qw(send open click)], Payload => 'postmark', Status => 'Active' },
+        { WebhookID => $second, URL => 'https://yourdomain.com/webhook2', Events => [qw(bounce complaint)], Payload => 'native', Status => 'Active' },
     ], 'one row a webhook, events by their names of the first family');
     like($reply->{body}, qr/"WebhookID":"\d+"/, 'ids are text');
     like($reply->{json}{SigningKey}, qr{\Awhsec_[A-Za-z0-9+/]{43}=\z}, 'the signing key');

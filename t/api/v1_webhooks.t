@@ -46,7 +46,7 @@ subtest 'the documented examples' => sub {
     my $id = $reply->{json}{NewWebhookID};
     $reply = list($account);
     is($reply->{status}, 200, 'listed');
-    is_deeply($reply->{json}{Webhooks}, [ { WebhookID => $id, Event => 'delivered',
+    is_deeply($reply->{json}{Webhooks}, [ { WebhookID => $id, Event => 'delivered', Payload => 'native',
         URL => 'https://yourdomain.com/webhook', Status => 'Active' } ], 'as it is');
     like($reply->{json}{SigningKey}, qr/^whsec_/, 'with the signing key');
     is(length decode_base64($reply->{json}{SigningKey} =~ s/^whsec_//r), 32, '... of 32 bytes');

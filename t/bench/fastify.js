@@ -14,7 +14,7 @@ const body = { type: 'object', required: ['From', 'To', 'Subject', 'ContentType'
     To: { type: 'array', items: address }, Subject: { type: 'string' }, ContentType: { type: 'string' },
     PlainContent: { type: 'string' }, Tags: { type: 'array', items: { type: 'string' } } } };
 const fields = Array.from({ length: 28 }, (_, i) => `$${i + 2}`).join(', ');
-const query = { name: 'accept', text: `SELECT * FROM emailgw_api.accept(ARRAY[$1::bigint], ARRAY[ROW(${fields}, NULL, NULL, NULL)::emailgw_api.mail])` };
+const query = { name: 'accept', text: `SELECT * FROM emailgw_api.accept(ARRAY[$1::bigint], ARRAY[ROW(${fields}, NULL, NULL, NULL, NULL)::emailgw_api.mail])` };
 const domainOf = (email) => email.slice(email.lastIndexOf('@') + 1);
 
 // UUIDv7: 48 bits of milliseconds, the rest random.
@@ -34,7 +34,7 @@ fastify.post('/api/v1/email', { schema: { body } }, async (request, reply) => {
         createHash('sha256').update(key).digest(), null, null, mail.From.email, mail.From.name, domainOf(mail.From.email),
         mail.Subject, mail.Tags ?? [], null, null, null, null, null, null, null, emails.map(() => 'to'), emails,
         emails.map(domainOf), JSON.stringify(mail.To), '[]', '[]', '[]', null, mail.PlainContent, null, null,
-        mail.PlainContent.length] });
+        mail.PlainContent.length, null] });
     return reply.code(row.status === 0 ? 200 : 422).send({ MessageID: row.message_id });
 });
 fastify.listen({ host: '127.0.0.1', port: Number(port) });

@@ -217,6 +217,13 @@ subtest 'suppress' => sub {
     refused(1, qr/not suppressed/, qw(suppress remove left@example.net --user), $user);
     refused(1, qr/no address/, qw(suppress add), 'Ann <a@example.net>', '--user', $user);
     refused(1, qr/unknown domain/, qw(suppress add a@example.net --domain y.example --user), $user);
+    $gw->ctl(qw(suppress add all@example.net --system --reason abuse));
+    is(($gw->ctl(qw(suppress list --system)))[0]{email}, 'all@example.net', 'the list for all users');
+    is($gw->send_mail(as => $account, To => [ { email => 'all@example.net', name => '' } ])->{json}{Errors}[0]{Code}, 14, '... holds');
+    $gw->ctl(qw(suppress remove all@example.net --system));
+    refused(2, qr/either --user or --system/, qw(suppress add a@example.net));
+    refused(2, qr/either --user or --system/, qw(suppress list --system --user), $user);
+    refused(2, qr/either --user or --system/, qw(suppress list --system --domain), $domain);
     refused(2, qr/1 to 255 bytes/, qw(suppress add a@example.net --reason), 'x' x 256, '--user', $user);
 };
 

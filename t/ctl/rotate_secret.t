@@ -84,12 +84,12 @@ subtest 'the day on which its links end' => sub {
     is($gone->{status}, 404, 'a link of the former key is gone');
     ok(!exists $gone->{headers}{location}, '... and leads nowhere');
     is(visit($gw, link_to($gw, c => $account->{account_id}, $id, 1, $target), agent => $PERSON)->{status}, 302, 'one of the key in use is not');
-    step('added', '2 HEX', '3 HEX next');
+    step('added', '2 HEX', "1 HEX until $today", '3 HEX next');
 };
 
 subtest 'a value that no key opens' => sub {
     $gw->sql("UPDATE emailgw.api_key SET key_sealed = set_byte(key_sealed, 0, 77) WHERE account_id = $account->{account_id}");
-    step('used', '3 HEX', "2 HEX until $year");
+    step('used', '3 HEX', "2 HEX until $year", '1 HEX until ' . strftime('%Y-%m-%d', gmtime));
     my $it = $gw->ctl_try('rotate-secret');
     is($it->{exit}, 1, 'is refused');
     like($it->{err}, qr/account $account->{account_id}: no key of \Q$path\E opens the key \d+/, '... and said');

@@ -472,7 +472,7 @@ SELECT count(*) FILTER (WHERE a.status = 0)
        sha256('$as->{key}'), NULL, NULL, 'shop\@$as->{domain}', 'Shop', '$as->{domain}', $field{subject}, $field{tags}, NULL, NULL,
        $field{send_at}, NULL, NULL, NULL, NULL, '{to}', ARRAY[e.email], ARRAY[split_part(e.email, '\@', 2)],
        jsonb_build_array(jsonb_build_object('email', e.email, 'name', 'Ann')), '[]', '[]', '[]', $field{html}, $field{plain}, NULL, NULL,
-       $field{size}, NULL, NULL, NULL)::emailgw_api.mail]) AS a
+       $field{size}, NULL, NULL, NULL, NULL)::emailgw_api.mail]) AS a
 END
     die "accepted $accepted of $count\n" if $accepted != $count;
 }

@@ -61,5 +61,30 @@ is_deeply([ verdicts(map { question($posts[0], after => $_) } 301, -301) ],
     [ 'Message timestamp too old', 'Message timestamp too new' ], 'a second more, either way: refused');
 is_deeply([ verdicts(question($posts[0], key => 'whsec_' . encode_base64('x' x 32, ''))) ],
     ['No matching signature found'], 'another key: refused');
+# A new signing key: for a day both sign, the new one first; then it alone.
+subtest 'while a key is replaced' => sub {
+    my $former = $key;
+    my $reply = $gw->api('EmailGateway.RegenerateSigningKey', as => $account, DomainID => $account->{domain_id});
+    my $new = $reply->{json}{SigningKey};
+    my $post = sub {
+        my ($subject) = @_;
+        $gw->send_mail(as => $account, Subject => $subject);
+        my @got;
+        $gw->wait_for(sub { @got = grep { $_->{body} =~ /"$subject"/ } $receiver->requests('/ok') }, 20, "a post of $subject");
+        return $got[0];
+    };
+    my $both = $post->('Both');
+    my @signatures = split / /, $both->{headers}{'webhook-signature'};
+    is(scalar @signatures, 2, 'two signatures');
+    is_deeply([ verdicts(map { question($both, key => $_) } $new, $former) ], [ ('verified') x 2 ], 'either key verifies the post');
+    is_deeply([ verdicts(map { question($both, key => $new, 'webhook-signature' => $_) } @signatures) ],
+        [ 'verified', 'No matching signature found' ], 'the new key\'s comes first');
+    $gw->sql("UPDATE emailgw.domain SET former_webhook_key_until = now() WHERE domain_id = $account->{domain_id}");
+    my $after = $post->('After');
+    is_deeply([ verdicts(map { question($after, key => $_) } $new, $former) ], [ 'verified', 'No matching signature found' ],
+        'after that the new key alone');
+    unlike($after->{headers}{'webhook-signature'}, qr/ /, '... signs');
+};
+
 $gw->log_clean;
 done_testing;

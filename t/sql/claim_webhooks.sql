@@ -113,7 +113,7 @@ SELECT is((SELECT string_agg(x.posts::text, ' ') FROM (
                   SELECT c.event_id, c.n - row_number() OVER (PARTITION BY c.event_id ORDER BY c.n) AS run
                     FROM emailgw_api.claim_webhooks(6, 60, 0, '{}') WITH ORDINALITY
                          AS c (a, w, event_id, attempt, tries, failing, url, key, domain, type, at, message, email, detail, from_email,
-                               subject, tags, l, s, j, i, n)) AS r
+                               subject, tags, l, s, j, i, former, payload, test, n)) AS r
                GROUP BY r.event_id, r.run) AS x), '3 3', 'the posts of an event stand together');
 ROLLBACK TO clean;
 

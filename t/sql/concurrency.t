@@ -323,7 +323,7 @@ sub accept_call {
     my $list = join ',', map { "r$_\@example.net" } 1 .. $count;
     return sprintf q{emailgw_api.accept(ARRAY[%d::bigint], ARRAY[ROW(emailgw.uuid7(now()), '\x01', %s, %s,
         'a@example.com', '', 'example.com', 'Hi', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-        '{%s}', '{%s}', '{%s}', '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1, NULL, NULL, NULL)::emailgw_api.mail])},
+        '{%s}', '{%s}', '{%s}', '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1, NULL, NULL, NULL, NULL)::emailgw_api.mail])},
         $account, $option{key} // 'NULL', $option{body} // q{'\xb0'}, join(',', ('to') x $count), $list,
         join(',', ('example.net') x $count);
 }

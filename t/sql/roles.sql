@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(115);
+SELECT plan(123);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -33,6 +33,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'delete_smtp'),
     ('emailgw_module', 'delete_subscriber'),
     ('emailgw_module', 'delete_template'),
+    ('emailgw_module', 'delete_suppression'),
     ('emailgw_module', 'delete_webhook'),
     ('emailgw_module', 'domain_stats'),
     ('emailgw_module', 'end_batch'),
@@ -50,7 +51,9 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'get_smtps'),
     ('emailgw_module', 'get_subscribers'),
     ('emailgw_module', 'get_templates'),
+    ('emailgw_module', 'get_suppressions'),
     ('emailgw_module', 'get_unsubscribe'),
+    ('emailgw_module', 'get_webhook_deliveries'),
     ('emailgw_module', 'get_webhooks'),
     ('emailgw_module', 'login_account'),
     ('emailgw_module', 'login_begin'),
@@ -59,9 +62,14 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'may_add_domain'),
     ('emailgw_module', 'move_message'),
     ('emailgw_module', 'prepare_mail'),
+    ('emailgw_module', 'put_suppressions'),
     ('emailgw_module', 'record_tracks'),
+    ('emailgw_module', 'regenerate_signing_key'),
+    ('emailgw_module', 'replace_api'),
+    ('emailgw_module', 'replay_webhook'),
     ('emailgw_module', 'reset_smtp_password'),
     ('emailgw_module', 'return_path_state'),
+    ('emailgw_module', 'test_webhook'),
     ('emailgw_module', 'update_domain'),
     ('emailgw_module', 'update_template'),
     ('emailgw_module', 'v1_add_webhook'),
@@ -138,7 +146,7 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
         || '70008000000000000001')::uuid, '\x01', '\x02',
        '\x03', 'a@example.com', '', 'example.com', 'Hi', '{}', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
            '{to}', '{ann@example.net}', '{example.net}',
-       '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1, NULL, NULL, NULL)::emailgw_api.mail]) $$,
+       '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1, NULL, NULL, NULL, NULL)::emailgw_api.mail]) $$,
     $$ SELECT emailgw_api.authenticate(%s, '\x01', 'send') $$,
     $$ SELECT emailgw_api.get_sender_events(%s, '\x01', 0, 5, NULL, NULL, NULL, NULL) $$,
     $$ SELECT emailgw_api.v1_add_webhook(%s, '\x01', 'https://example.com/', '{1}', 100) $$,
@@ -201,6 +209,14 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.return_path_state(%s, '00000000-0000-7000-8000-000000000001', 1, '') $$,
     $$ SELECT emailgw_api.add_returned('{%s}', '{00000000-0000-7000-8000-000000000001}', '{1}', '{""}', '') $$,
     $$ SELECT emailgw_api.delete_domain(%s, 1) $$,
+    $$ SELECT emailgw_api.replace_api(%s, 1, '\x02', '\x02') $$,
+    $$ SELECT emailgw_api.regenerate_signing_key(%s, 1, '\x02') $$,
+    $$ SELECT emailgw_api.get_webhook_deliveries(%s, 1, 1, NULL, 10, NULL) $$,
+    $$ SELECT emailgw_api.replay_webhook(%s, 1, 1, NULL, now(), now(), false, false, 10) $$,
+    $$ SELECT emailgw_api.test_webhook(%s, 1, 1) $$,
+    $$ SELECT emailgw_api.put_suppressions(%s, NULL, '{a@example.org}', '{""}', '{x}') $$,
+    $$ SELECT emailgw_api.delete_suppression(%s, NULL, 'a@example.org', NULL) $$,
+    $$ SELECT emailgw_api.get_suppressions(%s, NULL, NULL, NULL, 10, NULL, 0) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset

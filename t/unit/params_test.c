@@ -27,9 +27,11 @@ static const eg_param count_optional[] = { { "P", EG_COUNT, EG_OPTIONAL, .error 
 static const eg_param flag[] = { { "P", EG_BOOL, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param day[] = { { "P", EG_DAY, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param mailbox[] = { { "P", EG_MAILBOX, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
+static const eg_param uuid[] = { { "P", EG_UUID, EG_OPTIONAL, .error = INVALID, .invalid = INVALID },
+                                { .name = NULL } };
+static const eg_param at[] = { { "P", EG_TIME, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param name[] = { { "P", EG_NAME, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 
-static const eg_param uuid[] = { { "P", EG_UUID, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param uuid_required[] = { { "P", EG_UUID, EG_REQUIRED, .error = MISSING }, { .name = NULL } };
 
 static const eg_fault faults[] = { { MISSING, "missing" }, { INVALID, "invalid" }, { 0, NULL } };
@@ -64,13 +66,28 @@ static const struct {
     { "empty uuid", uuid, "\"\"", ABSENT, 0 },
     { "required uuid not given", uuid_required, NULL, ABSENT, MISSING },
     { "empty required uuid", uuid_required, "\"\"", ABSENT, MISSING },
-    { "text that is no uuid", uuid_required, "\"01890000\"", "\"" EG_UUID_NIL "\"", 0 },
-    { "number for a uuid", uuid, "1", "\"" EG_UUID_NIL "\"", 0 },
+    { "text that is no uuid", uuid_required, "\"01890000\"", "\"" EG_UUID_NONE "\"", 0 },
+    { "number for a uuid", uuid_required, "1", "\"" EG_UUID_NONE "\"", 0 },
     { "required text", text_required, "\"abc\"", "\"abc\"", 0 },
     { "required text set to nothing", text_required, "\"\"", ABSENT, MISSING },
     { "required text not given", text_required, NULL, ABSENT, MISSING },
     { "required text as null", text_required, "null", ABSENT, MISSING },
     { "required text with CR", text_required, "\"a\\rb\"", ABSENT, INVALID },
+
+    { "a UUID", uuid, "\"01890000-0000-7000-8000-000000000001\"", "\"01890000-0000-7000-8000-000000000001\"",
+      0 },
+    { "an empty UUID", uuid, "\"\"", ABSENT, 0 },
+    { "a UUID without hyphens", uuid, "\"01890000000070008000000000000001\"", ABSENT, INVALID },
+    { "a UUID that is a number", uuid, "1", ABSENT, INVALID },
+
+    { "a time", at, "\"2026-01-31 08:00:00\"", "\"2026-01-31T08:00:00Z\"", 0 },
+    { "a time in seconds", at, "1617235200", "\"2021-04-01T00:00:00Z\"", 0 },
+    { "a time in seconds as text", at, "\"1617235200\"", "\"2021-04-01T00:00:00Z\"", 0 },
+    { "no time", at, "\"\"", ABSENT, 0 },
+    { "a time that does not exist", at, "\"2026-02-30\"", ABSENT, INVALID },
+    { "a time in words", at, "\"now\"", ABSENT, INVALID },
+    { "a time that is true", at, "true", ABSENT, INVALID },
+    { "a time below 0", at, "-1", ABSENT, INVALID },
 
     { "an id", id, "12", "12", 0 },
     { "an id as text", id, "\"12\"", "12", 0 },

@@ -13,6 +13,7 @@
 
 #include "keyfile.h"
 #include "sealing.h"
+#include "addresshash.h"
 #include "secret.h"
 
 #define HEX64 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
@@ -254,7 +255,29 @@ static void macs_end_with_their_key(void **state)
         assert_int_equal(eg_secret_key_id(secret), 2);
         assert_int_equal(eg_secret_mac(mac, secret, 2, EG_MAC_TRACKING, "a", 1), APR_SUCCESS);
         assert_int_equal(eg_secret_mac(mac, secret, 1, EG_MAC_TRACKING, "a", 1), rows[i].verifies);
+        /* Who was erased while it was in use is known by it for ever. */
+        assert_int_equal(eg_secret_mac(mac, secret, 1, EG_MAC_ADDRESS, "a", 1), APR_SUCCESS);
     }
+    remove_directory(directory, pool);
+}
+
+static void hashes_of_addresses_are_keyed(void **state)
+{
+    apr_pool_t *pool = *state;
+    const char *directory = make_directory(pool), *path = apr_pstrcat(pool, directory, "/secret", NULL);
+    eg_secret *before = secret_of(path, "1 " HEX64 "\n", pool);
+    eg_secret *after = secret_of(path, "2 " OTHER64 "\n1 " HEX64 "\n", pool);
+    eg_secret *foreign = secret_of(path, "1 " OTHER64 "\n", pool);
+    const char *old = eg_addresshash_new(before, "Ann@Example.org", pool);
+    const char *new = eg_addresshash_new(after, "ann@example.org", pool);
+
+    assert_int_equal(strlen(old), strlen("hash:1:") + 22);
+    assert_true(strncmp(old, "hash:1:", 7) == 0 && strncmp(new, "hash:2:", 7) == 0);
+    assert_string_equal(eg_addresshash_all(before, "ann@EXAMPLE.org", pool), old);
+    assert_string_equal(eg_addresshash_all(after, "ann@example.org", pool),
+                        apr_pstrcat(pool, new, " ", old, NULL));
+    assert_string_not_equal(eg_addresshash_new(foreign, "ann@example.org", pool), old);
+    assert_string_not_equal(eg_addresshash_new(before, "bob@example.org", pool), old);
     remove_directory(directory, pool);
 }
 
@@ -461,6 +484,7 @@ int main(void)
         EG_TEST(no_changed_byte_opens),
         EG_TEST(a_new_key_seals_and_the_old_one_opens),
         EG_TEST(macs_end_with_their_key),
+        EG_TEST(hashes_of_addresses_are_keyed),
         EG_TEST(sender_key_is_made_once),
         EG_TEST(public_half_is_that_of_rfc_7748),
         EG_TEST(only_the_sender_opens),

@@ -40,6 +40,20 @@ static void signs(void **state)
     }
 }
 
+static void signs_with_both_keys(void **state)
+{
+    egs_signer *signer = egs_webhook_signer(*state);
+    egs_post post = { .pool = *state, .id = "e_1", .body = "{}", .key = { "new", 3 } };
+    const char *alone = egs_webhook_signatures(signer, &post, "1763900000");
+
+    assert_null(strchr(alone, ' '));
+    post.former = (eg_bytes){ "old", 3 };
+    assert_string_equal(
+        egs_webhook_signatures(signer, &post, "1763900000"),
+        apr_psprintf(*state, "%s %s", alone,
+                     egs_webhook_sign(signer, post.former, "e_1", "1763900000", "{}", *state)));
+}
+
 /* ---- body --------------------------------------------------------------------------------------- */
 
 static egs_event an_event(void)
@@ -118,6 +132,141 @@ static void stays_under_20_kb(void **state)
     assert_true(json_string_length(json_object_get(json_object_get(data, "Click"), "URL")) <= 2048);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(data, "Smtp"), "Code")), 250);
     assert_null(json_object_get(data, "Bounce"));
+}
+
+/* ---- in the manner of others --------------------------------------------------------------------- */
+
+#define DIALOGUE                                                                                             \
+    "\"smtp\": {\"code\": 550, \"enhanced\": \"5.1.1\", \"text\": \"no such user\", \"host\": "              \
+    "\"mx.example.org\", "                                                                                   \
+    "\"tls\": \"TLSv1.3\", \"seconds\": 0.5}"
+
+/* What stands between the braces of Mailgun's event-data behind "flags", and Postmark's whole body. */
+static const struct {
+    int type;
+    const char *detail, *mailgun, *postmark;
+} manners[] = {
+    { 1, NULL, "accepted", "\"RecordType\":\"Sent\"" },
+    { 2, "{\"attempt\": 1, " DIALOGUE "}", "delivered",
+      "\"DeliveredAt\":\"2025-11-23T12:13:20.500000Z\",\"Details\":\"no such user\"" },
+    { 4, "{\"attempt\": 2, " DIALOGUE ", \"bounce\": {\"class\": \"recipient\", \"suppress\": true}}",
+      "failed",
+      "\"Type\":\"HardBounce\",\"TypeCode\":1,\"Name\":\"Hard "
+      "bounce\",\"Description\":\"recipient\",\"Details\":"
+      "\"no such user\",\"Email\":\"ann@example.org\",\"From\":\"shop@example.com\",\"BouncedAt\":"
+      "\"2025-11-23T12:13:20.500000Z\",\"Inactive\":true,\"CanActivate\":true,\"Subject\":\"Hi\"" },
+    { 4, "{\"bounce\": {\"class\": \"mailbox-full\"}}", "\"reason\":\"generic\"", "\"TypeCode\":4096" },
+    { 4, "{\"bounce\": {\"class\": \"expired\"}}", "\"reason\":\"old\"", "\"Inactive\":false" },
+    { 4, "{\"bounce\": {\"class\": \"reputation\"}}", "\"severity\":\"permanent\"", "\"TypeCode\":100006" },
+    { 4, "{\"bounce\": {\"class\": \"technical\"}}", "failed", "\"TypeCode\":2048" },
+    { 7, "{\"ua\": \"U\", \"ip\": \"192.0.2.1\"}", "\"client-info\":{\"user-agent\":\"U\"}",
+      "\"RecordType\":\"Open\",\"MessageID\":\"01a2-m\",\"Tag\":\"a\",\"MessageStream\":\"outbound\","
+      "\"Metadata\":{},"
+      "\"Recipient\":\"ann@example.org\",\"ReceivedAt\":\"2025-11-23T12:13:20.500000Z\",\"UserAgent\":\"U\","
+      "\"Geo\":{\"IP\":"
+      "\"192.0.2.1\"}" },
+    { 8, "{\"url\": \"https://x.example/\"}", "\"url\":\"https://x.example/\"",
+      "\"OriginalLink\":\"https://x.example/\"" },
+    { 9, NULL, "unsubscribed", "\"SuppressSending\":true,\"SuppressionReason\":\"ManualSuppression\"" },
+    { 10, NULL, "complained", "\"TypeCode\":100001" },
+};
+
+static void speaks_as_others_do(void **state)
+{
+    const egs_mailgun_seal seal = { "1763900000", "t", "s" };
+
+    for (size_t i = 0; i < sizeof manners / sizeof *manners; i++) {
+        egs_event event = an_event();
+        const char *mailgun, *postmark;
+
+        event.type = manners[i].type;
+        event.detail = manners[i].detail;
+        mailgun = egs_webhook_mailgun(&event, &seal, *state);
+        postmark = egs_webhook_postmark(&event, *state);
+        print_message("# %d: %s\n# %s\n", event.type, mailgun, postmark);
+        assert_non_null(strstr(mailgun, manners[i].mailgun));
+        assert_non_null(strstr(postmark, manners[i].postmark));
+    }
+}
+
+static void tells_mailgun_all(void **state)
+{
+    const egs_mailgun_seal seal = { "1763900000", "t", "s" };
+    egs_event event = an_event();
+
+    event.type = 4;
+    event.detail = manners[2].detail;
+    event.list_id = 7;
+    assert_string_equal(
+        egs_webhook_mailgun(&event, &seal, *state),
+        "{\"signature\":{\"timestamp\":\"1763900000\",\"token\":\"t\",\"signature\":\"s\"},\"event-data\":{"
+        "\"id\":\"01a2-e\",\"event\":\"failed\",\"timestamp\":1763900000.5,\"log-level\":\"error\","
+        "\"recipient\":"
+        "\"ann@example.org\",\"recipient-domain\":\"example.org\",\"tags\":[\"a\"],\"user-variables\":{"
+        "\"ListID\":7},"
+        "\"flags\":{\"is-test-mode\":false},\"envelope\":{\"sender\":\"shop@example.com\",\"targets\":"
+        "\"ann@example.org\",\"transport\":\"smtp\"},\"message\":{\"headers\":{\"message-id\":\"01a2-m\","
+        "\"from\":"
+        "\"shop@example.com\",\"to\":\"ann@example.org\",\"subject\":\"Hi\"}},\"delivery-status\":{"
+        "\"message\":"
+        "\"no such "
+        "user\",\"description\":\"recipient\",\"enhanced-code\":\"5.1.1\",\"code\":550,\"attempt-no\":2,"
+        "\"session-seconds\":0.5,\"tls\":true,\"mx-host\":\"mx.example.org\"},\"severity\":\"permanent\","
+        "\"reason\":"
+        "\"bounce\"}}");
+    event.type = 3;
+    assert_null(egs_webhook_mailgun(&event, &seal, *state));
+    assert_null(egs_webhook_postmark(&event, *state));
+}
+
+/* The MAC is over timestamp and token, with the key's text as SigningKey shows it: made with Python's hmac. */
+static void seals_as_mailgun_does(void **state)
+{
+    unsigned char key[32];
+    egs_mailgun_seal seal;
+
+    for (unsigned char i = 0; i < sizeof key; i++) {
+        key[i] = i;
+    }
+    egs_mailgun_sign(&seal, (eg_bytes){ key, sizeof key }, apr_time_from_sec(1763900000) + 5, "0123abcd",
+                     *state);
+    assert_string_equal(seal.timestamp, "1763900000");
+    assert_string_equal(seal.signature, "2e5b11610ab313f5efb0d5321c4a9891efcd8cbd30f6454fc777a0c7dac71a8e");
+    assert_int_equal(strlen(egs_mailgun_token(*state)), 50);
+    assert_string_not_equal(egs_mailgun_token(*state), egs_mailgun_token(*state));
+}
+
+static void tells_that_it_is_a_test(void **state)
+{
+    const egs_mailgun_seal seal = { "1", "t", "s" };
+    egs_event event = an_event();
+
+    event.type = 0;
+    event.is_test = 1;
+    assert_non_null(strstr(egs_webhook_body(&event, *state), "{\"type\":\"email.test\","));
+    assert_non_null(strstr(egs_webhook_mailgun(&event, &seal, *state), "\"event\":\"delivered\""));
+    assert_non_null(strstr(egs_webhook_mailgun(&event, &seal, *state), "\"is-test-mode\":true"));
+    assert_non_null(strstr(egs_webhook_postmark(&event, *state), "\"Metadata\":{\"test\":\"true\"}"));
+}
+
+static void others_stay_under_20_kb(void **state)
+{
+    const char *long_text = repeated("\xC3\xBC\\\"", 15000, *state);
+    const egs_mailgun_seal seal = { "1", "t", "s" };
+    egs_event event = an_event();
+    json_t *detail = json_pack("{s:{s:s, s:s, s:s}, s:{s:s}, s:s, s:s, s:s}", "smtp", "text", long_text,
+                               "host", long_text, "enhanced", long_text, "bounce", "class", long_text, "url",
+                               long_text, "ua", long_text, "ip", long_text);
+
+    event.subject = long_text;
+    event.detail = eg_json_text(eg_json_own(detail, *state), *state);
+    for (event.type = 1; event.type <= 10; event.type++) {
+        const char *mailgun = egs_webhook_mailgun(&event, &seal, *state);
+        const char *postmark = egs_webhook_postmark(&event, *state);
+
+        assert_true(!mailgun || strlen(mailgun) < 20000);
+        assert_true(!postmark || strlen(postmark) < 20000);
+    }
 }
 
 /* ---- judgement ---------------------------------------------------------------------------------- */
@@ -274,6 +423,12 @@ int main(void)
         EG_TEST(signs),
         EG_TEST(tells_what_applies),
         EG_TEST(stays_under_20_kb),
+        EG_TEST(signs_with_both_keys),
+        EG_TEST(speaks_as_others_do),
+        EG_TEST(tells_mailgun_all),
+        EG_TEST(seals_as_mailgun_does),
+        EG_TEST(tells_that_it_is_a_test),
+        EG_TEST(others_stay_under_20_kb),
         EG_TEST(judges_each_status),
         EG_TEST(waits_by_schedule),
         EG_TEST(takes_turns),

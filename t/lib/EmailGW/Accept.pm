@@ -115,7 +115,7 @@ sub call {
     return "SELECT a.status, a.message_id, a.replayed, a.detail, a.retry_seconds FROM emailgw_api.accept(ARRAY[$account], ARRAY[ROW(emailgw.uuid7(clock_timestamp()),"
         . " sha256(convert_to('egs_' || $account || '_$secret', 'UTF8')), NULL, NULL, 'shop\@d' || $n || '.example', 'Shop', 'd' || $n || '.example',"
         . " 'Your receipt number', '{receipt}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{to}', ARRAY['ann' || $n || '\@example.org'],"
-        . " '{example.org}', '[{\"email\": \"ann\@example.org\", \"name\": \"Ann\"}]', '[]', '[]', '[]', NULL, '$text', NULL, NULL, 729, NULL, NULL, NULL)::emailgw_api.mail]) AS a";
+        . " '{example.org}', '[{\"email\": \"ann\@example.org\", \"name\": \"Ann\"}]', '[]', '[]', '[]', NULL, '$text', NULL, NULL, 729, NULL, NULL, NULL, NULL)::emailgw_api.mail]) AS a";
 }
 
 sub pgbench {

@@ -27,8 +27,11 @@ my %row = (
     'EmailGateway.AddSMTP' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), FromEmail => "a\@$_[0]{domain}", FromName => 'A',
             ReplyToEmail => 'r@example.org', ReplyToName => 'R') } },
+    'EmailGateway.AddSuppression' => { ids => { DomainID => 'domain' },
+        with => sub { (EmailAddress => sprintf('a%x@suppressed.example', int rand 2**40), DomainID => $_[0]->id('domain'), Reason => 'words') } },
     'EmailGateway.AddWebhook' => { ids => { DomainID => 'domain' },
-        with => sub { (DomainID => $_[0]->id('domain'), Event => 'bounce', WebhookURL => 'https://hooks.example.org/x') } },
+        with => sub { (DomainID => $_[0]->id('domain'), Event => 'bounce', WebhookURL => 'https://hooks.example.org/x',
+            Payload => 'mailgun') } },
     'EmailGateway.AggrEvents' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), StartDate => '2026-01-01', EndDate => '2026-01-31',
             AggregatedField => 'eventType', AggregateSize => 10) } },
@@ -40,6 +43,8 @@ my %row = (
     'EmailGateway.DeleteAPI' => { ids => { ApiKeyId => 'api_key' }, with => sub { (ApiKeyId => $_[0]->new_api_key) } },
     'EmailGateway.DeleteDomain' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->new_domain) } },
     'EmailGateway.DeleteSMTP' => { ids => { smtpid => 'smtp' }, with => sub { (smtpid => $_[0]->new_smtp) } },
+    'EmailGateway.DeleteSuppression' => { ids => { DomainID => 'domain' },
+        with => sub { (EmailAddress => $_[0]->new_suppression, DomainID => $_[0]->id('domain')) } },
     'EmailGateway.DeleteWebhook' => { ids => { WebhookID => 'webhook', DomainID => 'domain' },
         with => sub { (WebhookID => $_[0]->new_webhook, DomainID => $_[0]->id('domain')) } },
     'EmailGateway.DomainStats' => { ids => { DomainID => 'domain' },
@@ -55,8 +60,23 @@ my %row = (
             EndDate => '2026-01-31', Event => 'send', Query => 'subject:welcome', After => '019b0000-0000-7000-8000-000000000000') } },
     'EmailGateway.GetMessage' => { ids => { MessageID => 'message' }, with => sub { (MessageID => $_[0]->id('message')) } },
     'EmailGateway.GetSMTPs' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
+    'EmailGateway.GetSuppressions' => { ids => { DomainID => 'domain' },
+        with => sub { (DomainID => $_[0]->id('domain'), Query => 'example', Reason => 'manual', RetrieveCount => 10,
+            After => '0:a@example.org') } },
+    'EmailGateway.GetWebhookDeliveries' => { ids => { WebhookID => 'webhook', DomainID => 'domain' },
+        with => sub { (WebhookID => $_[0]->id('webhook'), DomainID => $_[0]->id('domain'), State => 'failed', RetrieveCount => 10,
+            After => '01890000-0000-7000-8000-000000000001') } },
     'EmailGateway.GetWebhooks' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
+    'EmailGateway.ImportSuppressions' => { ids => { DomainID => 'domain' },
+        with => sub { (DomainID => $_[0]->id('domain'), Reason => 'words', CSV => "address,reason\na\@suppressed.example,words\nb\@suppressed.example\n") } },
+    'EmailGateway.RegenerateSigningKey' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain', 1)) } },
+    'EmailGateway.ReplaceAPI' => { ids => { APIKeyID => 'api_key' }, with => sub { (APIKeyID => $_[0]->new_api_key) } },
+    'EmailGateway.ReplayWebhook' => { ids => { WebhookID => 'webhook', DomainID => 'domain' }, absent => ['EventID'],
+        with => sub { (WebhookID => $_[0]->id('webhook'), DomainID => $_[0]->id('domain'),
+            StartDate => time - 3600, EndDate => time, All => 0, Enable => 1) } },
     'EmailGateway.ResetSMTPPassword' => { ids => { smtpid => 'smtp' }, with => sub { (smtpid => $_[0]->id('smtp')) } },
+    'EmailGateway.TestWebhook' => { ids => { WebhookID => 'webhook', DomainID => 'domain' },
+        with => sub { (WebhookID => $_[0]->new_webhook, DomainID => $_[0]->id('domain')) } },
     'EmailGateway.UpdateDomain' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain', 1), LinkTracking => 1, OpenTracking => '0', UnsubscribeLink => 0,
             HostingProvider => 'Host', Subdomain => 'eg', TrackingBaseURL => 'https://t.example.org') } },
@@ -100,7 +120,7 @@ my %row = (
     'GET /api/v1/events' => { ids => { MessageID => 'message' },
         with => sub { (StartFrom => 0, RetrieveCount => 5, StartDate => '2026-01-01', EndDate => '2027-01-01 10:00:00',
             Event => 'send', MessageID => $_[0]->id('message'), After => '019b0000-0000-7000-8000-000000000000') } },
-    'POST /api/v1/webhooks' => { with => sub { (Event => 'bounce', WebhookURL => 'https://hooks.example.org/x') } },
+    'POST /api/v1/webhooks' => { with => sub { (Event => 'bounce', WebhookURL => 'https://hooks.example.org/x', Payload => 'postmark') } },
     'GET /api/v1/webhooks' => { with => sub { () } },
     'DELETE /api/v1/webhooks' => { ids => { WebhookID => 'webhook' }, with => sub { (WebhookID => $_[0]->new_webhook) } },
 );
@@ -223,6 +243,13 @@ sub new_job {
     $it->made('AddSubscribers', 'Added', ListID => $list, Subscribers => [ { email => 'nobody@example.org' } ]);
     $it->{gw}->send_mail(as => $it, To => undef, TargetListID => $list);
     return $it->{gw}->sql("SELECT job_id FROM emailgw.list_job WHERE account_id = $it->{account_id} ORDER BY job_id DESC LIMIT 1");
+}
+
+sub new_suppression {
+    my ($it) = @_;
+    my $address = sprintf 'a%x@suppressed.example', int rand 2**40;
+    $it->made('AddSuppression', 'Added', EmailAddress => $address);
+    return $address;
 }
 
 sub new_domain {

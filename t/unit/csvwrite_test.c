@@ -5,7 +5,7 @@
 
 #include <apr_strings.h>
 
-#include "csv.h"
+#include "csvwrite.h"
 
 static const struct {
     const char *what, *cell, *out;
