@@ -35,6 +35,8 @@ BEGIN
     PERFORM emailgw_api.close_counts(20000);
 
     DELETE FROM returned_queue AS q WHERE q.set_aside_at < now() - make_interval(days => c_set_aside_days);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    purged := purged + v_count;
     UPDATE domain AS d SET former_webhook_key_sealed = NULL, former_webhook_key_until = NULL
      WHERE d.former_webhook_key_until <= now();
     GET DIAGNOSTICS v_count = ROW_COUNT;

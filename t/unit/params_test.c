@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "json.h"
+#include "uuid.h"
 
 /* One parameter of each kind, optional and required; its codes tell which rule spoke. */
 enum { MISSING = 1, INVALID = 2 };
