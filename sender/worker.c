@@ -116,7 +116,7 @@ static void record(worker *w)
     if (!due || !may_call(w)) {
         return;
     }
-    if (egs_clock() >= due || egs_results_count(w->results) >= (w->connections + 1) / 2 || w->give_up ||
+    if (egs_clock() >= due || egs_results_count(w->results) >= (w->connections * 3 + 3) / 4 || w->give_up ||
         (!w->running && !in_hand(w))) {
         note_answer(w, egs_results_record(w->results, w->carrier));
     }
