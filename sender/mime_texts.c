@@ -16,7 +16,7 @@ apr_size_t egs_mime_texts_room(const egs_content *content)
     apr_size_t length =
         (content->plain ? strlen(content->plain) : 0) + (content->html ? strlen(content->html) : 0);
 
-    return length + length / 16 + 2 * FIELDS_ROOM;
+    return length + length / 2 + 2 * FIELDS_ROOM; /* base64 makes four of three, and 74 of 72 */
 }
 
 /*

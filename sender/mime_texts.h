@@ -10,7 +10,7 @@
 /** What parts the parts of a multipart of this message. */
 const char *egs_mime_boundary(const char *subtype, const char *message_id, apr_pool_t *pool);
 
-/** Bytes that the texts of most mails take in egs_mime_texts: what will do for a first capacity. */
+/** Bytes that will do for what egs_mime_texts appends, but where most lines are empty. */
 apr_size_t egs_mime_texts_room(const egs_content *content);
 
 /**

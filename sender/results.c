@@ -113,10 +113,13 @@ static void withdraw(egs_outcome *outcome)
 static void settle(egs_results *results, egs_job *job, int safe)
 {
     const egs_options *options = egs_stock_settings(job)->options;
-    double dice = (double)arc4random() / 4294967296.0;
+    double dice = 0;
 
     if (!safe) {
         withdraw(&job->outcome);
+    }
+    if (job->outcome.result != EGS_DELIVERED) {
+        dice = (double)arc4random() / 4294967296.0; /* it costs a call of the kernel */
     }
     egs_policy_judge(&job->outcome, job->tries + 1, egs_clock() - job->age_start, dice, options);
     if (job->outcome.result == EGS_DELIVERED) {

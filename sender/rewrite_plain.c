@@ -12,12 +12,15 @@
 #include "text.h"
 #include "utf8.h"
 
+#define SCHEME_MAX 5 /* bytes before the colon of a URL that can be tracked */
+
 typedef struct {
     const egs_rewriting *with;
     eg_edits edits;
     int links; /* so far, with those to unsubscribe */
     int has_unsubscribe;
     const char *start, *end;
+    const char *colon, *brace; /* the next of each; end: there is none any more */
     apr_pool_t *pool;
 } rewriter;
 
@@ -112,6 +115,33 @@ static apr_size_t read_url(const rewriter *r, const char *at)
     return stop > host ? (apr_size_t)(stop - at) : 0;
 }
 
+/* -- where one may begin -- */
+
+static const char *find(const rewriter *r, const char *at, char c)
+{
+    const char *found = memchr(at, c, (size_t)(r->end - at));
+
+    return found ? found : r->end;
+}
+
+/* At a brace, or as far before a colon as a scheme is long: most of a text is neither. */
+static const char *next_place(rewriter *r, const char *at)
+{
+    const char *link;
+
+    if (r->colon < at) {
+        r->colon = find(r, at, ':');
+    }
+    if (r->brace < at) {
+        r->brace = find(r, at, '{');
+    }
+    if (r->colon == r->end) {
+        return r->brace;
+    }
+    link = r->colon - at > SCHEME_MAX ? r->colon - SCHEME_MAX : at;
+    return link < r->brace ? link : r->brace;
+}
+
 /* -- the whole -- */
 
 static void rewrite_url(rewriter *r, const char *at, apr_size_t length)
@@ -187,8 +217,10 @@ eg_bytes egs_rewrite_plain(const char *text, apr_size_t length, const egs_rewrit
     rewriter r = { .with = with, .start = text, .end = text + length, .pool = pool };
     const char *at = text;
 
+    r.colon = find(&r, text, ':');
+    r.brace = find(&r, text, '{');
     eg_edits_init(&r.edits, text, length, pool);
-    while (at < r.end && r.links < EGS_REWRITE_LINKS_MAX) {
+    while ((at = next_place(&r, at)) < r.end && r.links < EGS_REWRITE_LINKS_MAX) {
         apr_size_t used = rewrite_at(&r, at);
 
         at += used ? used : 1;

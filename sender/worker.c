@@ -109,6 +109,17 @@ static int free_places(const worker *w)
 
 /* ---- the database's side ------------------------------------------------------ */
 
+/*
+ * A call costs more than its rows, so they are many; but where transfers take long, outcomes
+ * must not keep places from others for longer than that needs.
+ */
+static int is_worth_a_call(const worker *w)
+{
+    int count = egs_results_count(w->results);
+
+    return count >= (w->connections * 3 + 3) / 4 || (free_places(w) < 1 && count * 2 >= w->connections);
+}
+
 static void record(worker *w)
 {
     apr_time_t due = egs_results_due(w->results);
@@ -116,8 +127,7 @@ static void record(worker *w)
     if (!due || !may_call(w)) {
         return;
     }
-    if (egs_clock() >= due || egs_results_count(w->results) >= (w->connections + 1) / 2 || w->give_up ||
-        (!w->running && !in_hand(w))) {
+    if (egs_clock() >= due || is_worth_a_call(w) || w->give_up || (!w->running && !in_hand(w))) {
         note_answer(w, egs_results_record(w->results, w->carrier));
     }
 }

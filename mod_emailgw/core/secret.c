@@ -6,9 +6,10 @@
 #include <apr_lib.h>
 #include <apr_md5.h>
 #include <apr_strings.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include "datetime.h"
@@ -24,8 +25,8 @@
 typedef struct {
     unsigned char id;
     apr_time_t until;                   /* from then on its MACs hold no more; 0: they do */
-    unsigned char seal[EG_SEALING_KEY]; /* derived, as the next ones are */
-    unsigned char mac[EG_MAC_ADDRESS + 1][KEY_SIZE];
+    unsigned char seal[EG_SEALING_KEY];   /* derived, as the next ones are */
+    EVP_MAC_CTX *mac[EG_MAC_ADDRESS + 1]; /* keyed; copied for each use, so threads can share it */
 } secret_key;
 
 struct eg_secret {
@@ -59,6 +60,29 @@ static const secret_key *find_key(const eg_secret *secret, unsigned char id)
     return NULL;
 }
 
+static apr_status_t free_mac(void *context)
+{
+    EVP_MAC_CTX_free(context);
+    return APR_SUCCESS;
+}
+
+/* HMAC-SHA256. */
+static apr_status_t make_mac(EVP_MAC_CTX **context, const unsigned char key[KEY_SIZE], apr_pool_t *pool)
+{
+    char digest[] = OSSL_DIGEST_NAME_SHA2_256;
+    const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                  OSSL_PARAM_construct_end() };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+
+    *context = EVP_MAC_CTX_new(mac);
+    EVP_MAC_free(mac);
+    if (*context == NULL) {
+        return APR_EGENERAL;
+    }
+    apr_pool_cleanup_register(pool, *context, free_mac, apr_pool_cleanup_null);
+    return EVP_MAC_init(*context, key, KEY_SIZE, params) == 1 ? APR_SUCCESS : APR_EGENERAL;
+}
+
 static apr_status_t derive_keys(secret_key *key, eg_bytes from, apr_pool_t *pool)
 {
     static const char *const mac_names[] = {
@@ -67,11 +91,16 @@ static apr_status_t derive_keys(secret_key *key, eg_bytes from, apr_pool_t *pool
         [EG_MAC_ADDRESS] = "emailgw address",
     };
     eg_bytes no_salt = { NULL, 0 };
+    unsigned char derived[KEY_SIZE];
     apr_status_t rv = eg_sealing_derive(key->seal, sizeof key->seal, from, no_salt, "emailgw seal", pool);
 
     for (size_t i = 0; i < sizeof mac_names / sizeof *mac_names && rv == APR_SUCCESS; i++) {
-        rv = eg_sealing_derive(key->mac[i], KEY_SIZE, from, no_salt, mac_names[i], pool);
+        rv = eg_sealing_derive(derived, KEY_SIZE, from, no_salt, mac_names[i], pool);
+        if (rv == APR_SUCCESS) {
+            rv = make_mac(&key->mac[i], derived, pool);
+        }
     }
+    OPENSSL_cleanse(derived, sizeof derived);
     return rv;
 }
 
@@ -297,11 +326,20 @@ apr_status_t eg_secret_mac(unsigned char mac[EG_HASH_SIZE], const eg_secret *sec
 {
     const secret_key *key = find_key(secret, (unsigned char)key_id);
 
+    EVP_MAC_CTX *context;
+    apr_size_t length;
+    apr_status_t rv = APR_EGENERAL;
+
     if (key == NULL || (purpose != EG_MAC_ADDRESS && key->until != 0 && apr_time_now() >= key->until)) {
         return APR_NOTFOUND;
     }
-    return HMAC(EVP_sha256(), key->mac[purpose], KEY_SIZE, data, size, mac, NULL) != NULL ? APR_SUCCESS
-                                                                                          : APR_EGENERAL;
+    context = EVP_MAC_CTX_dup(key->mac[purpose]);
+    if (context != NULL && EVP_MAC_update(context, data, size) == 1 &&
+        EVP_MAC_final(context, mac, &length, EG_HASH_SIZE) == 1) {
+        rv = APR_SUCCESS;
+    }
+    EVP_MAC_CTX_free(context);
+    return rv;
 }
 
 int eg_secret_equal(const void *a, const void *b, apr_size_t size)

@@ -1,7 +1,6 @@
 /* Message ids: UUIDv7 (RFC 9562 section 5.7). */
 #include "uuid.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_lib.h>
@@ -39,11 +38,16 @@ int eg_uuid_valid(const char *text)
     return text[EG_UUID_SIZE - 1] == '\0';
 }
 
+static int hex_value(char digit)
+{
+    return apr_isdigit(digit) ? digit - '0' : apr_tolower(digit) - 'a' + 10;
+}
+
 void eg_uuid_to_bytes(unsigned char bytes[EG_UUID_BYTES], const char *text)
 {
     for (int i = 0; i < EG_UUID_BYTES; i++) {
         text += *text == '-';
-        bytes[i] = (unsigned char)(strtoul((const char[]){ text[0], text[1], '\0' }, NULL, 16));
+        bytes[i] = (unsigned char)(hex_value(text[0]) << 4 | hex_value(text[1]));
         text += 2;
     }
 }
