@@ -109,7 +109,7 @@ typedef struct {
     const eg_param *params; /* checked in this order before run; NULL: run does it */
     const eg_fault *faults; /* what eg_call_refuse looks up; NULL on EG_SURFACE_V1 */
     const char *too_many;   /* the reference's words for 429, with {seconds}; NULL: those of most endpoints */
-    int takes_batch;      /* the request may be as large as a batch's */
+    int takes_batch;        /* the request may be as large as a batch's */
     int all_faults; /* ErrorCode is an array of all that apply: run is called also after faults of params,
                                to find the others (AddWebhook) */
 } eg_command;
@@ -138,7 +138,7 @@ typedef struct eg_call {
     const char *bearer;          /* of Authorization, or NULL */
     const char *idempotency_key; /* header, or NULL */
     const char *client;          /* the client's IP address as text */
-    const char *path_id;         /* what stands in the path where the route has <...>; NULL where it has none */
+    const char *path_id; /* what stands in the path where the route has <...>; NULL where it has none */
 
     /* route, auth, params */
     const eg_command *command;

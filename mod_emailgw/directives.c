@@ -377,7 +377,7 @@ const command_rec egm_directives[] = {
                   "bytes of all large request bodies that a child has in hand, 1048576 to 17179869184, "
                   "default 134217728"),
     AP_INIT_TAKE1("EmailGatewayMaxBatch", set_number, (void *)&batch_max, ANYWHERE,
-                  "mails of one batch, 1 to 500, default 500"),
+                  "mails of one batch, 1 to 1000, default 500"),
     AP_INIT_TAKE1("EmailGatewayMaxBatchBody", set_number, (void *)&batch_body_max, ANYWHERE,
                   "bytes of the request body of a batch, 65536 to 67108864, default 52428800 (50 MB)"),
     AP_INIT_TAKE1("EmailGatewayRate", set_rate, (void *)&rate, RSRC_CONF,

@@ -25,9 +25,9 @@ apr_status_t eg_message_get(eg_rows **rows, eg_call *call, eg_surface surface, c
 /* Repeatable: what a first one has cancelled is finished for the second. */
 apr_status_t eg_message_cancel(eg_rows **rows, eg_call *call, eg_surface surface, const char *message_id)
 {
-    return eg_db_call(rows, call->db, EG_DB_REPEATABLE, "cancel_message",
-                      EG_DB_ARGS(eg_db_int(call->account_id), eg_message_owner(call, surface),
-                                 eg_message_id(message_id)));
+    return eg_db_call(
+        rows, call->db, EG_DB_REPEATABLE, "cancel_message",
+        EG_DB_ARGS(eg_db_int(call->account_id), eg_message_owner(call, surface), eg_message_id(message_id)));
 }
 
 static json_t *time_of(const json_t *recipient, const char *name)
@@ -43,10 +43,11 @@ static json_t *recipients_json(const eg_rows *rows, apr_pool_t *pool)
     json_array_foreach(eg_event_column(rows, 0, "recipients", pool), i, recipient)
     {
         json_array_append_new(
-            list, json_pack("{s:O, s:O, s:O, s:O, s:o, s:o}", "Email", json_object_get(recipient, "email"), "Kind",
-                            json_object_get(recipient, "kind"), "State", json_object_get(recipient, "state"),
-                            "Attempts", json_object_get(recipient, "attempts"), "NextAttempt",
-                            time_of(recipient, "next_us"), "FinishedAt", time_of(recipient, "finished_us")));
+            list,
+            json_pack("{s:O, s:O, s:O, s:O, s:o, s:o}", "Email", json_object_get(recipient, "email"), "Kind",
+                      json_object_get(recipient, "kind"), "State", json_object_get(recipient, "state"),
+                      "Attempts", json_object_get(recipient, "attempts"), "NextAttempt",
+                      time_of(recipient, "next_us"), "FinishedAt", time_of(recipient, "finished_us")));
     }
     return list;
 }
@@ -65,19 +66,19 @@ static json_t *events_json(const eg_rows *rows, eg_surface surface, apr_pool_t *
 
 json_t *eg_message_json(const eg_rows *rows, eg_surface surface, apr_pool_t *pool)
 {
-    return json_pack("{s:s, s:{s:s, s:s}, s:s, s:O, s:o, s:o, s:o, s:o}", "MessageID",
-                     eg_rows_text(rows, 0, "message_id"), "From", "email", eg_rows_text(rows, 0, "from_email"),
-                     "name", eg_rows_text(rows, 0, "from_name"), "Subject", eg_rows_text(rows, 0, "subject"),
-                     "Tags", eg_event_column(rows, 0, "tags", pool), "SendAt",
-                     eg_call_time(eg_rows_int(rows, 0, "send_at_us")), "CreatedAt",
-                     eg_call_time(eg_rows_int(rows, 0, "accepted_at_us")), "Recipients",
-                     recipients_json(rows, pool), "Events", events_json(rows, surface, pool));
+    return json_pack(
+        "{s:s, s:{s:s, s:s}, s:s, s:O, s:o, s:o, s:o, s:o}", "MessageID", eg_rows_text(rows, 0, "message_id"),
+        "From", "email", eg_rows_text(rows, 0, "from_email"), "name", eg_rows_text(rows, 0, "from_name"),
+        "Subject", eg_rows_text(rows, 0, "subject"), "Tags", eg_event_column(rows, 0, "tags", pool), "SendAt",
+        eg_call_time(eg_rows_int(rows, 0, "send_at_us")), "CreatedAt",
+        eg_call_time(eg_rows_int(rows, 0, "accepted_at_us")), "Recipients", recipients_json(rows, pool),
+        "Events", events_json(rows, surface, pool));
 }
 
 json_t *eg_message_cancelled(const eg_rows *rows)
 {
-    return json_pack("{s:I, s:I, s:I}", "Cancelled", (json_int_t)eg_rows_int(rows, 0, "cancelled"), "InFlight",
-                     (json_int_t)eg_rows_int(rows, 0, "in_flight"), "Finished",
+    return json_pack("{s:I, s:I, s:I}", "Cancelled", (json_int_t)eg_rows_int(rows, 0, "cancelled"),
+                     "InFlight", (json_int_t)eg_rows_int(rows, 0, "in_flight"), "Finished",
                      (json_int_t)eg_rows_int(rows, 0, "finished"));
 }
 

@@ -24,7 +24,8 @@ static apr_status_t run(eg_call *call)
         eg_call_refuse(call, 2);
     }
     else {
-        eg_call_reply(call, json_pack("{s:o}", "Message", eg_message_json(rows, EG_SURFACE_API_PHP, call->pool)));
+        eg_call_reply(call,
+                      json_pack("{s:o}", "Message", eg_message_json(rows, EG_SURFACE_API_PHP, call->pool)));
     }
     return APR_SUCCESS;
 }

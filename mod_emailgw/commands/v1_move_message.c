@@ -28,7 +28,8 @@ static void answer(eg_call *call, int status, apr_time_t send_at)
         eg_message_refuse(call, status);
     }
     else {
-        eg_call_reply(call, json_pack("{s:s, s:o}", "MessageID", call->path_id, "SendAt", eg_call_time(send_at)));
+        eg_call_reply(call,
+                      json_pack("{s:s, s:o}", "MessageID", call->path_id, "SendAt", eg_call_time(send_at)));
     }
 }
 

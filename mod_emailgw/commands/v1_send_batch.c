@@ -24,16 +24,16 @@ typedef struct {
 typedef struct {
     eg_call *call;
     json_t *messages;
-    const eg_rows *domain;            /* of sql begin_batch */
-    eg_idempotency hashes;            /* of the whole, where the call has an idempotency_key */
-    json_t *results;                  /* array, in the order of messages */
-    apr_int64_t accepted;             /* of these */
-    apr_pool_t *pool;                 /* of the portion at hand */
-    eg_db *db;                        /* ... for what it asks */
-    entry entries[EG_ACCEPT_MAX];     /* ... those of it that may be accepted */
-    int count;                        /* ... how many */
-    apr_size_t size;                  /* ... bytes of all of it */
-    int committed;                    /* some mails are in the queue */
+    const eg_rows *domain;        /* of sql begin_batch */
+    eg_idempotency hashes;        /* of the whole, where the call has an idempotency_key */
+    json_t *results;              /* array, in the order of messages */
+    apr_int64_t accepted;         /* of these */
+    apr_pool_t *pool;             /* of the portion at hand */
+    eg_db *db;                    /* ... for what it asks */
+    entry entries[EG_ACCEPT_MAX]; /* ... those of it that may be accepted */
+    int count;                    /* ... how many */
+    apr_size_t size;              /* ... bytes of all of it */
+    int committed;                /* some mails are in the queue */
 } batch;
 
 /* ---- what it is -------------------------------------------------------------------------------------- */
@@ -46,9 +46,10 @@ static int find_messages(batch *b)
     b->messages = eg_mail_structure(call, "Messages");
     count = json_array_size(b->messages);
     if (!json_is_array(b->messages) || count == 0 || count > (size_t)call->limits->batch_max) {
-        eg_errors_add(&call->errors, EG_E_MESSAGES,
-                      "Invalid Messages: it must be an array of 1 to %d objects, each as POST /api/v1/email takes it",
-                      call->limits->batch_max);
+        eg_errors_add(
+            &call->errors, EG_E_MESSAGES,
+            "Invalid Messages: it must be an array of 1 to %d objects, each as POST /api/v1/email takes it",
+            call->limits->batch_max);
         return 0;
     }
     return 1;
@@ -141,8 +142,8 @@ static int is_request(entry *e)
     const char *twice = eg_json_twice(e->call.args);
 
     if (!json_is_object(e->call.args) || json_object_size(e->call.args) > EG_PARAMETERS_MAX) {
-        eg_errors_add(&e->call.errors, EG_E_MESSAGES, "Each of Messages must be an object with at most %d members",
-                      EG_PARAMETERS_MAX);
+        eg_errors_add(&e->call.errors, EG_E_MESSAGES,
+                      "Each of Messages must be an object with at most %d members", EG_PARAMETERS_MAX);
         return 0;
     }
     if (twice != NULL) {
@@ -206,8 +207,7 @@ static apr_status_t settle(batch *b, entry *e, const eg_rows *rows, int row)
 static apr_status_t accept_one(batch *b, entry *e)
 {
     eg_rows *rows;
-    apr_status_t rv =
-        eg_accept_mail(&rows, &e->call, &e->send.mail, e->send.message_id, &e->send.hashes);
+    apr_status_t rv = eg_accept_mail(&rows, &e->call, &e->send.mail, e->send.message_id, &e->send.hashes);
 
     if (rv == APR_SUCCESS) {
         b->committed = 1;
@@ -295,8 +295,7 @@ static apr_status_t answer_again(eg_call *call, const char *text)
 {
     const char *problem;
     json_t *answer;
-    apr_status_t rv =
-        eg_json_parse_many(&answer, &problem, text, strlen(text), APR_SIZE_MAX, call->pool);
+    apr_status_t rv = eg_json_parse_many(&answer, &problem, text, strlen(text), APR_SIZE_MAX, call->pool);
 
     if (rv == APR_SUCCESS) {
         call->replayed = 1;
@@ -359,7 +358,8 @@ static apr_status_t run(eg_call *call)
         return rv;
     }
     if (!may_go_on(call, rows)) {
-        return eg_errors_any(&call->errors) ? APR_SUCCESS : answer_again(call, eg_rows_text(rows, 0, "answer"));
+        return eg_errors_any(&call->errors) ? APR_SUCCESS
+                                            : answer_again(call, eg_rows_text(rows, 0, "answer"));
     }
     b->results = eg_json_own(json_array(), call->pool);
     apr_pool_create(&b->pool, call->pool);

@@ -57,7 +57,7 @@
 
 /* POST /api/v1/email/batch. */
 #define EG_BATCH_MAX_DEFAULT 500                     /* mails */
-#define EG_BATCH_MAX_LIMIT 500                       /* ... largest settable */
+#define EG_BATCH_MAX_LIMIT 1000                      /* ... largest settable */
 #define EG_BATCH_BODY_MAX_DEFAULT (50 * 1024 * 1024) /* bytes */
 #define EG_BATCH_VALUES_MAX 500000                   /* values in its JSON text */
 

@@ -23,8 +23,8 @@ static apr_size_t skip_string(const char *text, apr_size_t length, apr_size_t at
 
 /** What is too much about a text, before anything is allocated for it. */
 typedef struct {
-    apr_size_t deep; /* offset of the bracket that opens one level too many, or length */
-    apr_size_t many; /* offset of the separator that begins one value too many, or length */
+    apr_size_t deep;   /* offset of the bracket that opens one level too many, or length */
+    apr_size_t many;   /* offset of the separator that begins one value too many, or length */
     apr_size_t values; /* seen until then */
 } excess;
 
@@ -217,8 +217,8 @@ apr_status_t eg_json_parse_many(json_t **value, const char **problem, const char
         return APR_EINVAL;
     }
     if (found.many < length) {
-        *problem = apr_psprintf(pool, "The JSON text has more than %" APR_SIZE_T_FMT " values (%s)", values_max,
-                                place(text, found.many, pool));
+        *problem = apr_psprintf(pool, "The JSON text has more than %" APR_SIZE_T_FMT " values (%s)",
+                                values_max, place(text, found.many, pool));
         return APR_EINVAL;
     }
     loaded = json_loadb(text, length, LOAD_FLAGS, &error);

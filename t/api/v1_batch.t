@@ -284,13 +284,18 @@ subtest 'the database fails in the middle' => sub {
     is(count($it, 'message'), 400, '... each is there once');
 };
 
-subtest 'the rate counts it as one request' => sub {
-    my $limited = EmailGW->up(HTTPD_CONF => \"EmailGatewayRate 3/60s\n");
+subtest 'the rate counts it as one request, and memory what it is made of' => sub {
+    my $limited = EmailGW->up(HTTPD_CONF => \"EmailGatewayRate 3/60s\nEmailGatewayBodyMemory 4194304\n");
     my $it = $limited->new_account;
     my @messages = map { JSON::PP::decode_json($limited->mail_body(as => $it)) } 1 .. 20;
     my @status = map { $limited->call('POST', '/api/v1/email/batch', { key => $it->{key}, json => { Messages => \@messages } }) } 1 .. 4;
     is(join(' ', map { $_->{status} } @status), '200 200 200 429', 'three batches');
     is($status[2]{headers}{'ratelimit-remaining'}, 0, '... and no request is left');
+
+    my $post = sub { $limited->call('POST', '/api/v1/email/batch', { key => 'x', type => 'application/json', body => "{\"Messages\": [$_[0]]}" }) };
+    is($post->('"' . 'x' x 2_000_000 . '"')->{status}, 401, '2 MB of text are within 4 MB');
+    my $reply = $post->(join ',', ('1') x 450_000);
+    is("$reply->{status} $reply->{headers}{'retry-after'}", '503 5', '1 MB of small values is not: what is made of it is much more');
     $limited->log_clean;
 };
 

@@ -35,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(text != NULL && eg_json_parse(&again, &problem, text, strlen(text), pool) == APR_SUCCESS);
         must(json_equal(value, again) || strpbrk(text, ".eE") != NULL); /* reals may round */
         eg_json_twice(value);
+        must(eg_json_values((const char *)data, size) <= size + 1);
         eg_json_get(value, "subject");
         eg_json_int(&number, value, 0, EG_ID_MAX);
         eg_json_bool(&flag, value);

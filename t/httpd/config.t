@@ -94,7 +94,7 @@ subtest 'where it is off it is not there' => sub {
         my $post = ask($host, 'POST', '/api/v1/email', \%mail);
         ok($post->{body} !~ /MessageID|"Errors"/, "$host: a POST is not ours") or diag($post->{body});
     }
-    for my $path (qw(/api/v1/email /api/v1/events)) {
+    for my $path (qw(/api/v1/email /api/v1/events /api/v1/email/batch /api/v1/email/x)) {
         for my $method (qw(GET POST)) {
             my $reply = ask('nothing.test', $method, $path, $method eq 'POST' ? \%mail : undef);
             is($reply->{status}, 404, "nothing.test: $method $path");
@@ -110,6 +110,8 @@ subtest 'where it is on' => sub {
             "$host: takes a mail");
         is(ask($host, 'GET', '/api/v1/email')->{status}, 405, "$host: comes before a file of that name");
         is(ref ask($host, 'GET', '/api/v1/events')->{json}{Events}, 'ARRAY', "$host: lists events");
+        is(ask($host, 'GET', '/api/v1/email/x')->{json}{Errors}[0]{Code}, 131, "$host: looks for a message");
+        is(ask($host, 'GET', '/api/v1/email/batch')->{status}, 405, "$host: a batch is no message");
         is(ask($host, 'GET', '/api.php')->{json}{ErrorCode}, 100001, "$host: answers /api.php");
         is(ask($host, 'GET', '/other.php')->{body}, '<?php', "$host: other paths are the site's");
         is(ask($host, 'GET', $_)->{status}, 404, "$host: $_ is none of ours") for '/api/v1/',

@@ -38,7 +38,8 @@ sub cors {
 my $shared = 'access-control-expose-headers: Idempotent-Replayed, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset';
 
 subtest 'the question before a request' => sub {
-    for my $case ([ '/api/v1/email', 'POST' ], [ '/api/v1/events', 'GET, HEAD' ], [ '/api.php', 'POST' ]) {
+    for my $case ([ '/api/v1/email', 'POST' ], [ '/api/v1/events', 'GET, HEAD' ], [ '/api.php', 'POST' ],
+        [ '/api/v1/email/batch', 'POST' ], [ '/api/v1/email/x', 'GET, HEAD, DELETE, PATCH' ]) {
         my ($path, $methods) = @$case;
         for my $origin ($app, 'http://localhost:3000') {
             my $reply = preflight($origin, 'list.test', $path);

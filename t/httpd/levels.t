@@ -42,9 +42,16 @@ sub addresses {
     return sub { (post($_[0], mail($field => people(1001)))->{body} =~ /(\d+) allowed/)[0] };
 }
 
-sub body_max {
+# How many mails a batch may have.
+sub batch_max {
     my ($host) = @_;
-    my $reply = ask($httpd->address, $host, 'POST', '/api/v1/email', headers => { 'Content-Length' => 68_000_000 });
+    my $reply = ask($httpd->address, $host, 'POST', '/api/v1/email/batch', key => $mine->{key}, json => { Messages => [] });
+    return ($reply->{body} =~ /array of 1 to (\d+) objects/)[0];
+}
+
+sub body_max {
+    my ($host, $path) = @_;
+    my $reply = ask($httpd->address, $host, 'POST', $path // '/api/v1/email', headers => { 'Content-Length' => 68_000_000 });
     return ($reply->{body} =~ /at most (\d+) bytes/)[0];
 }
 
@@ -215,6 +222,8 @@ my %row = (
     EmailGatewayMaxBCC => { see => addresses('BCC'), numbers(1, 50) },
     EmailGatewayMaxReplyTo => { see => addresses('ReplyTo'), numbers(1, 10) },
     EmailGatewayMaxBody => { see => \&body_max, numbers(65536, 576) },
+    EmailGatewayMaxBatch => { see => \&batch_max, numbers(1, 500) },
+    EmailGatewayMaxBatchBody => { see => sub { body_max($_[0], '/api/v1/email/batch') }, numbers(65536, 800) },
 
     EmailGatewayRate => { see => sub { post($_[0], mail())->{headers}{'ratelimit-limit'} // 'off' }, at_server => '1000/61s', sample => '5/1s',
         with_server => [ '' => 1000, 'vhost 2000/62s' => 2000, 'vhost off' => 'off' ], without => [ '' => 'off', 'vhost 3000/63s' => 3000 ] },

@@ -285,6 +285,35 @@ static void limits_values(void **state)
     }
 }
 
+/* A caller may allow more, or fewer, and count before. */
+static void counts_values(void **state)
+{
+    static const struct {
+        const char *text;
+        apr_size_t values;
+    } texts[] = {
+        { "1", 1 },     { "\"[{,:\"", 1 },  { "[]", 2 },
+        { "[1,2]", 3 }, { "{\"a\":1}", 3 }, { "{\"a\":[1,2],\"b\":{}}", 8 },
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const char *problem = "";
+        apr_size_t length = strlen(texts[i].text);
+        json_t *value;
+
+        print_message("# %s\n", texts[i].text);
+        assert_int_equal(eg_json_values(texts[i].text, length), texts[i].values);
+        assert_int_equal(eg_json_parse_many(&value, &problem, texts[i].text, length, texts[i].values, *state),
+                         0);
+        if (texts[i].values > 1) {
+            assert_int_equal(
+                eg_json_parse_many(&value, &problem, texts[i].text, length, texts[i].values - 1, *state),
+                APR_EINVAL);
+            assert_non_null(strstr(problem, "more than"));
+        }
+    }
+}
+
 /* Quadratic, this would take hours. */
 static void finds_one_of_a_million_keys(void **state)
 {
@@ -488,6 +517,7 @@ int main(void)
         EG_TEST(finds_members_in_any_case),
         EG_TEST(finds_two_spellings),
         EG_TEST(limits_values),
+        EG_TEST(counts_values),
         EG_TEST(finds_one_of_a_million_keys),
         EG_TEST(reads_whole_numbers),
         EG_TEST(reads_booleans),

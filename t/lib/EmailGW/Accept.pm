@@ -75,9 +75,12 @@ sub body {
 }
 
 # {count, seconds, p50, p99 (milliseconds)}: answers of another status than 200 are fatal.
+# batch => 100: so many mails a request.
 sub wrk {
     my ($it, $url, %with) = @_;
-    my $script = $it->{gw}->file('post.lua', <<'END' =~ s/ACCOUNTS/$it->{accounts}/r =~ s/FIRST/$first_account/r =~ s/SECRET/$secret/r =~ s/BODY/body('%d')/er =~ s/DONE/$done/r);
+    my $body = body('%d');
+    $body = '{"Messages": [' . join(', ', ($body) x $with{batch}) . ']}' if $with{batch};
+    my $script = $it->{gw}->file('post.lua', <<'END' =~ s/ACCOUNTS/$it->{accounts}/r =~ s/FIRST/$first_account/r =~ s/SECRET/$secret/r =~ s/BODY/$body/r =~ s/DONE/$done/r);
 local body = [=[BODY]=]
 local posts, at = {}, 0
 init = function()
