@@ -82,6 +82,7 @@ apr_status_t eg_listsend_answer(eg_call *call, const char *job_id)
                       (json_int_t)eg_rows_int(rows, 0, "recipients"));
     if (eg_rows_bool(rows, 0, "direct")) {
         json_object_set_new(reply, "Suppressed", json_integer(eg_rows_int(rows, 0, "suppressed")));
+        json_object_set_new(reply, "Failed", json_integer(eg_rows_int(rows, 0, "failed")));
     }
     else {
         json_object_set_new(reply, "JobID", json_string(job_id));

@@ -17,7 +17,7 @@ BEGIN
         RETURN;
     END IF;
     WITH given AS (
-        SELECT DISTINCT ON (fold_address(g.email)) g.email, fold_address(g.email) AS address, g.name, g.fields
+        SELECT DISTINCT ON (fold_address(g.email)) g.email, fold_address(g.email) AS address, g.name, g.fields, g.no
           FROM ROWS FROM (json_to_recordset(p_subscribers) AS (email text, name text, fields json))
                WITH ORDINALITY AS g (email, name, fields, no)
          ORDER BY fold_address(g.email), g.no DESC
@@ -27,6 +27,7 @@ BEGIN
                coalesce(g.fields, o.fields, '{}')
           FROM given AS g
           LEFT JOIN subscriber AS o ON o.account_id = p_account_id AND o.list_id = p_list_id AND o.address = g.address
+         ORDER BY g.no
         ON CONFLICT (account_id, list_id, address) DO UPDATE
            SET email = excluded.email, name = excluded.name, fields = excluded.fields
         RETURNING s.xmax = 0 AS is_new

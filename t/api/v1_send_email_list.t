@@ -37,7 +37,7 @@ subtest 'a short list' => sub {
     is($reply->{status}, 200, 'taken') or return diag($reply->{body});
     my @ids = @{ $reply->{json}{MessageID} };
     is(scalar @ids, 5, 'an id for each subscriber');
-    is(join(' ', sort keys %{ $reply->{json} }), 'MessageID Recipients Suppressed', 'as documented');
+    is(join(' ', sort keys %{ $reply->{json} }), 'Failed MessageID Recipients Suppressed', 'as documented');
     is(scalar(grep { /\A[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\z/ } @ids), 5, 'UUIDs of version 7');
     my @rows = $gw->sql("SELECT m.subject, c.plain, c.mail_to ->> 0, r.email, m.list_id = $list, s.email = r.email, m.journey_id, m.tags
         FROM emailgw.message AS m JOIN emailgw.content AS c USING (account_id, message_id) JOIN emailgw.recipient AS r USING (account_id, message_id)
@@ -74,7 +74,14 @@ subtest 'who is suppressed' => sub {
     is($gw->sql("SELECT string_agg(email, ' ' ORDER BY email) FROM emailgw.recipient WHERE account_id = $account->{account_id}
         AND email LIKE 's1_\@example.org'"), 's11@example.org s13@example.org s15@example.org', '... for the domain or for all');
     my $none = list($account, people(12));
-    is(send_it(TargetListID => $none)->{body} =~ s/\s+\z//r, '{"MessageID":[],"Recipients":1,"Suppressed":1}', 'nobody but one of them');
+    is(send_it(TargetListID => $none)->{body} =~ s/\s+\z//r, '{"MessageID":[],"Recipients":1,"Suppressed":1,"Failed":0}', 'nobody but one of them');
+};
+
+subtest 'a mail that becomes too large' => sub {
+    my $some = list($account, people(21 .. 22), { email => 's23@example.org', fields => { town => 'x' x 8000 } });
+    my $reply = send_it(TargetListID => $some, PlainContent => '{{ town }}' x 500);
+    is(scalar @{ $reply->{json}{MessageID} }, 2, 'is not sent') or diag($reply->{body});
+    is("$reply->{json}{Recipients} $reply->{json}{Failed}", '3 1', '... and counted');
 };
 
 subtest 'attachments' => sub {

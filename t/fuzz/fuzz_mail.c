@@ -56,6 +56,24 @@ static void check(const eg_mail *mail)
     }
 }
 
+/* With a template: what is filled in is fit for the same. */
+static void check_filled(eg_mail *mail, eg_call *call)
+{
+    if (!mail->template_given || mail->list_given) {
+        return;
+    }
+    eg_mail_take_template(mail, call, "{{ name }} {{{ a.b }}}", "<p>{{ name }} {{{ a }}}",
+                          "{{ email }} {{ a }}");
+    if (eg_errors_any(&call->errors)) {
+        return;
+    }
+    eg_mail_fill(mail, call);
+    must(eg_mail_is_line(mail->subject) && strlen(mail->subject) <= EG_SUBJECT_MAX);
+    must(eg_utf8_valid(mail->subject, strlen(mail->subject)));
+    must(mail->html != NULL || mail->plain != NULL);
+    must(eg_errors_any(&call->errors) || mail->size <= EG_MAIL_BYTES_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const eg_limits limits = { .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10 };
@@ -75,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         eg_mail_parse(&mail, &call);
         if (!eg_errors_any(&call.errors)) {
             check(&mail);
+            check_filled(&mail, &call);
         }
         json_decref(eg_errors_json(&call.errors));
     }

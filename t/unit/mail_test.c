@@ -175,7 +175,58 @@ static const struct {
     { "JourneyID", MAIL("\"JourneyID\": \"7\", \"ListID\": 8,"), "" },
     { "JourneyID is none", MAIL("\"JourneyID\": \"7x\","), "106" },
     { "TemplateID in place of contents", "{" FROM TO "\"TemplateID\": 1}", "" },
+    { "TemplateID that is none", "{" FROM TO "\"TemplateID\": \"1x\"}", "" },
+    { "TemplateID is empty", "{" FROM TO "\"TemplateID\": \"\"}", "8 9" },
+    { "texts beside a TemplateID", MAIL("\"TemplateID\": 1,"), "" },
+    { "a broken one of them", "{" FROM TO "\"TemplateID\": 1, \"Subject\": \"{{\", \"HtmlContent\": \"{{\"}",
+      "8 10" },
+    { "braces without a TemplateID",
+      "{" FROM TO "\"Subject\": \"{{\", \"ContentType\": \"plain\", \"PlainContent\": \"{{\"}", "" },
+    { "TemplateData", "{" FROM TO "\"TemplateID\": 1, \"TemplateData\": {\"a\": [1]}}", "" },
+    { "TemplateData is text", "{" FROM TO "\"TemplateID\": 1, \"TemplateData\": \"a\"}", "120" },
+    { "TargetListID in place of To", "{" FROM "\"TargetListID\": 1, \"TemplateID\": 1}", "" },
+    { "TargetListID beside To", "{" FROM TO "\"TargetListID\": 1, \"TemplateID\": 1}", "20" },
+    { "TargetListID needs contents", "{" FROM "\"TargetListID\": 1}", "8 9" },
 };
+
+/* What of a mail with a template of three parts comes from where: ContentType, what is given, what it becomes. */
+static const struct {
+    const char *what, *json;
+    const char *subject, *html, *plain;
+} filled[] = {
+    { "all of the template", "", "S Ann", "H Ann", "P ann@example.org" },
+    { "html", ", \"ContentType\": \"html\"", "S Ann", "H Ann", "P ann@example.org" },
+    { "plain", ", \"ContentType\": \"plain\"", "S Ann", NULL, "P ann@example.org" },
+    { "what is given", ", \"Subject\": \"{{ n }}\", \"HtmlContent\": \"{{ n }}\"", "1", "1",
+      "P ann@example.org" },
+    { "data before the recipient", ", \"TemplateData\": {\"name\": \"<\", \"n\": 2}", "S <", "H &lt;",
+      "P ann@example.org" },
+};
+
+static void fills_a_template_in(void **state)
+{
+    for (size_t i = 0; i < sizeof filled / sizeof *filled; i++) {
+        const char *json =
+            apr_pstrcat(*state,
+                        "{" FROM "\"To\": {\"email\": \"ann@example.org\", \"name\": \"Ann\"}, "
+                        "\"TemplateID\": 1",
+                        strstr(filled[i].json, "TemplateData") ? "" : ", \"TemplateData\": {\"n\": 1}",
+                        filled[i].json, "}", NULL);
+        eg_mail mail;
+        eg_call call;
+
+        print_message("# %s\n", filled[i].what);
+        parse(&mail, &call, json, 0, *state);
+        eg_mail_take_template(&mail, &call, "S {{ name }}", "H {{ name }}", "P {{ email }}");
+        assert_string_equal(codes_of(&call), "");
+        eg_mail_fill(&mail, &call);
+        assert_string_equal(mail.subject, filled[i].subject);
+        assert_int_equal(mail.html == NULL, filled[i].html == NULL);
+        assert_true(mail.html == NULL || strcmp(mail.html, filled[i].html) == 0);
+        assert_string_equal(mail.plain, filled[i].plain);
+        assert_int_equal(mail.size, (mail.html != NULL ? strlen(mail.html) : 0) + strlen(mail.plain));
+    }
+}
 
 static void checks_every_parameter(void **state)
 {
@@ -318,8 +369,9 @@ static void reads_json_text_of_forms_only(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(checks_every_parameter),   EG_TEST(counts_addresses),  EG_TEST(keeps_what_was_given),
-        EG_TEST(tracks_only_where_it_may), EG_TEST(cleans_file_names), EG_TEST(reads_json_text_of_forms_only),
+        EG_TEST(checks_every_parameter),        EG_TEST(fills_a_template_in),      EG_TEST(counts_addresses),
+        EG_TEST(keeps_what_was_given),          EG_TEST(tracks_only_where_it_may), EG_TEST(cleans_file_names),
+        EG_TEST(reads_json_text_of_forms_only),
     };
 
     return EG_TEST_RUN(tests);

@@ -231,7 +231,7 @@ sub new_subscriber {
     my ($it, $which) = @_;
     my $email = sprintf 's%x@example.org', int rand 2**40;
     $it->made('AddSubscribers', 'Added', ListID => $it->id('list', $which // 1), Subscribers => [ { email => $email, name => 'Ann' } ]);
-    return $it->{gw}->sql("SELECT subscriber_id FROM emailgw.subscriber WHERE account_id = $it->{account_id} AND email = '$email'");
+    return scalar $it->{gw}->sql("SELECT subscriber_id FROM emailgw.subscriber WHERE account_id = $it->{account_id} AND email = '$email'");
 }
 
 # A mail to a list of nobody but one whose address is suppressed, so that nothing of it is sent.
@@ -242,7 +242,7 @@ sub new_job {
         ON CONFLICT DO NOTHING");
     $it->made('AddSubscribers', 'Added', ListID => $list, Subscribers => [ { email => 'nobody@example.org' } ]);
     $it->{gw}->send_mail(as => $it, To => undef, TargetListID => $list);
-    return $it->{gw}->sql("SELECT job_id FROM emailgw.list_job WHERE account_id = $it->{account_id} ORDER BY job_id DESC LIMIT 1");
+    return scalar $it->{gw}->sql("SELECT job_id FROM emailgw.list_job WHERE account_id = $it->{account_id} ORDER BY job_id DESC LIMIT 1");
 }
 
 sub new_suppression {
