@@ -20,6 +20,7 @@ extern const eg_command eg_cmd_delete_api, eg_cmd_delete_smtp, eg_cmd_delete_web
 extern const eg_command eg_cmd_get_apis, eg_cmd_get_smtps, eg_cmd_get_webhooks;
 extern const eg_command eg_cmd_reset_smtp_password;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
+extern const eg_command eg_cmd_list_recipient_domains, eg_cmd_recipient_domain_stats;
 extern const eg_command eg_cmd_export_events, eg_cmd_account_stats, eg_cmd_daily_series;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_get_events;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
@@ -51,6 +52,8 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.GetEvents", EG_AUTH_ACCOUNT, &eg_cmd_get_events },
     { API_PHP, "EmailGateway.GetSMTPs", EG_AUTH_ACCOUNT, &eg_cmd_get_smtps },
     { API_PHP, "EmailGateway.GetWebhooks", EG_AUTH_ACCOUNT, &eg_cmd_get_webhooks },
+    { API_PHP, "EmailGateway.ListRecipientDomains", EG_AUTH_ACCOUNT, &eg_cmd_list_recipient_domains },
+    { API_PHP, "EmailGateway.RecipientDomainStats", EG_AUTH_ACCOUNT, &eg_cmd_recipient_domain_stats },
     { API_PHP, "EmailGateway.ResetSMTPPassword", EG_AUTH_ACCOUNT, &eg_cmd_reset_smtp_password },
     { API_PHP, "EmailGateway.UpdateDomain", EG_AUTH_ACCOUNT, &eg_cmd_update_domain },
     { API_PHP, "EmailGateway.VerifyDomain", EG_AUTH_ACCOUNT, &eg_cmd_verify_domain },

@@ -68,6 +68,10 @@
 /* EmailGateway.DailySeries. */
 #define EG_SERIES_DAYS_MAX 1100 /* days: three years */
 
+/* EmailGateway.ListRecipientDomains. */
+#define EG_RECIPIENT_DOMAINS_DEFAULT 100
+#define EG_RECIPIENT_DOMAINS_MAX 1000
+
 /* EmailGateway.AggrEvents. */
 #define EG_AGGREGATE_DEFAULT 10
 #define EG_AGGREGATE_MAX 1000

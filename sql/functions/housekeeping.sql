@@ -31,6 +31,7 @@ BEGIN
 
     purged := purged + emailgw_api.purge_sessions();
     PERFORM emailgw_api.close_counts(20000);
+    PERFORM emailgw_api.make_digests(p_event_days, 2);
 
     IF made > 0 THEN -- once a day: it reads the whole table
         DELETE FROM usage AS u

@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(91);
+SELECT plan(92);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -38,6 +38,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'login_end'),
     ('emailgw_module', 'make_partitions'),
     ('emailgw_module', 'may_add_domain'),
+    ('emailgw_module', 'recipient_stats'),
     ('emailgw_module', 'record_tracks'),
     ('emailgw_module', 'reset_smtp_password'),
     ('emailgw_module', 'update_domain'),
@@ -144,6 +145,7 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.account_stats(%s, NULL, NULL) $$,
     $$ SELECT emailgw_api.daily_series(%s, NULL, NULL, NULL, 100) $$,
     $$ SELECT emailgw_api.export_events(%s, 1, 100, NULL, NULL, NULL, NULL, '{0}', '{x}', NULL) $$,
+    $$ SELECT emailgw_api.recipient_stats(%s, 1, NULL, NULL, NULL, 0, 10) $$,
     $$ SELECT emailgw_api.clear_domain_queue(%s, 1) $$,
     $$ SELECT emailgw_api.get_unsubscribe(%s, '00000000-0000-7000-8000-000000000001', 1) $$,
     $$ SELECT emailgw_api.record_tracks(ARRAY[%s::bigint], ARRAY[ROW('00000000-0000-7000-8000-000000000001',
