@@ -55,9 +55,12 @@ BEGIN
                          UNION ALL
                          SELECT emailgw_api.event_value(p_field, e.at, e.email, e.detail), 1
                            FROM emailgw_api.undigested_ids(p_from, p_until, v_digested) AS i
-                           JOIN event AS e ON e.event_id >= i.low AND e.event_id < i.high
-                          WHERE NOT v_counted AND e.account_id = p_account_id AND e.domain_id = p_domain_id
-                            AND (v_types IS NULL OR e.type = ANY (v_types))) AS k (key, count)
+                          CROSS JOIN LATERAL ( -- one range of ids after the other
+                                SELECT l.* FROM event AS l
+                                 WHERE l.account_id = p_account_id AND l.domain_id = p_domain_id
+                                   AND l.event_id >= i.low AND l.event_id < i.high
+                                   AND (v_types IS NULL OR l.type = ANY (v_types)) OFFSET 0) AS e
+                          WHERE NOT v_counted) AS k (key, count)
                   WHERE k.key <> ''
                   GROUP BY k.key
                   ORDER BY 2 DESC, k.key COLLATE "C"
