@@ -22,8 +22,8 @@ CREATE TABLE digest_day (
     day date NOT NULL PRIMARY KEY
 );
 
--- Texts of events, to be searched through at once: line n of emails and of subjects is
--- that of event_ids[n]. Letter case is folded (emailgw_api.fold_text); each text begins
+-- Texts of events, to be searched through at once: line n of each is that of
+-- event_ids[n]. others are the sender's address and name and the tags. Letter case is folded (emailgw_api.fold_text); each text begins
 -- and ends with a line feed.
 CREATE TABLE digest_texts (
     account_id bigint NOT NULL,
@@ -34,11 +34,12 @@ CREATE TABLE digest_texts (
     types      smallint[] NOT NULL,
     emails     text NOT NULL,
     subjects   text NOT NULL,
+    others     text NOT NULL,
     PRIMARY KEY (account_id, domain_id, day, part),
     FOREIGN KEY (account_id, domain_id, day) REFERENCES digest ON DELETE CASCADE
 );
 ALTER TABLE digest_texts ALTER COLUMN event_ids SET STORAGE EXTERNAL, ALTER COLUMN emails SET STORAGE EXTERNAL,
-                         ALTER COLUMN subjects SET STORAGE EXTERNAL; -- reading them must not take the time of unpacking
+                         ALTER COLUMN subjects SET STORAGE EXTERNAL; -- reading them must not take the time of unpacking; others are much the same
 
 -- How many events have each value of a property (emailgw_api.event_value).
 CREATE TABLE digest_value (

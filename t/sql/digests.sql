@@ -3,7 +3,7 @@
 \set exclusive
 \ir lib/setup.psql
 \ir lib/events.psql
-SELECT plan(43);
+SELECT plan(45);
 
 DELETE FROM emailgw.digest; -- all of this undone in the end
 DELETE FROM emailgw.digest_day;
@@ -16,7 +16,8 @@ DECLARE
     v_mail uuid;
 BEGIN
     FOR n IN 0..59 LOOP
-        v_mail := pg_temp.new_mail(p_account_id, p_domain_id, (ARRAY['Your receipt', 'GRÜSSE 100%', E'two\nlines', 'x_y'])[1 + n % 4]);
+        v_mail := pg_temp.new_mail(p_account_id, p_domain_id, (ARRAY['Your receipt', 'GRÜSSE 100%', E'two\nlines', 'x_y'])[1 + n % 4],
+                                   CASE WHEN n % 3 = 0 THEN '{blue,red}' ELSE '{}' END::text[]);
         UPDATE emailgw.message SET accepted_at = pg_temp.moment(n / 20 - 2, n % 20), message_id = emailgw.uuid7(pg_temp.moment(n / 20 - 2, n % 20))
          WHERE account_id = p_account_id AND message_id = v_mail RETURNING message_id INTO v_mail;
         PERFORM pg_temp.add_event(p_account_id, p_domain_id, 1, pg_temp.moment(n / 20 - 2, n % 20), v_mail, 'User' || n || '@' || (ARRAY['a.example', 'b.example'])[1 + n % 2]);
@@ -37,7 +38,9 @@ AS $$
               FROM emailgw_api.get_events(p_account_id, p_domain_id, 0, 100, pg_temp.day(d), NULL, k::smallint, NULL, f::smallint[], t::text[]) AS e)
       FROM (VALUES ('{1}', '{receipt}'), ('{1}', '{grüsse}'), ('{1}', '{%}'), ('{1}', '{_}'), ('{1}', '{lines}'), ('{1}', '{"two lines"}'),
                    ('{3}', '{user1}'), ('{3}', '{USER59@b.example}'), ('{3}', '{nobody}'), ('{1,3}', '{receipt,user4}'), ('{3,3}', '{user,a.example}'),
-                   ('{1,1}', '{your,receipt}'), ('{1,3,3}', '{r,e,e}'), ('{0}', '{receipt}'), ('{1,4}', '{receipt,a.example}')) AS q (f, t),
+                   ('{1,1}', '{your,receipt}'), ('{1,3,3}', '{r,e,e}'), ('{0}', '{receipt}'), ('{0}', '{shop}'), ('{0}', '{SHOP@}'), ('{0}', '{user4}'),
+                   ('{0,0}', '{user,shop}'), ('{0,1}', '{a.example,receipt}'), ('{0}', '{blue}'), ('{0,0}', '{blue,red}'), ('{0}', '{"blue red"}'), ('{0}', '{7}'),
+                   ('{0}', '{a}'), ('{0}', '{01a}'), ('{0}', '{zzz}'), ('{1,4}', '{receipt,a.example}')) AS q (f, t),
            (VALUES (NULL::integer), (-1), (0)) AS p (d), (VALUES (NULL::integer), (2), (4)) AS y (k)
     UNION ALL
     SELECT 'AggrEvents ' || f, (SELECT string_agg(a.key || '=' || a.doc_count, ' ')
@@ -73,11 +76,12 @@ SELECT pg_temp.same(:account, :domain, 'every answer is the same');
 
 -- They are what is read.
 SAVEPOINT made;
-UPDATE emailgw.digest_texts SET subjects = replace(subjects, 'receipt', 'invoice'), emails = replace(emails, 'user1@', 'user1000@');
+UPDATE emailgw.digest_texts SET subjects = replace(subjects, 'receipt', 'invoice'), emails = replace(emails, 'user1@', 'user1000@'),
+                                others = replace(others, 'shop', 'store');
 UPDATE emailgw.digest_value SET count = count + 1000;
 UPDATE emailgw.digest_recipient SET sent = sent + 1000;
 SELECT is((SELECT total FROM emailgw_api.get_events(:account, :domain, 0, 1, NULL, NULL, NULL, NULL, f::smallint[], t::text[])), n, 'a search reads them: ' || t)
-  FROM (VALUES ('{1}', '{invoice}', 20::bigint), ('{1}', '{receipt}', 10), ('{3}', '{user1000@}', 2), ('{0}', '{receipt}', 30)) AS q (f, t, n);
+  FROM (VALUES ('{1}', '{invoice}', 20::bigint), ('{1}', '{receipt}', 10), ('{3}', '{user1000@}', 2), ('{0}', '{invoice}', 20), ('{0}', '{store}', 80), ('{0}', '{shop}', 40)) AS q (f, t, n);
 SELECT cmp_ok((SELECT doc_count FROM emailgw_api.aggr_events(:account, :domain, f, NULL, NULL, 1, '{}')), '>', 1000::bigint, 'AggrEvents does: ' || f)
   FROM unnest('{hour,recipientDomain,mxHost,smtpCode}'::text[]) AS f;
 SELECT cmp_ok((SELECT sent FROM emailgw_api.recipient_stats(:account, :domain, NULL, NULL, 'a.example', 0, 1)), '>', 2000::bigint, 'and so do the domains of recipients');
