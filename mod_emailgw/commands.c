@@ -31,6 +31,7 @@ extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_sta
 extern const eg_command eg_cmd_get_message, eg_cmd_cancel_message;
 extern const eg_command eg_cmd_v1_send_email, eg_cmd_v1_send_batch, eg_cmd_v1_get_events;
 extern const eg_command eg_cmd_v1_get_message, eg_cmd_v1_cancel_message, eg_cmd_v1_move_message;
+extern const eg_command eg_cmd_list_recipient_domains, eg_cmd_recipient_domain_stats;
 extern const eg_command eg_cmd_export_events, eg_cmd_account_stats, eg_cmd_daily_series;
 extern const eg_command eg_cmd_v1_add_webhook, eg_cmd_v1_get_webhooks, eg_cmd_v1_delete_webhook;
 
@@ -71,6 +72,8 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.RegenerateSigningKey", EG_AUTH_ACCOUNT, &eg_cmd_regenerate_signing_key },
     { API_PHP, "EmailGateway.ReplaceAPI", EG_AUTH_ACCOUNT, &eg_cmd_replace_api },
     { API_PHP, "EmailGateway.ReplayWebhook", EG_AUTH_ACCOUNT, &eg_cmd_replay_webhook },
+    { API_PHP, "EmailGateway.ListRecipientDomains", EG_AUTH_ACCOUNT, &eg_cmd_list_recipient_domains },
+    { API_PHP, "EmailGateway.RecipientDomainStats", EG_AUTH_ACCOUNT, &eg_cmd_recipient_domain_stats },
     { API_PHP, "EmailGateway.ResetSMTPPassword", EG_AUTH_ACCOUNT, &eg_cmd_reset_smtp_password },
     { API_PHP, "EmailGateway.TestWebhook", EG_AUTH_ACCOUNT, &eg_cmd_test_webhook },
     { API_PHP, "EmailGateway.UpdateDomain", EG_AUTH_ACCOUNT, &eg_cmd_update_domain },

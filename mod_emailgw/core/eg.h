@@ -99,6 +99,10 @@
 #define EG_IMPORT_LINES_MAX 500000 /* of one EmailGateway.ImportSuppressions */
 #define EG_REPLAY_MAX 100000 /* posts that one call or command repeats */
 
+/* EmailGateway.ListRecipientDomains. */
+#define EG_RECIPIENT_DOMAINS_DEFAULT 100
+#define EG_RECIPIENT_DOMAINS_MAX 1000
+
 /* EmailGateway.AggrEvents. */
 #define EG_AGGREGATE_DEFAULT 10
 #define EG_AGGREGATE_MAX 1000

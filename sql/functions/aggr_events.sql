@@ -2,7 +2,7 @@
 -- properties: the p_size most frequent values, ties in the order of the values.
 --   p_field         eventType, day, tag: from the counters, which are kept; hour,
 --                   recipientDomain, bounceType, bounceReason, mxHost, smtpCode,
---                   linkURL: from the events that there are
+--                   linkURL: from the events that there are, or their days' digests
 --   p_from, p_until days (UTC), both included; NULL is open
 --   p_type_names    the name of each type of event, in order
 -- One row at least: status (0; 2: no such domain; 116: more events would have to
@@ -16,11 +16,8 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_counted boolean := p_field IN ('eventType', 'day', 'tag');
-    v_types smallint[] := CASE WHEN p_field IN ('bounceType', 'bounceReason') THEN '{4}'
-                               WHEN p_field IN ('mxHost', 'smtpCode') THEN '{2,3,4}'
-                               WHEN p_field = 'linkURL' THEN '{8}' END;
-    v_low uuid;
-    v_high uuid;
+    v_types CONSTANT smallint[] := emailgw_api.types_with_value(p_field);
+    v_digested date[] := '{}';
 BEGIN
     status := 0;
     IF NOT EXISTS (SELECT FROM domain AS d
@@ -35,7 +32,9 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT i.low, i.high INTO v_low, v_high FROM emailgw_api.ids_of_days(p_from, p_until) AS i;
+    IF p_field IN ('hour', 'recipientDomain', 'mxHost', 'smtpCode') THEN
+        v_digested := ARRAY(SELECT emailgw_api.digested_days(p_account_id, p_domain_id, p_from, p_until));
+    END IF;
     RETURN QUERY
     SELECT 0, b.key, b.count
       FROM (SELECT) AS always
@@ -49,19 +48,19 @@ BEGIN
                            FROM emailgw_api.tag_counts(p_account_id, p_domain_id, p_from, p_until) AS t
                           WHERE p_field = 'tag' AND t.type < 100
                          UNION ALL
-                         SELECT CASE p_field
-                                WHEN 'hour' THEN to_char(e.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:00"Z"')
-                                WHEN 'recipientDomain' THEN split_part(e.email, '@', -1)
-                                WHEN 'bounceType' THEN e.detail #>> '{bounce,class}'
-                                WHEN 'bounceReason' THEN coalesce(nullif(emailgw_api.event_reason(e.detail), ''),
-                                                                  e.detail #>> '{bounce,class}')
-                                WHEN 'mxHost' THEN e.detail #>> '{smtp,host}'
-                                WHEN 'smtpCode' THEN e.detail #>> '{smtp,code}'
-                                WHEN 'linkURL' THEN e.detail ->> 'url' END, 1
-                           FROM event AS e
-                          WHERE NOT v_counted AND e.account_id = p_account_id AND e.domain_id = p_domain_id
-                            AND e.event_id >= v_low AND e.event_id < v_high
-                            AND (v_types IS NULL OR e.type = ANY (v_types))) AS k
+                         SELECT g.value, g.count
+                           FROM digest_value AS g
+                          WHERE g.account_id = p_account_id AND g.domain_id = p_domain_id AND g.field = p_field
+                            AND g.day = ANY (v_digested)
+                         UNION ALL
+                         SELECT emailgw_api.event_value(p_field, e.at, e.email, e.detail), 1
+                           FROM emailgw_api.undigested_ids(p_from, p_until, v_digested) AS i
+                          CROSS JOIN LATERAL ( -- one range of ids after the other
+                                SELECT l.* FROM event AS l
+                                 WHERE l.account_id = p_account_id AND l.domain_id = p_domain_id
+                                   AND l.event_id >= i.low AND l.event_id < i.high
+                                   AND (v_types IS NULL OR l.type = ANY (v_types)) OFFSET 0) AS e
+                          WHERE NOT v_counted) AS k (key, count)
                   WHERE k.key <> ''
                   GROUP BY k.key
                   ORDER BY 2 DESC, k.key COLLATE "C"

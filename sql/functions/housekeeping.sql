@@ -33,6 +33,7 @@ BEGIN
     purged := purged + emailgw_api.purge_sessions();
     purged := purged + emailgw_api.purge_lists(greatest(p_event_days, v_days));
     PERFORM emailgw_api.close_counts(20000);
+    PERFORM emailgw_api.make_digests(p_event_days, 2);
 
     DELETE FROM returned_queue AS q WHERE q.set_aside_at < now() - make_interval(days => c_set_aside_days);
     GET DIAGNOSTICS v_count = ROW_COUNT;

@@ -14,8 +14,6 @@ AS $$
 #variable_conflict use_column
 DECLARE
     v_types CONSTANT smallint[] := emailgw_api.types_to_search(p_type, p_fields);
-    v_low uuid;
-    v_high uuid;
 BEGIN
     IF p_message_id IS NULL THEN
         total := -emailgw_api.events_to_read(p_account_id, p_domain_id, p_from, p_until, v_types);
@@ -25,10 +23,9 @@ BEGIN
         END IF;
     END IF;
 
-    SELECT i.low, i.high INTO v_low, v_high FROM emailgw_api.ids_of_days(p_from, p_until) AS i;
     WITH hit AS MATERIALIZED (
-        SELECT m.id FROM emailgw_api.match_events(p_account_id, p_domain_id, v_low, v_high, v_types, p_message_id,
-                                                  p_fields, p_texts) AS m (id)
+        SELECT f.id FROM emailgw_api.find_events(p_account_id, p_domain_id, p_from, p_until, v_types, p_message_id,
+                                                 p_fields, p_texts) AS f (id)
     )
     SELECT count(*), ARRAY(SELECT h.id FROM hit AS h WHERE p_after IS NULL OR h.id < p_after
                             ORDER BY h.id DESC OFFSET p_start LIMIT p_count)

@@ -57,6 +57,9 @@ sub attacks {
 # Is this the text of an id, or of none at all?
 sub may_differ { return $_[0] =~ /^"?[0-9]+"?\z/ || $_[0] =~ /^(?:null|"")\z/ }
 
+# What is no JSON, and need not be: the answer of an export.
+sub is_file { return $_[0]{name} =~ /\.Export/ && ($_[1]{headers}{'content-disposition'} // '') =~ /^attachment; filename="[\w.-]+"\z/ }
+
 # All attacks on one parameter: {count, slowest, bad => [what was wrong]}.
 sub attack {
     my ($it, $route, $name, $number) = @_;
@@ -78,7 +81,7 @@ sub attack {
         my ($text, $broken, $string) = @$attack;
         for my $form (defined $string ? (0, 1) : 0) {
             my $reply = $timed->($form ? { %good, $name => $string } : { %encoded, $name => \$text }, $form);
-            my $ok = ref $reply->{json} eq 'HASH'
+            my $ok = (ref $reply->{json} eq 'HASH' || is_file($route, $reply))
                 && $reply->{status} =~ ($broken ? qr/^400\z/ : !defined $broken ? qr/^(?:200|400|404|422)\z/ : qr/^(?:200|404|422)\z/);
             # The brackets of a form make a structure; one that is none is refused as a whole.
             $ok = 0 if $ok && $is_id && $reply->{status} == 200 && !may_differ($text) && $reply->{body} ne $harmless;

@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(127);
+SELECT plan(128);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -63,6 +63,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'move_message'),
     ('emailgw_module', 'prepare_mail'),
     ('emailgw_module', 'put_suppressions'),
+    ('emailgw_module', 'recipient_stats'),
     ('emailgw_module', 'record_tracks'),
     ('emailgw_module', 'regenerate_signing_key'),
     ('emailgw_module', 'replace_api'),
@@ -181,6 +182,7 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.account_stats(%s, NULL, NULL) $$,
     $$ SELECT emailgw_api.daily_series(%s, NULL, NULL, NULL, 100) $$,
     $$ SELECT emailgw_api.export_events(%s, 1, 100, NULL, NULL, NULL, NULL, '{0}', '{x}', NULL) $$,
+    $$ SELECT emailgw_api.recipient_stats(%s, 1, NULL, NULL, NULL, 0, 10) $$,
     $$ SELECT emailgw_api.clear_domain_queue(%s, 1) $$,
     $$ SELECT emailgw_api.begin_batch(%s, '\x01', '\x02', '\x03') $$,
     $$ SELECT emailgw_api.end_batch(%s, '\x01', '\x02', '\x03', '{}') $$,
