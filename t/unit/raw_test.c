@@ -12,6 +12,13 @@
 #define FROM "From: shop@example.com\r\n"
 #define OWN                                                                                                  \
     FROM "Date: x\r\nMessage-ID: <x>\r\nMIME-Version: 1.0\r\nFeedback-ID: x\r\n" /* nothing is missing */
+#define UE20                                                                                                 \
+    "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3"   \
+    "\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+#define UE100 UE20 UE20 UE20 UE20 UE20
+#define PC5 "%C3%BC%C3%BC%C3%BC%C3%BC%C3%BC"
+#define PC20 PC5 PC5 PC5 PC5
+#define PC100 PC20 PC20 PC20 PC20 PC20
 #define HTML "<a href=\"https://shop.example/\">x</a>\r\n"
 
 static egs_content make_content(const char *raw, apr_pool_t *pool)
@@ -54,7 +61,9 @@ static const struct {
       OWN "Reply-To: x\r\nSubject: =?utf-8?B?R3LDvMOfICB5b3U=?=\r\n\r\n" },
     { "with words that were encoded already", OWN "Reply-To: x\r\nX : =?utf-8?Q?=C3=BC?= \xc3\xbc\r\n\r\n",
       OWN "Reply-To: x\r\nX: =?utf-8?B?w7wgw7w=?=\r\n\r\n" },
-    { "addresses in UTF-8", OWN "Reply-To: \xc3\xbc (x) <a@example.com>, G: b@b\xc3\xbc" "cher.example;\r\n\r\n",
+    { "addresses in UTF-8",
+      OWN "Reply-To: \xc3\xbc (x) <a@example.com>, G: b@b\xc3\xbc"
+          "cher.example;\r\n\r\n",
       OWN "Reply-To: =?utf-8?B?w7w=?= <a@example.com>, b@xn--bcher-kva.example\r\n\r\n" },
     { "parameters in UTF-8",
       OWN "Reply-To: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Disposition: "
@@ -64,6 +73,10 @@ static const struct {
           "attachment;\r\n "
           "size=\"1\";\r\n filename*=utf-8''%C3%BC%20%22x%22.txt\r\nContent-Description: "
           "=?utf-8?B?w7w=?=\r\n\r\n--b--\r\n" },
+    { "a parameter too long for a line",
+      OWN "Reply-To: x\r\nContent-Disposition: attachment; filename=\"" UE100 UE100 "\"\r\n\r\n",
+      OWN "Reply-To: x\r\nContent-Disposition: attachment;\r\n filename*0*=utf-8''" PC100 PC20
+          ";\r\n filename*1*=" PC20 PC20 PC20 PC20 "\r\n\r\n" },
     { "not in what is enclosed", OWN "Reply-To: x\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n",
       OWN "Reply-To: x\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n" },
 };
@@ -133,7 +146,7 @@ static const struct {
     { "two of each", TYPE("multipart/mixed; boundary=b"),
       "--b\r\n" TYPE("text/html") "\r\n" HTML "\r\n--b\r\n" TYPE(
           "text/html") "\r\n" HTML "\r\n--b\r\n\r\nhttps://shop.example/\r\n--b\r\n\r\nhttps://shop.example/"
-                                   "\r\n--b--\r\n",
+                       "\r\n--b--\r\n",
       4, 1, 2 },
     { "NULs", TYPE("text/html") "Content-Transfer-Encoding: quoted-printable\r\n", "=00" HTML, -1, 0, 0 },
     { "8-bit that is no UTF-8",
