@@ -4,6 +4,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "hostname.h"
 #include "lowercase.h"
 #include "rawfield.h"
 #include "smtp_message.h"
@@ -33,6 +34,19 @@ static int read_from(eg_smtp_message *m)
     m->mail.from.box = APR_ARRAY_IDX(list, 0, eg_rawaddress).box;
     m->mail.from.name = APR_ARRAY_IDX(list, 0, eg_rawaddress).name;
     return 1;
+}
+
+/*
+ * Readers show it beside From as who really sent the mail (RFC 5322 section 3.6.2), so
+ * it stays only where it is of From's domain: nobody's name is lent to others.
+ */
+static void read_sender(eg_smtp_message *m)
+{
+    apr_array_header_t *list;
+
+    m->has_sender =
+        read_list(&list, m, "Sender") && list->nelts == 1 && m->mail.from.box.domain != NULL &&
+        eg_hostname_within(APR_ARRAY_IDX(list, 0, eg_rawaddress).box.domain, m->mail.from.box.domain);
 }
 
 static int read_reply_to(eg_smtp_message *m)
@@ -120,5 +134,9 @@ static int read_recipients(eg_smtp_message *m)
 
 int eg_smtp_message_addresses(eg_smtp_message *m)
 {
-    return read_from(m) && read_reply_to(m) && read_recipients(m);
+    if (!read_from(m)) {
+        return 0;
+    }
+    read_sender(m);
+    return read_reply_to(m) && read_recipients(m);
 }

@@ -90,8 +90,9 @@ static int is_removed(const eg_smtp_message *m, const eg_rawfield *field)
             return 1;
         }
     }
-    /* Without an address it says nothing, and the credential's own stands in for it. */
-    return eg_rawfield_is(&m->raw, field, "Reply-To") && m->mail.reply_to->nelts == 0;
+    /* Without an address Reply-To says nothing, and the credential's own stands in for it. */
+    return (eg_rawfield_is(&m->raw, field, "Reply-To") && m->mail.reply_to->nelts == 0) ||
+           (eg_rawfield_is(&m->raw, field, "Sender") && !m->has_sender);
 }
 
 static void remove_fields(eg_smtp_message *m)

@@ -22,6 +22,7 @@ typedef struct {
     eg_edits edits; /* of raw: what is stored */
     const eg_rawpart *header;
     eg_mail mail;
+    int has_sender;              /* one that may stay */
     const char *idempotency_key; /* of its field, or NULL */
     eg_smtp_reply reply;         /* set by what refuses it */
 } eg_smtp_message;

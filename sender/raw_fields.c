@@ -8,6 +8,8 @@
 #include "raw.h"
 #include "rawfield.h"
 
+#define PIECE_MAX 240 /* bytes of a value in one line: each can be three there */
+
 /* A value may go as it is, in quotes. */
 static int is_plain(const char *value)
 {
@@ -31,17 +33,39 @@ static void put_quoted(egs_text *text, const char *value)
     egs_text_puts(text, "\"");
 }
 
-/* RFC 2231 section 4; what may stay as it is is that of RFC 5987 section 3.2. */
-static void put_extended(egs_text *text, const char *value)
+/* What may stay as it is (RFC 5987 section 3.2.1). */
+static int is_safe(char c)
 {
-    egs_text_puts(text, "utf-8''");
-    for (; *value; value++) {
-        if (apr_isalnum(*value) || strchr("!#$&+-.^_`|~", *value)) {
+    return apr_isalnum(c) || (c && strchr("!#$&+-.^_`|~", c));
+}
+
+static void put_percent(egs_text *text, const char *value, apr_size_t length)
+{
+    for (; length > 0; value++, length--) {
+        if (is_safe(*value)) {
             egs_text_add(text, value, 1);
         }
         else {
             egs_text_puts(text, apr_psprintf(text->pool, "%%%02X", (unsigned char)*value));
         }
+    }
+}
+
+/* RFC 2231 section 4, in pieces only where it must be (section 3): not all readers know them. */
+static void put_extended(egs_text *text, const char *name, const char *value)
+{
+    apr_size_t length = strlen(value);
+    int in_pieces = length > PIECE_MAX;
+
+    for (int i = 0; i == 0 || length > 0; i++) {
+        apr_size_t taken = length < PIECE_MAX ? length : PIECE_MAX;
+
+        egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", name,
+                                        in_pieces ? apr_psprintf(text->pool, "*%d", i) : "",
+                                        "*=", i == 0 ? "utf-8''" : "", NULL));
+        put_percent(text, value, taken);
+        value += taken;
+        length -= taken;
     }
 }
 
@@ -51,10 +75,14 @@ static void put_parameters(egs_text *text, const char *name, const eg_headervalu
     egs_text_puts(text, apr_pstrcat(text->pool, name, ": ", value->word, NULL));
     for (int i = 0; i < value->parameters->nelts; i++) {
         const eg_parameter *parameter = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
-        int plain = is_plain(parameter->value);
 
-        egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", parameter->name, plain ? "=" : "*=", NULL));
-        (plain ? put_quoted : put_extended)(text, parameter->value);
+        if (is_plain(parameter->value) && strlen(parameter->value) <= PIECE_MAX) {
+            egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", parameter->name, "=", NULL));
+            put_quoted(text, parameter->value);
+        }
+        else {
+            put_extended(text, parameter->name, parameter->value);
+        }
     }
     egs_text_puts(text, "\r\n");
 }

@@ -26,6 +26,7 @@ typedef struct {
     const char *unsubscribe_words; /* of the link that it becomes in HTML; NULL: the URL */
     const char *footer_html;       /* with an {{unsubscribe}}, for texts that have none */
     const char *footer_plain;
+    const char *line_end; /* of footer_plain, for a text of one line without an end; NULL: LF */
 } egs_rewriting;
 
 /**

@@ -181,18 +181,21 @@ static apr_size_t rewrite_at(rewriter *r, const char *at)
     return 0;
 }
 
-static const char *line_end_of(const char *text, apr_size_t length)
+static const char *line_end_of(const rewriter *r)
 {
-    const char *feed = memchr(text, '\n', length);
+    const char *feed = memchr(r->start, '\n', (apr_size_t)(r->end - r->start));
 
-    return feed && feed > text && feed[-1] == '\r' ? "\r\n" : "\n";
+    if (!feed && r->with->line_end) {
+        return r->with->line_end;
+    }
+    return feed && feed > r->start && feed[-1] == '\r' ? "\r\n" : "\n";
 }
 
 /* On lines of its own, behind an empty one. */
 static const char *footer_of(const rewriter *r)
 {
     egs_rewriting of_footer = { .unsubscribe_url = r->with->unsubscribe_url };
-    const char *line_end = line_end_of(r->start, (apr_size_t)(r->end - r->start));
+    const char *line_end = line_end_of(r);
     const char *footer =
         egs_rewrite_plain(r->with->footer_plain, strlen(r->with->footer_plain), &of_footer, r->pool).data;
     egs_text text;

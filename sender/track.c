@@ -67,7 +67,8 @@ egs_rewriting egs_track_rewriting(egs_links *links, const char *line_end, apr_po
                             .unsubscribe_url = links->unsubscribe,
                             .unsubscribe_words = UNSUBSCRIBE,
                             .footer_html = apr_pstrcat(pool, FOOTER_HTML, line_end, NULL),
-                            .footer_plain = FOOTER_PLAIN };
+                            .footer_plain = FOOTER_PLAIN,
+                            .line_end = line_end };
 }
 
 egs_content egs_track_texts(const egs_content *content, egs_links *links, apr_pool_t *pool)

@@ -40,7 +40,7 @@ const char *egs_track_click(void *links, const char *url, apr_pool_t *pool);
 
 /**
  * How a text of the mail is rewritten for this recipient.
- * @param line_end  of what is put into HTML
+ * @param line_end  of what is put in, where the text has none
  * @param links  lives as long as it
  */
 egs_rewriting egs_track_rewriting(egs_links *links, const char *line_end, apr_pool_t *pool);

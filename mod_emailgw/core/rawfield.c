@@ -6,6 +6,8 @@
 #include "mimecode.h"
 #include "utf8.h"
 
+#define WORD_MAX 255 /* bytes of a media type; RFC 6838 section 4.2 has 127 for each half */
+
 static int is_among(const eg_rawmail *mail, const eg_rawfield *field, const char *const *names)
 {
     for (; *names != NULL; names++) {
@@ -55,6 +57,17 @@ int eg_rawfield_fits(const eg_rawmail *mail, const eg_rawfield *field)
     return eg_mimecode_check(eg_rawmail_range(mail, field->at, field->end)) == EG_MIME_FITS;
 }
 
+/* The words of it that cannot be parted must leave room in a line. */
+static int has_short_words(const eg_headervalue *value)
+{
+    for (int i = 0; i < value->parameters->nelts; i++) {
+        if (strlen(APR_ARRAY_IDX(value->parameters, i, eg_parameter).name) > EG_FIELD_NAME_MAX) {
+            return 0;
+        }
+    }
+    return strlen(value->word) <= WORD_MAX;
+}
+
 int eg_rawfield_is_writable(const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool)
 {
     const char *value = eg_rawfield_value(mail, field, pool);
@@ -68,7 +81,8 @@ int eg_rawfield_is_writable(const eg_rawmail *mail, const eg_rawfield *field, ap
     case EG_FIELD_ADDRESSES:
         return eg_rawfield_addresses(&list, mail, field, pool) == APR_SUCCESS && list->nelts > 0;
     case EG_FIELD_PARAMETERS:
-        return eg_headervalue_parse(&parsed, value, strlen(value), pool) == APR_SUCCESS;
+        return eg_headervalue_parse(&parsed, value, strlen(value), pool) == APR_SUCCESS &&
+               has_short_words(&parsed);
     default:
         return 1;
     }

@@ -42,10 +42,12 @@ CREATE TYPE emailgw_api.taken_mail AS (
 -- synchronous_commit off does not change that.
 -- Each is decided in its turn, and those that are taken are stored together. A
 -- refusal comes before the mail's first write, and never as an exception: the
--- others must not suffer.
+-- others must not suffer. Plans are generic, since one of its own for each call would
+-- hold the mails once for each place where a statement names them.
 CREATE FUNCTION emailgw_api.accept(p_account_ids bigint[], p_mails emailgw_api.mail[])
 RETURNS TABLE (for_id uuid, status integer, message_id uuid, replayed boolean, detail text, retry_seconds integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -138,6 +138,14 @@ subtest 'the header' => sub {
     is(scalar @{ $field->{received} }, 2, 'a Received more');
     like($field->{received}[0], qr/\Aby mx\.gateway\.example with ESMTPA id [0-9a-f-]{36};\t\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\z/,
         '... tells nothing of the client');
+    is($gw->sql("SELECT headers FROM emailgw.content WHERE message_id = '" . ($field->{received}[0] =~ /id (\S+);/)[0] . "'"),
+        '[["X-EG-TLS", "required"]]', 'X-EG-TLS is heard');
+    ($field) = parsed(arrives("${head}Sender: desk\@sub.$domain\r\n\r\nx\r\n"));
+    is_deeply($field->{sender}, ["desk\@sub.$domain"], 'a Sender of From\'s domain stays');
+    for my $other ('boss@example.org', "a\@$domain, b\@$domain", "\xc3\xbc") {
+        ($field) = parsed(arrives("${head}Sender: $other\r\n\r\nx\r\n"));
+        is($field->{sender}, undef, '... another does not');
+    }
     ($field, $got) = parsed(arrives("From: shop\@$domain\r\n\r\nx\r\n"));
     is_deeply([ sort keys %$field ], [ sort qw(dkim-signature received from date mime-version message-id feedback-id) ], 'the least');
     like($field->{date}[0], qr/\A\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\z/, 'a Date');

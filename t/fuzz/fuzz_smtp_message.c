@@ -1,0 +1,120 @@
+/* A message handed in and what goes out of it: whatever it is, one that every server takes, with the fields it must have. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_general.h>
+
+#include "json.h"
+#include "mimecode.h"
+#include "raw.h"
+#include "smtp_message.h"
+#include "utf8.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(int holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+/* As mails come in: CR and LF only together. */
+static eg_bytes with_line_ends(const uint8_t *data, size_t size, apr_pool_t *pool)
+{
+    char *text = apr_palloc(pool, 2 * size + 3);
+    apr_size_t length = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        if (data[i] == '\n') {
+            text[length++] = '\r';
+        }
+        if (data[i] != '\r') {
+            text[length++] = (char)data[i];
+        }
+    }
+    memcpy(text + length, "\r\n", 2);
+    return (eg_bytes){ text, length + 2 };
+}
+
+static void check_reply(const eg_smtp_reply *reply)
+{
+    require(reply->code >= 400 && reply->code < 600 && reply->enhanced[0] == '0' + reply->code / 100);
+    require(strlen(reply->text) > 5 && strlen(reply->text) < 400);
+    for (const char *c = reply->text; *c; c++) {
+        require(*c >= ' ' && *c < 0x7f);
+    }
+}
+
+/* Bytes over 126 are only in header fields, where addresses have them. */
+static void check_lines(eg_bytes message, apr_size_t body)
+{
+    const char *text = message.data, *end = text + message.size;
+
+    require(eg_mimecode_check((eg_bytes){ text + body, message.size - body }) == EG_MIME_FITS);
+    require(memchr(text, '\0', message.size) == NULL);
+    for (const char *line = text; line < end;) {
+        const char *feed = memchr(line, '\n', (size_t)(end - line));
+
+        require(feed == NULL || (feed > line && feed[-1] == '\r'));
+        require((feed != NULL ? feed : end) - line <= EG_WIRE_LINE_MAX + 1);
+        line = feed != NULL ? feed + 1 : end;
+    }
+}
+
+static void check_sent(const eg_smtp_message *m, apr_pool_t *pool)
+{
+    static const char *const must[] = { "From", "Date", "Message-ID", "MIME-Version" };
+    static const char *const must_not[] = { "Bcc", "Return-Path", "X-EG-*", "Idempotency-Key" };
+    egs_content content = { .account_id = 1,
+                            .message_id = m->message_id,
+                            .domain = "example.com",
+                            .from_email = "own@example.com",
+                            .from_name = "",
+                            .raw = m->mail.raw };
+    egs_links links = { 0 };
+    const char *problem;
+    eg_rawmail mail;
+    eg_bytes sent;
+
+    require(egs_raw_render(&sent, 10, &content, &links, pool) == APR_SUCCESS);
+    require(eg_rawmail_parse(&mail, &problem, sent, pool) == APR_SUCCESS);
+    for (size_t i = 0; i < sizeof must / sizeof *must; i++) {
+        require(eg_rawpart_count(&mail, eg_rawmail_part(&mail, 0), must[i]) == 1);
+        require(eg_rawpart_count(&mail, eg_rawmail_part(&mail, 0), must_not[i]) == 0);
+    }
+    require(mail.parts->nelts == m->raw.parts->nelts);
+    check_lines(sent, mail.parts->nelts == 1 ? eg_rawmail_part(&mail, 0)->body : sent.size);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const eg_limits limits = { .submission_host = "mx.example.com" };
+    static apr_pool_t *all;
+    eg_call call = { .limits = &limits, .now = apr_time_from_sec(1800000000) };
+    eg_smtp_envelope envelope = { .sender = "" };
+    eg_smtp_login login = { 1, 1, { 0 } };
+    eg_smtp_message m = { .call = &call,
+                          .envelope = &envelope,
+                          .login = &login,
+                          .message_id = "01980000-0000-7000-8000-000000000001" };
+
+    if (!all) {
+        apr_initialize();
+        apr_pool_create(&all, NULL);
+    }
+    apr_pool_create(&call.pool, all);
+    envelope.recipients = apr_array_make(call.pool, 1, sizeof(const char *));
+    APR_ARRAY_PUSH(envelope.recipients, const char *) = "ann@example.org";
+    if (eg_smtp_message_read(&m, with_line_ends(data, size, call.pool)) && eg_smtp_message_addresses(&m) &&
+        eg_smtp_message_options(&m) && eg_smtp_message_make(&m)) {
+        require(eg_utf8_valid(m.mail.subject, strlen(m.mail.subject)));
+        check_sent(&m, call.pool);
+    }
+    else {
+        check_reply(&m.reply);
+    }
+    apr_pool_destroy(call.pool);
+    return 0;
+}
