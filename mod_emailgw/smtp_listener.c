@@ -4,6 +4,7 @@
 
 #include <ap_listen.h>
 #include <ap_mpm.h>
+#include <apr_poll.h>
 #include <apr_strings.h>
 #include <http_connection.h>
 #include <http_core.h>
@@ -21,7 +22,8 @@
 #include "smtp_tls.h"
 #include "store.h"
 
-#define READ_SIZE 8192                          /* octets */
+#define READ_SIZE 8192                    /* octets */
+#define LINGER_TIME apr_time_from_msec(2) /* that a thread waits for the next command of who has logged in */
 #define HANDSHAKE_TIMEOUT apr_time_from_sec(30) /* a thread waits for it */
 
 /** One connection; lives in its pool. */
@@ -36,6 +38,7 @@ typedef struct {
     apr_bucket_brigade *in, *out;
     int waits;         /* the MPM can wait for the client without a thread */
     apr_int64_t steps; /* of the session, when they were last looked at */
+    int lively;        /* it has got on since a thread last waited for it */
     apr_time_t since;  /* then */
 } connection;
 
@@ -291,6 +294,7 @@ static void note_steps(connection *conn)
 
     if (steps != conn->steps) {
         conn->steps = steps;
+        conn->lively = 1;
         conn->since = apr_time_now();
     }
 }
@@ -340,10 +344,29 @@ static apr_status_t feed(connection *conn, eg_smtp_next *next)
 }
 
 /*
+ * The next command often comes at once. To wait for it costs less than to hand the
+ * connection to the MPM and back; but not for strangers, who could keep all threads so.
+ */
+static apr_status_t linger(connection *conn)
+{
+    apr_pollfd_t wanted = { .p = conn->c->pool,
+                            .desc_type = APR_POLL_SOCKET,
+                            .reqevents = APR_POLLIN,
+                            .desc.s = ap_get_conn_socket(conn->c) };
+    apr_int32_t ready;
+
+    if (!conn->lively || !eg_smtp_session_authenticated(conn->session)) {
+        return APR_EAGAIN;
+    }
+    conn->lively = 0;
+    return apr_poll(&wanted, 1, &ready, LINGER_TIME) == APR_SUCCESS ? APR_SUCCESS : APR_EAGAIN;
+}
+
+/*
  * @return APR_EAGAIN when there is nothing, where the MPM can wait; APR_TIMEUP at the
  *         deadline; else other than APR_SUCCESS when the client is gone
  */
-static apr_status_t read_some(connection *conn)
+static apr_status_t read_once(connection *conn)
 {
     apr_interval_time_t left = deadline_of(conn) - apr_time_now();
     apr_status_t rv;
@@ -357,6 +380,16 @@ static apr_status_t read_some(connection *conn)
     rv = ap_get_brigade(conn->c->input_filters, conn->in, AP_MODE_READBYTES,
                         conn->waits ? APR_NONBLOCK_READ : APR_BLOCK_READ, READ_SIZE);
     return rv == APR_SUCCESS && APR_BRIGADE_EMPTY(conn->in) ? APR_EAGAIN : rv;
+}
+
+static apr_status_t read_some(connection *conn)
+{
+    apr_status_t rv = read_once(conn);
+
+    if (conn->waits && APR_STATUS_IS_EAGAIN(rv) && linger(conn) == APR_SUCCESS) {
+        rv = read_once(conn);
+    }
+    return rv;
 }
 
 static apr_status_t start_tls(connection *conn)
