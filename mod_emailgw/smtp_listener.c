@@ -24,7 +24,6 @@
 
 #define READ_SIZE 8192                    /* octets */
 #define LINGER_TIME apr_time_from_msec(2) /* that a thread waits for the next command of who has logged in */
-#define HANDSHAKE_TIMEOUT apr_time_from_sec(30) /* a thread waits for it */
 
 /** One connection; lives in its pool. */
 typedef struct {
@@ -189,26 +188,18 @@ static int has_smtp(const server_rec *s)
     return smtp == EGM_SMTP_SUBMISSION || smtp == EGM_SMTP_BOUNCES;
 }
 
-static int keep_plain(conn_rec *c, void *socket)
+static int take_over(conn_rec *c, void *socket)
 {
     (void)socket;
-    if (has_smtp(c->base_server) && !egm_config_of_server(c->base_server)->smtp_implicit) {
-        egm_smtp_tls_hold(c);
-    }
-    return OK;
-}
-
-/* Its first limit, that of the handshake, would never end: no request comes to begin the next. */
-static void remove_reqtimeout(conn_rec *c)
-{
-    ap_filter_t *next;
-
-    for (ap_filter_t *filter = c->input_filters; filter != NULL; filter = next) {
-        next = filter->next;
-        if (strcmp(filter->frec->name, "reqtimeout") == 0) {
-            ap_remove_input_filter(filter);
+    if (has_smtp(c->base_server)) {
+        if (egm_config_of_server(c->base_server)->smtp_implicit) {
+            egm_smtp_tls_limit(c);
+        }
+        else {
+            egm_smtp_tls_hold(c);
         }
     }
+    return OK;
 }
 
 static int is_loopback(const conn_rec *c)
@@ -271,7 +262,11 @@ static connection *begin(conn_rec *c)
     conn->since = apr_time_now();
     set_up(conn);
     conn->session = eg_smtp_session_make(&conn->settings, &conn->handler, c->pool);
-    remove_reqtimeout(c);
+    if (conn->config->smtp_implicit) {
+        egm_smtp_tls_unlimit(c);
+    }
+    /* Its limit of the handshake would never end: no request comes to begin the next one. */
+    egm_smtp_tls_remove_filter(c, "reqtimeout");
     ap_set_module_config(c->conn_config, &emailgw_module, conn);
     eg_smtp_session_greet(conn->session);
     return conn;
@@ -397,7 +392,7 @@ static apr_status_t start_tls(connection *conn)
     apr_status_t rv = APR_EGENERAL;
 
     if (APR_BRIGADE_EMPTY(conn->in)) { /* else something was said before TLS */
-        rv = egm_smtp_tls_begin(conn->c, HANDSHAKE_TIMEOUT);
+        rv = egm_smtp_tls_begin(conn->c);
     }
     if (rv == APR_SUCCESS) {
         eg_smtp_session_secured(conn->session);
@@ -485,7 +480,7 @@ void egm_smtp_register(void)
     static const char *const before_http2[] = { "mod_http2.c", NULL };
 
     egm_smtp_tls_register();
-    ap_hook_pre_connection(keep_plain, NULL, before_ssl, APR_HOOK_MIDDLE);
+    ap_hook_pre_connection(take_over, NULL, before_ssl, APR_HOOK_MIDDLE);
     ap_hook_process_connection(process, after_timers, before_http2, APR_HOOK_MIDDLE);
 }
 
