@@ -172,6 +172,7 @@ apr_status_t eg_smtp_submit(eg_smtp_reply *reply, eg_call *call, const eg_smtp_l
 {
     const char *text = apr_pstrmemdup(call->pool, message.data, message.size);
     char message_id[EG_UUID_SIZE];
+    eg_idempotency none = { .key = { 0 } };
     eg_rows *rows;
     eg_mail mail;
     apr_status_t rv;
@@ -192,7 +193,7 @@ apr_status_t eg_smtp_submit(eg_smtp_reply *reply, eg_call *call, const eg_smtp_l
         rv = eg_uuid_new(message_id, call->now);
     }
     if (rv == APR_SUCCESS) {
-        rv = eg_accept_mail(&rows, call, &mail, message_id, NULL);
+        rv = eg_accept_mail(&rows, call, &mail, message_id, &none);
     }
     if (rv == APR_SUCCESS) {
         answer(reply, call, (int)eg_rows_int(rows, 0, "status"), rows);
