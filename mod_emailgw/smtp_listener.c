@@ -4,6 +4,7 @@
 
 #include <ap_listen.h>
 #include <ap_mpm.h>
+#include <apr_poll.h>
 #include <apr_strings.h>
 #include <http_connection.h>
 #include <http_core.h>
@@ -21,8 +22,8 @@
 #include "smtp_tls.h"
 #include "store.h"
 
-#define READ_SIZE 8192                          /* octets */
-#define HANDSHAKE_TIMEOUT apr_time_from_sec(30) /* a thread waits for it */
+#define READ_SIZE 8192                    /* octets */
+#define LINGER_TIME apr_time_from_msec(2) /* that a thread waits for the next command of who has logged in */
 
 /** One connection; lives in its pool. */
 typedef struct {
@@ -36,6 +37,7 @@ typedef struct {
     apr_bucket_brigade *in, *out;
     int waits;         /* the MPM can wait for the client without a thread */
     apr_int64_t steps; /* of the session, when they were last looked at */
+    int lively;        /* it has got on since a thread last waited for it */
     apr_time_t since;  /* then */
 } connection;
 
@@ -192,26 +194,18 @@ static int has_smtp(const server_rec *s)
     return smtp == EGM_SMTP_SUBMISSION || smtp == EGM_SMTP_BOUNCES;
 }
 
-static int keep_plain(conn_rec *c, void *socket)
+static int take_over(conn_rec *c, void *socket)
 {
     (void)socket;
-    if (has_smtp(c->base_server) && !egm_config_of_server(c->base_server)->smtp_implicit) {
-        egm_smtp_tls_hold(c);
-    }
-    return OK;
-}
-
-/* Its first limit, that of the handshake, would never end: no request comes to begin the next. */
-static void remove_reqtimeout(conn_rec *c)
-{
-    ap_filter_t *next;
-
-    for (ap_filter_t *filter = c->input_filters; filter != NULL; filter = next) {
-        next = filter->next;
-        if (strcmp(filter->frec->name, "reqtimeout") == 0) {
-            ap_remove_input_filter(filter);
+    if (has_smtp(c->base_server)) {
+        if (egm_config_of_server(c->base_server)->smtp_implicit) {
+            egm_smtp_tls_limit(c);
+        }
+        else {
+            egm_smtp_tls_hold(c);
         }
     }
+    return OK;
 }
 
 static int is_loopback(const conn_rec *c)
@@ -274,7 +268,11 @@ static connection *begin(conn_rec *c)
     conn->since = apr_time_now();
     set_up(conn);
     conn->session = eg_smtp_session_make(&conn->settings, &conn->handler, c->pool);
-    remove_reqtimeout(c);
+    if (conn->config->smtp_implicit) {
+        egm_smtp_tls_unlimit(c);
+    }
+    /* Its limit of the handshake would never end: no request comes to begin the next one. */
+    egm_smtp_tls_remove_filter(c, "reqtimeout");
     ap_set_module_config(c->conn_config, &emailgw_module, conn);
     eg_smtp_session_greet(conn->session);
     return conn;
@@ -297,6 +295,7 @@ static void note_steps(connection *conn)
 
     if (steps != conn->steps) {
         conn->steps = steps;
+        conn->lively = 1;
         conn->since = apr_time_now();
     }
 }
@@ -346,10 +345,29 @@ static apr_status_t feed(connection *conn, eg_smtp_next *next)
 }
 
 /*
+ * The next command often comes at once. To wait for it costs less than to hand the
+ * connection to the MPM and back; but not for strangers, who could keep all threads so.
+ */
+static apr_status_t linger(connection *conn)
+{
+    apr_pollfd_t wanted = { .p = conn->c->pool,
+                            .desc_type = APR_POLL_SOCKET,
+                            .reqevents = APR_POLLIN,
+                            .desc.s = ap_get_conn_socket(conn->c) };
+    apr_int32_t ready;
+
+    if (!conn->lively || !eg_smtp_session_authenticated(conn->session)) {
+        return APR_EAGAIN;
+    }
+    conn->lively = 0;
+    return apr_poll(&wanted, 1, &ready, LINGER_TIME) == APR_SUCCESS ? APR_SUCCESS : APR_EAGAIN;
+}
+
+/*
  * @return APR_EAGAIN when there is nothing, where the MPM can wait; APR_TIMEUP at the
  *         deadline; else other than APR_SUCCESS when the client is gone
  */
-static apr_status_t read_some(connection *conn)
+static apr_status_t read_once(connection *conn)
 {
     apr_interval_time_t left = deadline_of(conn) - apr_time_now();
     apr_status_t rv;
@@ -365,12 +383,22 @@ static apr_status_t read_some(connection *conn)
     return rv == APR_SUCCESS && APR_BRIGADE_EMPTY(conn->in) ? APR_EAGAIN : rv;
 }
 
+static apr_status_t read_some(connection *conn)
+{
+    apr_status_t rv = read_once(conn);
+
+    if (conn->waits && APR_STATUS_IS_EAGAIN(rv) && linger(conn) == APR_SUCCESS) {
+        rv = read_once(conn);
+    }
+    return rv;
+}
+
 static apr_status_t start_tls(connection *conn)
 {
     apr_status_t rv = APR_EGENERAL;
 
     if (APR_BRIGADE_EMPTY(conn->in)) { /* else something was said before TLS */
-        rv = egm_smtp_tls_begin(conn->c, HANDSHAKE_TIMEOUT);
+        rv = egm_smtp_tls_begin(conn->c);
     }
     if (rv == APR_SUCCESS) {
         eg_smtp_session_secured(conn->session);
@@ -458,7 +486,7 @@ void egm_smtp_register(void)
     static const char *const before_http2[] = { "mod_http2.c", NULL };
 
     egm_smtp_tls_register();
-    ap_hook_pre_connection(keep_plain, NULL, before_ssl, APR_HOOK_MIDDLE);
+    ap_hook_pre_connection(take_over, NULL, before_ssl, APR_HOOK_MIDDLE);
     ap_hook_process_connection(process, after_timers, before_http2, APR_HOOK_MIDDLE);
 }
 

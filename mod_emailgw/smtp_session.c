@@ -719,6 +719,11 @@ int eg_smtp_session_in_data(const eg_smtp_session *session)
     return session->mail.content != NULL;
 }
 
+int eg_smtp_session_authenticated(const eg_smtp_session *session)
+{
+    return session->authenticated;
+}
+
 apr_int64_t eg_smtp_session_steps(const eg_smtp_session *session)
 {
     return session->steps;

@@ -86,6 +86,9 @@ void eg_smtp_session_quit(eg_smtp_session *session, const char *enhanced, const 
 /** Is it between DATA and the dot? */
 int eg_smtp_session_in_data(const eg_smtp_session *session);
 
+/** Has somebody logged in? */
+int eg_smtp_session_authenticated(const eg_smtp_session *session);
+
 /** How many commands and mails have been read to their end: does it get on? */
 apr_int64_t eg_smtp_session_steps(const eg_smtp_session *session);
 

@@ -5,9 +5,14 @@
 #include <http_connection.h>
 #include <http_core.h>
 #include <http_ssl.h>
+#include <util_filter.h>
 
 #include "config.h"
 #include "mod_emailgw.h"
+
+#define HANDSHAKE_TIMEOUT                                                                                    \
+    apr_time_from_sec(10) /* for all of it, however the client trickles: a thread waits */
+#define FILTER "emailgw_handshake"
 
 /* mod_ssl's, set before any child or thread begins; NULL where there is none of it. */
 static module *ssl_module;
@@ -24,9 +29,49 @@ static int note_server(server_rec *s, apr_pool_t *pool, apr_array_header_t *cert
     return DECLINED;
 }
 
+/* Below TLS: what is read has until the deadline, all of it together. */
+static apr_status_t read_in_time(ap_filter_t *filter, apr_bucket_brigade *brigade, ap_input_mode_t mode,
+                                 apr_read_type_e block, apr_off_t bytes)
+{
+    apr_interval_time_t left = *(const apr_time_t *)filter->ctx - apr_time_now();
+
+    if (left <= 0) {
+        return APR_TIMEUP;
+    }
+    apr_socket_timeout_set(ap_get_conn_socket(filter->c), left);
+    return ap_get_brigade(filter->next, brigade, mode, block, bytes);
+}
+
 void egm_smtp_tls_register(void)
 {
     ap_hook_ssl_add_cert_files(note_server, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_register_input_filter(FILTER, read_in_time, NULL, AP_FTYPE_CONNECTION + 8); /* mod_ssl's is + 5 */
+}
+
+void egm_smtp_tls_limit(conn_rec *c)
+{
+    apr_time_t *deadline = apr_palloc(c->pool, sizeof *deadline);
+
+    *deadline = apr_time_now() + HANDSHAKE_TIMEOUT;
+    ap_add_input_filter(FILTER, deadline, NULL, c);
+}
+
+void egm_smtp_tls_unlimit(conn_rec *c)
+{
+    egm_smtp_tls_remove_filter(c, FILTER);
+    apr_socket_timeout_set(ap_get_conn_socket(c), c->base_server->timeout);
+}
+
+void egm_smtp_tls_remove_filter(conn_rec *c, const char *name)
+{
+    ap_filter_t *next;
+
+    for (ap_filter_t *filter = c->input_filters; filter != NULL; filter = next) {
+        next = filter->next;
+        if (strcmp(filter->frec->name, name) == 0) {
+            ap_remove_input_filter(filter);
+        }
+    }
 }
 
 int egm_smtp_tls_find(void)
@@ -65,16 +110,13 @@ static apr_status_t shake_hands(conn_rec *c)
     return rv == APR_SUCCESS && !ap_ssl_conn_is_ssl(c) ? APR_EGENERAL : rv;
 }
 
-apr_status_t egm_smtp_tls_begin(conn_rec *c, apr_interval_time_t timeout)
+apr_status_t egm_smtp_tls_begin(conn_rec *c)
 {
-    apr_socket_t *socket = ap_get_conn_socket(c);
-    apr_interval_time_t before;
     apr_status_t rv;
 
-    apr_socket_timeout_get(socket, &before);
-    apr_socket_timeout_set(socket, timeout);
+    egm_smtp_tls_limit(c);
     ap_set_module_config(c->conn_config, ssl_module, NULL); /* as if the connection were new */
-    rv = ssl_pre_connection(c, socket) == OK ? shake_hands(c) : APR_EGENERAL;
-    apr_socket_timeout_set(socket, before);
+    rv = ssl_pre_connection(c, ap_get_conn_socket(c)) == OK ? shake_hands(c) : APR_EGENERAL;
+    egm_smtp_tls_unlimit(c);
     return rv;
 }

@@ -28,9 +28,16 @@ int egm_smtp_tls_has(const server_rec *s);
 void egm_smtp_tls_hold(conn_rec *c);
 
 /**
- * The handshake, within so long. @return other than APR_SUCCESS: the connection is of
- * no use any more
+ * From here on all that is read must come within 10 seconds: no client may keep a
+ * thread with a handshake that has no end.
  */
-apr_status_t egm_smtp_tls_begin(conn_rec *c, apr_interval_time_t timeout);
+void egm_smtp_tls_limit(conn_rec *c);
+void egm_smtp_tls_unlimit(conn_rec *c);
+
+/** The handshake. @return other than APR_SUCCESS: the connection is of no use any more */
+apr_status_t egm_smtp_tls_begin(conn_rec *c);
+
+/** Take an input filter of this name, in lower case, off a connection. */
+void egm_smtp_tls_remove_filter(conn_rec *c, const char *name);
 
 #endif

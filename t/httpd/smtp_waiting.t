@@ -25,6 +25,18 @@ sub instance {
 
 my $text = "From: shop\@example.com\r\nSubject: x\r\n\r\nx";
 
+# How many have a reply of this code; once one has none in time, the others get no time.
+sub replies {
+    my ($code, @sessions) = @_;
+    my ($count, $patience) = (0, 20);
+    for my $smtp (@sessions) {
+        my $got = $smtp->read($patience);
+        $count++ if ($got // '') eq $code;
+        $patience = 0 if !$got;
+    }
+    return $count;
+}
+
 # Writes an octet every half second until a reply comes: its code, and the seconds that it took.
 sub trickle {
     my ($smtp, $octet) = @_;
@@ -47,16 +59,17 @@ sub graceful {
 my ($gw, $ready) = instance('event', "$ports$one_child");
 
 subtest '500 sessions that wait, 16 threads' => sub {
-    my @sessions = map { EmailGW::Smtp->connect($plain) } 1 .. 500;
-    is(scalar(grep { $_->{reply} =~ /^220 / } @sessions), 500, 'all are greeted');
-    is(scalar(grep { ($_->say('EHLO client.example') // '') eq '250' } @sessions), 500, 'and answered');
+    my @sessions = map { EmailGW::Smtp->connect($plain, unread => 1) } 1 .. 500;
+    is(replies(220, @sessions), 500, 'all are greeted');
+    $_->write("EHLO client.example\r\n") for @sessions;
+    is(replies(250, @sessions), 500, 'and answered');
     my $begin = time;
     is($gw->call('GET', '/api/v1/events', { key => $gw->env('SENDER_KEY') })->{status}, 200, 'HTTP is answered');
     cmp_ok(time - $begin, '<', 5, 'at once');
     is($ready->()->mail('shop@example.com', 'r@example.org', $text), 250, 'one more hands in a mail');
     sleep 2; # longer than a handshake may take
     $_->write("NOOP\r\n") for @sessions;
-    is(scalar(grep { ($_->read // '') eq '250' } @sessions), 500, 'NOOP is answered by all');
+    is(replies(250, @sessions), 500, 'NOOP is answered by all');
 };
 
 subtest 'longer than RequestReadTimeout allows for a handshake' => sub {
@@ -82,6 +95,54 @@ subtest 'how long a client may take' => sub {
     ($code, $seconds) = trickle($smtp, 'x');
     is($code, 421, '... octet by octet');
     ok($seconds > 3 && $seconds < 9, "... ends in time ($seconds s)");
+};
+
+# TLS in pieces, by STARTTLS and from the first byte: who takes a few seconds is served, who
+# sends an octet now and then keeps no thread with it.
+subtest 'a handshake that trickles' => sub {
+    my $program = $gw->file('trickle.py', <<"END");
+import socket, ssl, threading, time
+def shake(port, starttls, piece, delay):
+    s = socket.create_connection(('127.0.0.1', port), 20)
+    for line in (b'EHLO x\\r\\n', b'STARTTLS\\r\\n') if starttls else ():
+        s.recv(999); s.sendall(line)
+    if starttls: s.recv(999)
+    tls_in, tls_out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ssl.create_default_context(cafile='@{[ $gw->env('CA_FILE') ]}').wrap_bio(tls_in, tls_out, server_hostname='localhost')
+    begin = time.time()
+    while True:
+        try:
+            tls.do_handshake()
+            return 'ok'
+        except ssl.SSLWantReadError:
+            pass
+        data = tls_out.read()
+        try:
+            for at in range(0, len(data), piece):
+                s.sendall(data[at:at + piece]); time.sleep(delay)
+            got = s.recv(65536)
+        except OSError:
+            got = b''
+        if not got:
+            seconds = time.time() - begin
+            return 'closed in time' if 8 < seconds < 14 else 'closed after %.1f s' % seconds
+        tls_in.write(got)
+said = {}
+def run(name, *how): said[name] = shake(*how)
+threads = [threading.Thread(target=run, args=args) for args in (
+    ('a starttls, slowly', @{[ $gw->env('SUBMISSION_PORT') ]}, True, 100, 0.3), ('b starttls, for ever', @{[ $gw->env('SUBMISSION_PORT') ]}, True, 1, 0.2),
+    ('c implicit, slowly', @{[ $gw->env('SUBMISSIONS_PORT') ]}, False, 100, 0.3), ('d implicit, for ever', @{[ $gw->env('SUBMISSIONS_PORT') ]}, False, 1, 0.2))]
+for t in threads: t.start()
+for t in threads: t.join()
+print('\\n'.join(name + ': ' + said[name] for name in sorted(said)))
+END
+    my ($status, $out, $err) = EmailGW::run_command('', 'python3', $program);
+    is($out, <<'END', 'within ten seconds') or diag($err);
+a starttls, slowly: ok
+b starttls, for ever: closed in time
+c implicit, slowly: ok
+d implicit, for ever: closed in time
+END
 };
 
 subtest 'a restart' => sub {

@@ -64,7 +64,7 @@ sub read {
     my $until = time + ($seconds // $patience);
     while ($it->{buffer} !~ /\A(?:\d{3}-[^\n]*\n)*\d{3} [^\n]*\n/) {
         my $left = $until - time;
-        return 0 if $left <= 0 || !IO::Select->new($it->{socket})->can_read($left);
+        return 0 if !IO::Select->new($it->{socket})->can_read($left > 0 ? $left : 0);
         sysread $it->{socket}, $it->{buffer}, 65536, length $it->{buffer} or return undef;
     }
     $it->{buffer} =~ s/\A((?:\d{3}-[^\n]*\n)*\d{3} [^\n]*\n)//;
