@@ -60,6 +60,7 @@ extern const egs_ctl_command egs_ctl_queue_list, egs_ctl_queue_cancel;
 extern const egs_ctl_command egs_ctl_sts;
 extern const egs_ctl_command egs_ctl_webhook_list, egs_ctl_webhook_replay;
 extern const egs_ctl_command egs_ctl_inbound;
+extern const egs_ctl_command egs_ctl_erase;
 
 /* ctl/call.c: arguments and the database. */
 

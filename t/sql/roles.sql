@@ -2,13 +2,14 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(96);
+SELECT plan(100);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
     ('emailgw_module', 'accept'),
     ('emailgw_module', 'add_api'),
     ('emailgw_module', 'add_domain'),
+    ('emailgw_module', 'add_erasure'),
     ('emailgw_module', 'add_session'),
     ('emailgw_module', 'add_smtp'),
     ('emailgw_module', 'add_webhook'),
@@ -26,6 +27,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'get_apis'),
     ('emailgw_module', 'get_domain'),
     ('emailgw_module', 'get_domains'),
+    ('emailgw_module', 'get_erasure'),
     ('emailgw_module', 'get_events'),
     ('emailgw_module', 'get_sender_events'),
     ('emailgw_module', 'get_smtps'),
@@ -51,9 +53,11 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'v1_get_webhooks'),
     ('emailgw_module', 'verify_domain'),
     ('emailgw_sender', 'claim_domain_checks'),
+    ('emailgw_sender', 'claim_erasure'),
     ('emailgw_sender', 'claim_messages'),
     ('emailgw_sender', 'claim_webhooks'),
     ('emailgw_sender', 'durability'),
+    ('emailgw_sender', 'erase_step'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
     ('emailgw_sender', 'get_dkim_keys'),
@@ -159,6 +163,8 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.put_suppressions(%s, NULL, '{a@example.org}', '{""}', '{x}') $$,
     $$ SELECT emailgw_api.delete_suppression(%s, NULL, 'a@example.org', NULL) $$,
     $$ SELECT emailgw_api.get_suppressions(%s, NULL, NULL, NULL, 10, NULL, 0) $$,
+    $$ SELECT emailgw_api.add_erasure(%s, 'a@example.org', 'hash:1:x', '\x01') $$,
+    $$ SELECT emailgw_api.get_erasure(%s, 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset
@@ -182,6 +188,8 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.make_partitions() $$,
     $$ SELECT emailgw_api.durability() $$,
     $$ SELECT emailgw_api.sweep_cancelled(10) $$,
+    $$ SELECT emailgw_api.claim_erasure(60) $$,
+    $$ SELECT emailgw_api.erase_step(1, 1, 'a@example.org', 'hash:1:x', 10) $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... and the mail is delivered');
 

@@ -44,9 +44,11 @@ my %row = (
         with => sub { (WebhookID => $_[0]->new_webhook, DomainID => $_[0]->id('domain')) } },
     'EmailGateway.DomainStats' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), StartDate => '2026-01-01', EndDate => '2026-01-31') } },
+    'EmailGateway.EraseAddress' => { with => sub { (EmailAddress => 'erased@suppressed.example') } },
     'EmailGateway.GetAPIs' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
     'EmailGateway.GetDomain' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
     'EmailGateway.GetDomains' => { with => sub { () } },
+    'EmailGateway.GetErasure' => { ids => { ErasureID => 'erasure' }, with => sub { (ErasureID => $_[0]->id('erasure')) } },
     'EmailGateway.GetEvents' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), StartFrom => 0, RetrieveCount => 50, StartDate => '2026-01-01',
             EndDate => '2026-01-31', Event => 'send', Query => 'subject:welcome') } },
@@ -164,6 +166,7 @@ sub things {
         my $make = "new_$kind";
         $it->{ids}{$kind} = [ map { $it->$make } 1 .. 2 ];
     }
+    $it->{ids}{erasure} = [ map { $it->made('EraseAddress', 'ErasureID', EmailAddress => "erased$_\@suppressed.example") } 1 .. 2 ];
     $it->{ids}{message} = [ map { $gw->send_mail(as => $it, Subject => "Mail $_", Tags => ["t$_"])->{json}{MessageID} } 1 .. 2 ];
     return $it;
 }
