@@ -11,6 +11,7 @@ LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+    c_letters CONSTANT text := emailgw_api.address_letters(p_address);
     v_event record;
     v_mail record;
     v_mentions integer := 0;
@@ -20,7 +21,8 @@ BEGIN
     counts := '{}';
     FOR v_event IN
         SELECT e.domain_id, e.event_id, e.message_id, e.recipient_no, e.detail,
-               emailgw.fold_address(e.email) = p_address AS own, coalesce(e.detail::text ~* p_pattern, false) AS mentioned
+               emailgw.fold_address(e.email) = p_address AS own, CASE WHEN e.detail::text ~* c_letters THEN e.detail::text ~* p_pattern
+                    ELSE false END AS mentioned
           FROM emailgw.event AS e
          WHERE e.account_id = p_account_id AND (e.domain_id, e.event_id) > (p_domain_id, p_event_id)
          ORDER BY e.domain_id, e.event_id

@@ -102,7 +102,8 @@ subtest 'ids of every kind in every place' => sub {
     own($_) for @routes;
     my %mine = map { $_->[0] => 1 } $gw->sql(join ' UNION ALL ', map {
         "SELECT $_->[1] FROM emailgw.$_->[0] WHERE account_id = $mine->{account_id}" } [ domain => 'domain_id' ],
-        [ api_key => 'api_key_id' ], [ smtp_credential => 'smtp_id' ], [ webhook => 'webhook_id' ]);
+        [ api_key => 'api_key_id' ], [ smtp_credential => 'smtp_id' ], [ webhook => 'webhook_id' ],
+        [ erasure => 'erasure_id' ]);
     my @all = grep { !$mine{$_} } map { @$_ } values %{ $theirs->{ids} };
     for my $route (grep { $_->{ids} } @routes) {
         my @wrong;
