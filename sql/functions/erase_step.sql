@@ -2,14 +2,16 @@
 -- changes nothing, so that two who are at it do no harm.
 --   p_address  whose; p_hash what it is known by afterwards (core/addresshash.h)
 -- state is more: the next part can be done at once; waiting: a sender had one of the
--- person's mails in hand, and all is looked through again a little later; done.
+-- person's mails in hand, or something of the person could just have come in, and all is
+-- looked through again a little later; done.
 CREATE FUNCTION emailgw_api.erase_step(p_account_id bigint, p_erasure_id bigint, p_address text, p_hash text,
                                        p_limit integer, OUT state text, OUT counts jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    c_again CONSTANT interval := '5 seconds';
+    c_again CONSTANT interval := '3 seconds';
+    c_settled CONSTANT interval := '2 seconds'; -- a mail or a click may have been on its way in when it began
     c_address CONSTANT text := fold_address(p_address);
     c_pattern CONSTANT text := emailgw_api.address_pattern(c_address);
     v_job record;
@@ -29,7 +31,7 @@ BEGIN
             v_job.at_account_id := (SELECT min(a.account_id) FROM account AS a
                                      WHERE a.account_id > v_job.at_account_id AND p_account_id IN (0, a.account_id));
             IF v_job.at_account_id IS NULL THEN
-                state := CASE WHEN v_job.again THEN 'waiting' ELSE 'done' END;
+                state := CASE WHEN v_job.again OR v_job.created_at > now() - c_settled THEN 'waiting' ELSE 'done' END;
                 EXIT;
             END IF;
             counts := emailgw_api.add_counts(counts, emailgw_api.erase_suppressions(

@@ -49,6 +49,15 @@ subtest 'a person' => sub {
     is($gw->send_mail(as => $account, to('ann@example.org'))->{status}, 200, '... and that gets mail again');
 };
 
+subtest 'at the time of sending' => sub {
+    done(erase(EmailAddress => 'late@example.org')->{json}{ErasureID});
+    $gw->queue_mails(1, as => $account, email => "'Late\@example.org'", subject => "'by the back door'"); # no hash is looked for there
+    my $status = sub { $gw->sql("SELECT status FROM emailgw.recipient AS r JOIN emailgw.message AS m USING (account_id, message_id)
+        WHERE m.account_id = $account->{account_id} AND m.subject = 'by the back door'") };
+    ok($gw->wait_for(sub { $status->() ne 'queued' }, 20, 'an end'), 'a mail that got into the queue');
+    is($status->(), 'suppressed', '... is not sent to whoever was erased');
+};
+
 subtest 'nobody' => sub {
     my $report = done(erase(EmailAddress => 'nobody@example.org')->{json}{ErasureID})->{json}{Report};
     is(delete($report->{EventsRead}) > 0, 1, 'all events were looked at');

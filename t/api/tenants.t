@@ -61,7 +61,8 @@ sub snapshot {
 sub settle {
     my ($it) = @_;
     $gw->wait_for(sub { $gw->sql("SELECT NOT EXISTS (SELECT FROM emailgw.queue WHERE account_id = $it->{account_id})
-        AND EXISTS (SELECT FROM emailgw.api_key WHERE account_id = $it->{account_id} AND last_used_at IS NOT NULL)") eq 't' },
+        AND EXISTS (SELECT FROM emailgw.api_key WHERE account_id = $it->{account_id} AND last_used_at IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM emailgw.erasure WHERE account_id = $it->{account_id} AND finished_at IS NULL)") eq 't' },
         30, 'the mails are sent');
 }
 

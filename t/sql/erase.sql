@@ -1,7 +1,7 @@
 -- Erasing a person: which texts hold an address, what is left of an event, and what an
 -- erasure does account by account.
 \ir lib/setup.psql
-SELECT plan(35);
+SELECT plan(36);
 
 -- In which of these the address is found, and what is left of them.
 SELECT is(regexp_replace(t.text, emailgw_api.address_pattern('ann.b+c@example.org'), '[erased]', 'gi'), t.want, t.text)
@@ -68,6 +68,8 @@ SELECT is((SELECT r.email FROM emailgw.recipient AS r WHERE r.message_id = :'bot
           '... which is left to it');
 SELECT is((SELECT count(*) FROM emailgw.queue AS q WHERE q.message_id = :'alone'), 0::bigint, 'what is queued is cancelled');
 UPDATE emailgw.queue SET ready = true, leased = false WHERE message_id = :'both' AND recipient_no = 1;
+SELECT is(pg_temp.run(:account, :id, 1000), 'waiting ', 'not yet: what was on its way in may have come meanwhile');
+UPDATE emailgw.erasure SET created_at = now() - interval '1 minute';
 SELECT is(pg_temp.run(:account, :id, 1000), 'done ', 'done');
 SELECT is((SELECT string_agg(t.what, ' ' ORDER BY t.what) FROM (
               SELECT 'recipient' FROM emailgw.recipient WHERE account_id = :account AND email ILIKE 'ann@%' UNION ALL
@@ -88,6 +90,7 @@ SELECT is((SELECT count(*) FROM emailgw_api.get_erasure(:other, :id)), 0::bigint
 
 -- The operator's.
 SELECT erasure_id AS all_id FROM emailgw_api.ctl_erasure_add(0, 'ann@example.net', 'hash:1:ann', '\x01') \gset
+UPDATE emailgw.erasure SET created_at = now() - interval '1 minute';
 SELECT is(right(pg_temp.run(0, :all_id, 1000), 5), 'done ', 'all accounts');
 SELECT is((SELECT count(*) FROM emailgw.event AS e WHERE e.account_id = :other AND e.email = 'ann@example.net'), 0::bigint, '... the other one, too');
 
