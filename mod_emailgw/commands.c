@@ -26,6 +26,7 @@ extern const eg_command eg_cmd_add_subscribers, eg_cmd_delete_subscriber, eg_cmd
 extern const eg_command eg_cmd_replace_api, eg_cmd_regenerate_signing_key;
 extern const eg_command eg_cmd_add_suppression, eg_cmd_delete_suppression, eg_cmd_get_suppressions;
 extern const eg_command eg_cmd_import_suppressions;
+extern const eg_command eg_cmd_erase_address, eg_cmd_get_erasure;
 extern const eg_command eg_cmd_get_webhook_deliveries, eg_cmd_replay_webhook, eg_cmd_test_webhook;
 extern const eg_command eg_cmd_get_events, eg_cmd_aggr_events, eg_cmd_domain_stats;
 extern const eg_command eg_cmd_get_message, eg_cmd_cancel_message;
@@ -59,9 +60,11 @@ static const eg_route routes[] = {
     { API_PHP, "EmailGateway.DeleteWebhook", EG_AUTH_ACCOUNT, &eg_cmd_delete_webhook },
     { API_PHP, "EmailGateway.DomainStats", EG_AUTH_ACCOUNT, &eg_cmd_domain_stats },
     { API_PHP, "EmailGateway.ExportEvents", EG_AUTH_ACCOUNT, &eg_cmd_export_events },
+    { API_PHP, "EmailGateway.EraseAddress", EG_AUTH_ACCOUNT, &eg_cmd_erase_address },
     { API_PHP, "EmailGateway.GetAPIs", EG_AUTH_ACCOUNT, &eg_cmd_get_apis },
     { API_PHP, "EmailGateway.GetDomain", EG_AUTH_ACCOUNT, &eg_cmd_get_domain },
     { API_PHP, "EmailGateway.GetDomains", EG_AUTH_ACCOUNT, &eg_cmd_get_domains },
+    { API_PHP, "EmailGateway.GetErasure", EG_AUTH_ACCOUNT, &eg_cmd_get_erasure },
     { API_PHP, "EmailGateway.GetEvents", EG_AUTH_ACCOUNT, &eg_cmd_get_events },
     { API_PHP, "EmailGateway.GetMessage", EG_AUTH_ACCOUNT, &eg_cmd_get_message },
     { API_PHP, "EmailGateway.GetSMTPs", EG_AUTH_ACCOUNT, &eg_cmd_get_smtps },

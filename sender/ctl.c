@@ -16,7 +16,7 @@ static const egs_ctl_command *const commands[] = {
     &egs_ctl_key_delete,    &egs_ctl_suppress_add,  &egs_ctl_suppress_remove,
     &egs_ctl_suppress_list, &egs_ctl_queue_list,    &egs_ctl_queue_cancel,
     &egs_ctl_sts,           &egs_ctl_webhook_list,  &egs_ctl_webhook_replay,
-    &egs_ctl_inbound,       &egs_ctl_rotate_secret,
+    &egs_ctl_inbound,       &egs_ctl_rotate_secret, &egs_ctl_erase,
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

@@ -61,6 +61,7 @@ extern const egs_ctl_command egs_ctl_sts;
 extern const egs_ctl_command egs_ctl_webhook_list, egs_ctl_webhook_replay;
 extern const egs_ctl_command egs_ctl_inbound;
 extern const egs_ctl_command egs_ctl_rotate_secret;
+extern const egs_ctl_command egs_ctl_erase;
 
 /* ctl/call.c: arguments and the database. */
 

@@ -1,9 +1,10 @@
 /*
  * Partitions made in time, old ones dropped: now and then, by one sender. What
- * was cut off of a queue ends as cancelled: soon, by any.
+ * was cut off of a queue ends as cancelled, and people are erased: soon, by any.
  */
 #include <string.h>
 
+#include "erasing.h"
 #include "housekeeping.h"
 #include "job.h"
 
@@ -83,7 +84,7 @@ static apr_interval_time_t sweep(eg_db *db, const eg_log *log)
 static apr_interval_time_t work(egs_control *control, eg_db *db, housekeeping *due, eg_log *log)
 {
     egs_settings *settings = egs_control_take(control);
-    apr_interval_time_t pause;
+    apr_interval_time_t pause, erasing;
 
     log->level = settings->options->log_level;
     if (!due->checked) {
@@ -93,8 +94,9 @@ static apr_interval_time_t work(egs_control *control, eg_db *db, housekeeping *d
         due->next_round = egs_clock() + run_round(control, db, settings->options, log);
     }
     pause = sweep(db, log);
+    erasing = egs_erase_some(db, settings->secret, log);
     egs_control_give(control, settings);
-    return pause;
+    return erasing < pause ? erasing : pause;
 }
 
 void egs_housekeeping_run(egs_control *control, const char *dsn)

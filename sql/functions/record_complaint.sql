@@ -15,7 +15,7 @@ DECLARE
 BEGIN
     UPDATE recipient AS r SET complained_at = now()
      WHERE r.account_id = p_account_id AND r.message_id = p_message_id AND r.recipient_no = p_recipient_no
-       AND r.complained_at IS NULL
+       AND r.complained_at IS NULL AND r.email <> erased_address()
     RETURNING r.email INTO v_email;
     IF NOT FOUND THEN
         RETURN false;

@@ -9,7 +9,7 @@
 --   p_settled  also where the sender is still at work on the mail
 -- status is
 --   unknown    p_host is not where the return paths of this mail lead (return_path_state)
---   gone       the mail is no longer stored: who it was to is not known any more
+--   gone       the mail is no longer stored, or its recipient was erased: who it was to is not known any more
 --   early      a sender has the mail in hand: that it was taken is yet to be recorded
 --   recorded   detail is what the event says
 --   again      it has bounced, or was complained of, before
@@ -40,7 +40,7 @@ BEGIN
        AND m.message_id = p_message_id
        FOR NO KEY UPDATE OF r;
     email := v_mail.email;
-    status := CASE WHEN v_mail.email IS NULL THEN 'gone'
+    status := CASE WHEN v_mail.email IS NULL OR v_mail.email = erased_address() THEN 'gone'
                    WHEN p_kind NOT IN ('bounce', 'complaint') OR v_mail.ended IN ('suppressed', 'cancelled') THEN 'ignored'
                    WHEN p_kind = 'bounce' AND (v_mail.returned_at IS NOT NULL OR v_mail.ended IN ('bounced', 'expired')) THEN 'again'
                    WHEN v_mail.in_hand AND NOT p_settled THEN 'early'

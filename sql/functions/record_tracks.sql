@@ -66,7 +66,7 @@ BEGIN
            AND m.account_id = v_track.account_id AND m.message_id = v_track.message_id;
         known := FOUND;
         RETURN NEXT;
-        CONTINUE WHEN NOT known;
+        CONTINUE WHEN NOT known OR v_mail.email = erased_address(); -- nothing is noted any more of who was erased
 
         v_machine := v_track.type <> c_unsubscribe
                      AND (v_track.machine OR v_track.at < coalesce(v_mail.finished_at, 'infinity') + c_too_fast);

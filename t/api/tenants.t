@@ -61,7 +61,8 @@ sub snapshot {
 sub settle {
     my ($it) = @_;
     $gw->wait_for(sub { $gw->sql("SELECT NOT EXISTS (SELECT FROM emailgw.queue WHERE account_id = $it->{account_id})
-        AND EXISTS (SELECT FROM emailgw.api_key WHERE account_id = $it->{account_id} AND last_used_at IS NOT NULL)") eq 't' },
+        AND EXISTS (SELECT FROM emailgw.api_key WHERE account_id = $it->{account_id} AND last_used_at IS NOT NULL)
+        AND NOT EXISTS (SELECT FROM emailgw.erasure WHERE account_id = $it->{account_id} AND finished_at IS NULL)") eq 't' },
         30, 'the mails are sent');
 }
 
@@ -103,7 +104,8 @@ subtest 'ids of every kind in every place' => sub {
     my %mine = map { $_->[0] => 1 } $gw->sql(join ' UNION ALL ', map {
         "SELECT $_->[1] FROM emailgw.$_->[0] WHERE account_id = $mine->{account_id}" } [ domain => 'domain_id' ],
         [ api_key => 'api_key_id' ], [ smtp_credential => 'smtp_id' ], [ webhook => 'webhook_id' ],
-        [ template => 'template_id' ], [ list => 'list_id' ], [ subscriber => 'subscriber_id' ]);
+        [ template => 'template_id' ], [ list => 'list_id' ], [ subscriber => 'subscriber_id' ],
+        [ erasure => 'erasure_id' ]);
     my @all = grep { !$mine{$_} } map { @$_ } values %{ $theirs->{ids} };
     for my $route (grep { $_->{ids} } @routes) {
         my @wrong;

@@ -1,6 +1,6 @@
 -- get_contents and get_attachments: what a message is rendered from.
 \ir lib/setup.psql
-SELECT plan(17);
+SELECT plan(20);
 
 SELECT message_id AS id FROM pg_temp.send(:account, p_headers => '[["X-B", "2"], ["X-A", "1"]]',
     p_attachments => '[{"filename": "a", "type": "text/plain", "disposition": "attachment"},
@@ -52,6 +52,15 @@ SELECT results_eq(format('EXECUTE suppressed(%s, %L)', :account, :'many'), $$ VA
 SELECT results_eq(format('EXECUTE suppressed(%s, %L)', :account, :'id2'), 'VALUES (NULL::jsonb)', 'another mail''s recipients do not');
 DELETE FROM emailgw.suppression WHERE account_id = :account AND address = 'bob@example.net';
 SELECT results_eq(format('EXECUTE suppressed(%s, %L)', :account, :'many'), $$ VALUES ('[3]'::jsonb) $$, 'off the list: not suppressed');
+INSERT INTO emailgw.suppression (account_id, address, domain_id, reason) VALUES (0, 'bob@example.net', 0, 'abuse');
+SELECT results_eq(format('EXECUTE suppressed(%s, %L)', :account, :'many'), $$ VALUES ('[2, 3]'::jsonb) $$, 'on the list of all accounts');
+DELETE FROM emailgw.suppression WHERE account_id = 0 AND address = 'bob@example.net';
+INSERT INTO emailgw.suppression (account_id, address, domain_id, reason) VALUES (:account, 'hash:1:bob', 0, 'erased');
+PREPARE erased (bigint, uuid, jsonb) AS SELECT suppressed FROM emailgw_api.get_contents(ARRAY[$1], ARRAY[$2], ARRAY[$3]);
+SELECT results_eq(format('EXECUTE erased(%s, %L, %L)', :account, :'many', '{"2": "hash:2:x hash:1:bob", "1": "hash:1:ann"}'),
+                  $$ VALUES ('[2, 3]'::jsonb) $$, 'who was erased, by any of the hashes');
+SELECT results_eq(format('EXECUTE erased(%s, %L, %L)', :account, :'many', '{"1": "hash:1:ann", "2": ""}'), $$ VALUES ('[3]'::jsonb) $$,
+                  '... and by no other');
 INSERT INTO emailgw.suppression (account_id, address, reason) SELECT :account, 'x' || n || '@example.net', 'manual' FROM generate_series(1, 3000) AS n;
 CREATE FUNCTION pg_temp.rows_read() RETURNS bigint LANGUAGE sql VOLATILE
 AS $$ SELECT pg_stat_get_xact_tuples_fetched('emailgw.suppression'::regclass) + pg_stat_get_xact_tuples_returned('emailgw.suppression'::regclass) $$;

@@ -13,6 +13,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'add_domain'),
     ('emailgw_module', 'add_list'),
     ('emailgw_module', 'add_returned'),
+    ('emailgw_module', 'add_erasure'),
     ('emailgw_module', 'add_session'),
     ('emailgw_module', 'add_smtp'),
     ('emailgw_module', 'add_subscribers'),
@@ -41,6 +42,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'get_apis'),
     ('emailgw_module', 'get_domain'),
     ('emailgw_module', 'get_domains'),
+    ('emailgw_module', 'get_erasure'),
     ('emailgw_module', 'get_events'),
     ('emailgw_module', 'get_message'),
     ('emailgw_module', 'get_list_answer'),
@@ -79,11 +81,13 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'verify_domain'),
     ('emailgw_sender', 'claim_domain_checks'),
     ('emailgw_sender', 'claim_list_job'),
+    ('emailgw_sender', 'claim_erasure'),
     ('emailgw_sender', 'claim_messages'),
     ('emailgw_sender', 'claim_returned'),
     ('emailgw_sender', 'claim_webhooks'),
     ('emailgw_sender', 'durability'),
     ('emailgw_sender', 'finish_returned'),
+    ('emailgw_sender', 'erase_step'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
     ('emailgw_sender', 'get_dkim_keys'),
@@ -219,6 +223,8 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.put_suppressions(%s, NULL, '{a@example.org}', '{""}', '{x}') $$,
     $$ SELECT emailgw_api.delete_suppression(%s, NULL, 'a@example.org', NULL) $$,
     $$ SELECT emailgw_api.get_suppressions(%s, NULL, NULL, NULL, 10, NULL, 0) $$,
+    $$ SELECT emailgw_api.add_erasure(%s, 'a@example.org', 'hash:1:x', '\x01') $$,
+    $$ SELECT emailgw_api.get_erasure(%s, 1) $$,
     $$ SELECT emailgw_api.make_partitions() $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 1, '... and the mail is in the queue');
 SELECT q.message_id AS queued FROM emailgw.queue AS q WHERE q.account_id = :account \gset
@@ -247,6 +253,8 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.claim_list_job(60, 10, 10) $$,
     $$ SELECT emailgw_api.get_list_targets(1, 1, 1, 0, 1, 1) $$,
     $$ SELECT emailgw_api.store_list_batch(1, '00000000-0000-7000-8000-000000000000', 1, 0, 0, 0, 0, false, '[]') $$,
+    $$ SELECT emailgw_api.claim_erasure(60) $$,
+    $$ SELECT emailgw_api.erase_step(1, 1, 'a@example.org', 'hash:1:x', 10) $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... and the mail is delivered');
 

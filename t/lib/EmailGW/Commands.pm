@@ -27,7 +27,7 @@ my %row = (
     'EmailGateway.AddSMTP' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), FromEmail => "a\@$_[0]{domain}", FromName => 'A',
             ReplyToEmail => 'r@example.org', ReplyToName => 'R') } },
-    'EmailGateway.AddSuppression' => { ids => { DomainID => 'domain' },
+    'EmailGateway.AddSuppression' => { ids => { DomainID => 'domain' }, absent => ['DomainID'],
         with => sub { (EmailAddress => sprintf('a%x@suppressed.example', int rand 2**40), DomainID => $_[0]->id('domain'), Reason => 'words') } },
     'EmailGateway.AddWebhook' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), Event => 'bounce', WebhookURL => 'https://hooks.example.org/x',
@@ -49,12 +49,14 @@ my %row = (
         with => sub { (WebhookID => $_[0]->new_webhook, DomainID => $_[0]->id('domain')) } },
     'EmailGateway.DomainStats' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), StartDate => '2026-01-01', EndDate => '2026-01-31') } },
+    'EmailGateway.EraseAddress' => { with => sub { (EmailAddress => 'erased@suppressed.example') } },
     'EmailGateway.ExportEvents' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), Format => 'csv', StartDate => '2026-01-01', EndDate => '2026-01-31',
             Event => 'send', Query => 'subject:welcome', MaxRows => 100) } },
     'EmailGateway.GetAPIs' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
     'EmailGateway.GetDomain' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
     'EmailGateway.GetDomains' => { with => sub { (WithCounts => 1) } },
+    'EmailGateway.GetErasure' => { ids => { ErasureID => 'erasure' }, with => sub { (ErasureID => $_[0]->id('erasure')) } },
     'EmailGateway.GetEvents' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), StartFrom => 0, RetrieveCount => 50, StartDate => '2026-01-01',
             EndDate => '2026-01-31', Event => 'send', Query => 'subject:welcome', After => '019b0000-0000-7000-8000-000000000000') } },
@@ -67,7 +69,7 @@ my %row = (
         with => sub { (WebhookID => $_[0]->id('webhook'), DomainID => $_[0]->id('domain'), State => 'failed', RetrieveCount => 10,
             After => '01890000-0000-7000-8000-000000000001') } },
     'EmailGateway.GetWebhooks' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain')) } },
-    'EmailGateway.ImportSuppressions' => { ids => { DomainID => 'domain' },
+    'EmailGateway.ImportSuppressions' => { ids => { DomainID => 'domain' }, absent => ['DomainID'],
         with => sub { (DomainID => $_[0]->id('domain'), Reason => 'words', CSV => "address,reason\na\@suppressed.example,words\nb\@suppressed.example\n") } },
     'EmailGateway.RegenerateSigningKey' => { ids => { DomainID => 'domain' }, with => sub { (DomainID => $_[0]->id('domain', 1)) } },
     'EmailGateway.ReplaceAPI' => { ids => { APIKeyID => 'api_key' }, with => sub { (APIKeyID => $_[0]->new_api_key) } },
@@ -79,7 +81,7 @@ my %row = (
     'EmailGateway.RecipientDomainStats' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain'), RecipientDomain => 'example.org', StartDate => '2026-01-01', EndDate => '2026-01-31') } },
     'EmailGateway.ResetSMTPPassword' => { ids => { smtpid => 'smtp' }, with => sub { (smtpid => $_[0]->id('smtp')) } },
-    'EmailGateway.TestWebhook' => { ids => { WebhookID => 'webhook', DomainID => 'domain' },
+    'EmailGateway.TestWebhook' => { ids => { WebhookID => 'webhook', DomainID => 'domain' }, absent => ['DomainID'],
         with => sub { (WebhookID => $_[0]->new_webhook, DomainID => $_[0]->id('domain')) } },
     'EmailGateway.UpdateDomain' => { ids => { DomainID => 'domain' },
         with => sub { (DomainID => $_[0]->id('domain', 1), LinkTracking => 1, OpenTracking => '0', UnsubscribeLink => 0,
@@ -207,6 +209,7 @@ sub things {
     }
     $it->{ids}{subscriber} = [ map { $it->new_subscriber($_) } 0, 1 ];
     $it->{ids}{job} = [ map { $it->new_job } 1 .. 2 ];
+    $it->{ids}{erasure} = [ map { $it->made('EraseAddress', 'ErasureID', EmailAddress => "erased$_\@suppressed.example") } 1 .. 2 ];
     $it->{ids}{message} = [ map { $gw->send_mail(as => $it, Subject => "Mail $_", Tags => ["t$_"])->{json}{MessageID} } 1 .. 2 ];
     return $it;
 }

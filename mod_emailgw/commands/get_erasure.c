@@ -1,0 +1,65 @@
+/* EmailGateway.GetErasure: how far it is with erasing somebody, and what was found. */
+#include <string.h>
+
+#include "command.h"
+#include "json.h"
+
+static const eg_param params[] = {
+    { "ErasureID", EG_ID, EG_REQUIRED, .error = 1 },
+    { .name = NULL },
+};
+
+static const eg_fault faults[] = {
+    { 1, "Missing required parameter: ErasureID" },
+    { 2, "Invalid ErasureID or ErasureID not found" },
+    { 0, NULL },
+};
+
+/* As the report calls what the database counts. */
+static const struct {
+    const char *shown, *stored;
+} counts[] = {
+    { "EventsRead", "events_read" },    { "Events", "events" },
+    { "Mentions", "mentions" },         { "Recipients", "recipients" },
+    { "Messages", "messages" },         { "Contents", "contents" },
+    { "Attachments", "attachments" },   { "Cancelled", "cancelled" },
+    { "Suppressions", "suppressions" }, { "IdempotencyKeys", "idempotency_keys" },
+    { "TagCounts", "tag_counts" },
+};
+
+static json_t *report(const char *text, apr_pool_t *pool)
+{
+    json_t *shown = json_object(), *stored = NULL;
+    const char *problem;
+
+    if (eg_json_parse(&stored, &problem, text, strlen(text), pool) != APR_SUCCESS) {
+        return shown;
+    }
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        json_object_set_new(shown, counts[i].shown,
+                            json_integer(json_integer_value(json_object_get(stored, counts[i].stored))));
+    }
+    return shown;
+}
+
+static apr_status_t run(eg_call *call)
+{
+    eg_rows *rows;
+    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_erasure",
+                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "ErasureID")));
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (eg_rows_count(rows) == 0) {
+        eg_call_refuse(call, 2);
+        return APR_SUCCESS;
+    }
+    eg_call_reply(call, json_pack("{s:s, s:o, s:o, s:o}", "State", eg_rows_text(rows, 0, "state"), "Report",
+                                  report(eg_rows_text(rows, 0, "counts"), call->pool), "CreationDate",
+                                  eg_call_time(eg_rows_int(rows, 0, "created_us")), "FinishedDate",
+                                  eg_call_time(eg_rows_int(rows, 0, "finished_us"))));
+    return APR_SUCCESS;
+}
+
+const eg_command eg_cmd_get_erasure = { .run = run, .params = params, .faults = faults };

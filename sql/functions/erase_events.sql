@@ -1,0 +1,48 @@
+-- erase_events: the next p_limit events of an account behind p_domain_id, p_event_id:
+-- somebody's own are emptied, and their mails with them; those that mention the person are
+-- mended. read is how many there were, last_domain_id and last_event_id the end of them.
+--   p_address  folded
+--   p_pattern  address_pattern of it
+--   waiting    some mail has to be looked at again: see erase_recipient
+CREATE FUNCTION emailgw_api.erase_events(p_account_id bigint, p_domain_id bigint, p_event_id uuid, p_address text,
+                                         p_pattern text, p_limit integer, OUT read integer, OUT last_domain_id bigint,
+                                         OUT last_event_id uuid, OUT waiting boolean, OUT counts jsonb)
+LANGUAGE plpgsql VOLATILE
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    c_letters CONSTANT text := emailgw_api.address_letters(p_address);
+    v_event record;
+    v_mail record;
+    v_mentions integer := 0;
+BEGIN
+    read := 0;
+    waiting := false;
+    counts := '{}';
+    FOR v_event IN
+        SELECT e.domain_id, e.event_id, e.message_id, e.recipient_no, e.detail,
+               emailgw.fold_address(e.email) = p_address AS own, CASE WHEN e.detail::text ~* c_letters THEN e.detail::text ~* p_pattern
+                    ELSE false END AS mentioned
+          FROM emailgw.event AS e
+         WHERE e.account_id = p_account_id AND (e.domain_id, e.event_id) > (p_domain_id, p_event_id)
+         ORDER BY e.domain_id, e.event_id
+         LIMIT p_limit
+    LOOP
+        read := read + 1;
+        last_domain_id := v_event.domain_id;
+        last_event_id := v_event.event_id;
+        IF v_event.own THEN
+            SELECT * INTO v_mail
+              FROM emailgw_api.erase_recipient(p_account_id, v_event.message_id, v_event.recipient_no, p_address,
+                                               p_pattern);
+            counts := emailgw_api.add_counts(counts, v_mail.counts);
+            waiting := waiting OR v_mail.waiting;
+        ELSIF v_event.mentioned THEN
+            v_mentions := v_mentions + 1;
+            UPDATE emailgw.event AS e SET detail = emailgw_api.erase_in_json(e.detail, p_pattern)
+             WHERE e.account_id = p_account_id AND e.domain_id = v_event.domain_id AND e.event_id = v_event.event_id;
+        END IF;
+    END LOOP;
+    counts := emailgw_api.add_counts(counts, jsonb_build_object('mentions', v_mentions, 'events_read', read));
+END
+$$;

@@ -1,0 +1,63 @@
+-- erase_step: the next part of an erasure, about p_limit events of it. Doing it again
+-- changes nothing, so that two who are at it do no harm.
+--   p_address  whose; p_hash what it is known by afterwards (core/addresshash.h)
+-- state is more: the next part can be done at once; waiting: a sender had one of the
+-- person's mails in hand, or something of the person could just have come in, and all is
+-- looked through again a little later; done.
+CREATE FUNCTION emailgw_api.erase_step(p_account_id bigint, p_erasure_id bigint, p_address text, p_hash text,
+                                       p_limit integer, OUT state text, OUT counts jsonb)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c_again CONSTANT interval := '3 seconds';
+    c_settled CONSTANT interval := '2 seconds'; -- a mail or a click may have been on its way in when it began
+    c_address CONSTANT text := fold_address(p_address);
+    c_pattern CONSTANT text := emailgw_api.address_pattern(c_address);
+    v_job record;
+    v_part record;
+    v_left integer := p_limit;
+BEGIN
+    SELECT e.* INTO v_job FROM erasure AS e
+     WHERE e.account_id = p_account_id AND e.erasure_id = p_erasure_id AND e.finished_at IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        state := 'done';
+        RETURN;
+    END IF;
+    counts := v_job.counts;
+    state := 'more';
+    WHILE v_left > 0 AND state = 'more' LOOP
+        IF v_job.at_event_id = '00000000-0000-0000-0000-000000000000' THEN -- another account begins
+            v_job.at_account_id := (SELECT min(a.account_id) FROM account AS a
+                                     WHERE a.account_id > v_job.at_account_id AND p_account_id IN (0, a.account_id));
+            IF v_job.at_account_id IS NULL THEN
+                state := CASE WHEN v_job.again OR v_job.created_at > now() - c_settled THEN 'waiting' ELSE 'done' END;
+                EXIT;
+            END IF;
+            counts := emailgw_api.add_counts(counts, emailgw_api.erase_suppressions(
+                          v_job.at_account_id, c_address, p_hash, c_pattern, p_account_id <> 0));
+        END IF;
+        SELECT * INTO v_part FROM emailgw_api.erase_events(v_job.at_account_id, v_job.at_domain_id, v_job.at_event_id,
+                                                           c_address, c_pattern, v_left);
+        counts := emailgw_api.add_counts(counts, v_part.counts);
+        v_job.again := v_job.again OR v_part.waiting;
+        v_job.at_domain_id := v_part.last_domain_id;
+        v_job.at_event_id := v_part.last_event_id;
+        IF v_part.read < v_left THEN -- that was all of the account
+            counts := emailgw_api.add_counts(counts, emailgw_api.erase_account(v_job.at_account_id, c_address, c_pattern));
+            v_job.at_domain_id := 0;
+            v_job.at_event_id := '00000000-0000-0000-0000-000000000000';
+        END IF;
+        v_left := v_left - greatest(v_part.read, 1);
+    END LOOP;
+    UPDATE erasure AS e
+       SET counts = erase_step.counts, again = v_job.again AND state = 'more',
+           at_account_id = coalesce(v_job.at_account_id, 0), at_domain_id = v_job.at_domain_id,
+           at_event_id = v_job.at_event_id,
+           next_at = now() + CASE WHEN state = 'waiting' THEN c_again ELSE interval '0' END,
+           finished_at = CASE WHEN state = 'done' THEN now() END,
+           address_sealed = CASE WHEN state <> 'done' THEN e.address_sealed END
+     WHERE e.account_id = p_account_id AND e.erasure_id = p_erasure_id;
+END
+$$;
+GRANT EXECUTE ON FUNCTION emailgw_api.erase_step TO emailgw_sender;

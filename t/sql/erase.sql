@@ -1,0 +1,98 @@
+-- Erasing a person: which texts hold an address, what is left of an event, and what an
+-- erasure does account by account.
+\ir lib/setup.psql
+SELECT plan(36);
+
+-- In which of these the address is found, and what is left of them.
+SELECT is(regexp_replace(t.text, emailgw_api.address_pattern('ann.b+c@example.org'), '[erased]', 'gi'), t.want, t.text)
+  FROM (VALUES
+    ('ann.b+c@example.org', '[erased]'),
+    ('ANN.B+C@Example.ORG', '[erased]'),
+    ('<ann.b+c@example.org>', '<[erased]>'),
+    ('550 no ann.b+c@example.org.', '550 no [erased].'),
+    ('https://x.example/?e=ann.b%2Bc%40example.org&f=1', 'https://x.example/?e=[erased]&f=1'),
+    ('?e%3Dann%2eb%2bc%40example%2Eorg', '?e%3D[erased]'),
+    ('%61nn.b+c@example.org', '[erased]'),
+    ('mailto:ann.b+c@example.org?subject=x', 'mailto:[erased]?subject=x'),
+    ('joann.b+c@example.org', 'joann.b+c@example.org'),
+    ('x.ann.b+c@example.org', 'x.ann.b+c@example.org'),
+    ('ann.b+c@example.org.uk', 'ann.b+c@example.org.uk'),
+    ('ann.b+c@example.organic', 'ann.b+c@example.organic'),
+    ('ann.b+c@example.org-x', 'ann.b+c@example.org-x'),
+    ('annxb+c@example.org', 'annxb+c@example.org'),
+    ('', '')) AS t (text, want);
+SELECT is(regexp_replace('a "x y"@b.example z', emailgw_api.address_pattern('"x y"@b.example'), '-', 'gi'), 'a - z', 'a quoted local part');
+SELECT is('{"t": "\"x\\y\"@b.example"}'::jsonb::text ~* emailgw_api.address_pattern('"x\y"@b.example'), true, '... as JSON quotes it');
+SELECT is(emailgw_api.erase_in_json('{"a": ["x\nann@b.example", 1, null, {"b": "ann@b.example"}], "c": true, "d": [], "e": {}}',
+          emailgw_api.address_pattern('ann@b.example')),
+          '{"a": ["x\n[erased]", 1, null, {"b": "[erased]"}], "c": true, "d": [], "e": {}}'::jsonb, 'in the texts of a value');
+SELECT is(emailgw_api.erased_detail('{"attempt": 2, "url": "u", "ua": "a", "ip": "i", "machine": false, "smtp": {"code": 550, "text": "t",
+          "host": "h", "enhanced": "5.1.1", "seconds": 0.1}, "bounce": {"class": "recipient", "suppress": true, "recipient": "r"}}'),
+          '{"attempt": 2, "machine": false, "smtp": {"code": 550, "enhanced": "5.1.1", "seconds": 0.1},
+            "bounce": {"class": "recipient", "suppress": true}}'::jsonb, 'what is left of an event');
+SELECT is(emailgw_api.add_counts('{"a": 1, "b": 2}', '{"b": 3, "c": 4}'), '{"a": 1, "b": 5, "c": 4}'::jsonb, 'counts add up');
+
+-- One account of two, with a mail to two people.
+SELECT pg_temp.new_account() AS other \gset
+SELECT pg_temp.new_domain(:other, 'example.net') AS other_domain \gset
+SELECT pg_temp.new_key(:other, :other_domain, '\x02') \gset
+SELECT message_id AS both FROM pg_temp.send(:account, p_emails => '{Ann@example.net,bob@example.org}', p_tags => '{ann@example.net,x}') \gset
+SELECT message_id AS alone FROM pg_temp.send(:account, p_emails => '{ann@example.net}') \gset
+SELECT message_id AS foreign FROM pg_temp.send(:other, '\x02', '{ann@example.net}', 'example.net') \gset
+INSERT INTO emailgw.suppression (account_id, address, domain_id, reason, reply) VALUES
+    (:account, 'ann@example.net', :domain, 'complaint', '550 ann@example.net'), (:account, 'bob@example.org', 0, 'bounce', 'no <ann@example.net>');
+SELECT erasure_id AS id FROM emailgw_api.add_erasure(:account, 'Ann@Example.net', 'hash:1:ann', '\x01') \gset
+CREATE FUNCTION pg_temp.run(p_account_id bigint, p_id bigint, p_limit integer) RETURNS text LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_states text := '';
+    v_state text := 'more';
+BEGIN
+    WHILE v_state = 'more' AND length(v_states) < 1000 LOOP
+        v_state := (SELECT s.state FROM emailgw_api.erase_step(p_account_id, p_id, 'ANN@example.net', 'hash:1:ann', p_limit) AS s);
+        v_states := v_states || v_state || ' ';
+    END LOOP;
+    RETURN v_states;
+END
+$$;
+SELECT is((SELECT string_agg(concat_ws(' ', s.address, s.domain_id = 0, s.reason, s.reply), ', ' ORDER BY s.address, s.domain_id)
+             FROM emailgw.suppression AS s WHERE s.account_id = :account),
+          'bob@example.org t bounce no <[erased]>, hash:1:ann t erased, hash:1:ann f complaint', 'the list, at once');
+SELECT is((SELECT a.status FROM pg_temp.send(:account, p_emails => '{ann@example.net}', p_hashes => '{hash:2:x hash:1:ann}') AS a), 14,
+          'it gets no more mail');
+SELECT is((SELECT a.status FROM pg_temp.send(:account, p_emails => '{ann@example.net}', p_hashes => '{hash:1:bob}') AS a), 0,
+          '... by the hash alone');
+UPDATE emailgw.queue SET ready = false, leased = true WHERE message_id = :'both' AND recipient_no = 1;
+SELECT matches(pg_temp.run(:account, :id, 1), '^(more ){5,}waiting $', 'part by part, and again while a sender has a mail in hand');
+SELECT is((SELECT r.email FROM emailgw.recipient AS r WHERE r.message_id = :'both' AND r.recipient_no = 1), 'Ann@example.net',
+          '... which is left to it');
+SELECT is((SELECT count(*) FROM emailgw.queue AS q WHERE q.message_id = :'alone'), 0::bigint, 'what is queued is cancelled');
+UPDATE emailgw.queue SET ready = true, leased = false WHERE message_id = :'both' AND recipient_no = 1;
+SELECT is(pg_temp.run(:account, :id, 1000), 'waiting ', 'not yet: what was on its way in may have come meanwhile');
+UPDATE emailgw.erasure SET created_at = now() - interval '1 minute';
+SELECT is(pg_temp.run(:account, :id, 1000), 'done ', 'done');
+SELECT is((SELECT string_agg(t.what, ' ' ORDER BY t.what) FROM (
+              SELECT 'recipient' FROM emailgw.recipient WHERE account_id = :account AND email ILIKE 'ann@%' UNION ALL
+              SELECT 'event' FROM emailgw.event AS e WHERE account_id = :account AND e::text ILIKE '%ann@%' UNION ALL
+              SELECT 'message' FROM emailgw.message AS m WHERE account_id = :account AND m::text ILIKE '%ann@%' UNION ALL
+              SELECT 'queue' FROM emailgw.queue WHERE account_id = :account AND email ILIKE 'ann@%' UNION ALL
+              SELECT 'tag' FROM emailgw.daily_count WHERE account_id = :account AND tag ILIKE 'ann@%') AS t (what)), NULL,
+          'nowhere is anything left');
+SELECT is((SELECT string_agg(c.plain, ' ') FROM emailgw.content AS c WHERE c.message_id IN (:'both', :'alone')), 'text',
+          'what others are still to get stays');
+SELECT is((SELECT e.address_sealed IS NULL FROM emailgw.erasure AS e WHERE e.erasure_id = :id), true, 'who it was is known no more');
+SELECT is((SELECT counts - 'events_read' FROM emailgw_api.get_erasure(:account, :id)),
+          '{"events": 6, "messages": 3, "mentions": 0, "contents": 2, "cancelled": 3, "recipients": 3, "tag_counts": 2, "attachments": 0,
+            "suppressions": 0, "idempotency_keys": 0}'::jsonb, 'the report');
+SELECT is((SELECT count(*) FROM emailgw.event AS e WHERE e.account_id = :other AND e.email = 'ann@example.net'), 1::bigint,
+          'the other account has all of it');
+SELECT is((SELECT count(*) FROM emailgw_api.get_erasure(:other, :id)), 0::bigint, '... and does not see the erasure');
+
+-- The operator's.
+SELECT erasure_id AS all_id FROM emailgw_api.ctl_erasure_add(0, 'ann@example.net', 'hash:1:ann', '\x01') \gset
+UPDATE emailgw.erasure SET created_at = now() - interval '1 minute';
+SELECT is(right(pg_temp.run(0, :all_id, 1000), 5), 'done ', 'all accounts');
+SELECT is((SELECT count(*) FROM emailgw.event AS e WHERE e.account_id = :other AND e.email = 'ann@example.net'), 0::bigint, '... the other one, too');
+
+SELECT * FROM finish();
+ROLLBACK;
