@@ -19,12 +19,20 @@ static const eg_fault faults[] = {
 static const struct {
     const char *shown, *stored;
 } counts[] = {
-    { "EventsRead", "events_read" },    { "Events", "events" },
-    { "Mentions", "mentions" },         { "Recipients", "recipients" },
-    { "Messages", "messages" },         { "Contents", "contents" },
-    { "Attachments", "attachments" },   { "Cancelled", "cancelled" },
-    { "Suppressions", "suppressions" }, { "IdempotencyKeys", "idempotency_keys" },
+    { "EventsRead", "events_read" },
+    { "Events", "events" },
+    { "Mentions", "mentions" },
+    { "Recipients", "recipients" },
+    { "Messages", "messages" },
+    { "Contents", "contents" },
+    { "Attachments", "attachments" },
+    { "Cancelled", "cancelled" },
+    { "Suppressions", "suppressions" },
+    { "IdempotencyKeys", "idempotency_keys" },
     { "TagCounts", "tag_counts" },
+    { "Subscribers", "subscribers" },
+    { "ReturnedMails", "returned_mails" },
+    { "Digests", "digests" },
 };
 
 static json_t *report(const char *text, apr_pool_t *pool)

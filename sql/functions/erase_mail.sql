@@ -28,7 +28,8 @@ BEGIN
                reply_to = emailgw_api.erase_in_json(c.reply_to, p_pattern),
                headers = emailgw_api.erase_in_json(c.headers, p_pattern),
                html = regexp_replace(c.html, p_pattern, '[erased]', 'gi'),
-               plain = regexp_replace(c.plain, p_pattern, '[erased]', 'gi')
+               plain = regexp_replace(c.plain, p_pattern, '[erased]', 'gi'),
+               raw = convert_to(regexp_replace(convert_from(c.raw, 'LATIN1'), p_pattern, '[erased]', 'gi'), 'LATIN1')
          WHERE c.account_id = p_account_id AND c.message_id = p_message_id;
     ELSE
         DELETE FROM emailgw.attachment AS a WHERE a.account_id = p_account_id AND a.message_id = p_message_id;

@@ -1,7 +1,7 @@
 -- Erasing a person: which texts hold an address, what is left of an event, and what an
 -- erasure does account by account.
 \ir lib/setup.psql
-SELECT plan(36);
+SELECT plan(40);
 
 -- In which of these the address is found, and what is left of them.
 SELECT is(regexp_replace(t.text, emailgw_api.address_pattern('ann.b+c@example.org'), '[erased]', 'gi'), t.want, t.text)
@@ -41,6 +41,17 @@ SELECT message_id AS alone FROM pg_temp.send(:account, p_emails => '{ann@example
 SELECT message_id AS foreign FROM pg_temp.send(:other, '\x02', '{ann@example.net}', 'example.net') \gset
 INSERT INTO emailgw.suppression (account_id, address, domain_id, reason, reply) VALUES
     (:account, 'ann@example.net', :domain, 'complaint', '550 ann@example.net'), (:account, 'bob@example.org', 0, 'bounce', 'no <ann@example.net>');
+UPDATE emailgw.content SET raw = E'To: <Ann@example.net>\n\nx' WHERE message_id = :'both';
+INSERT INTO emailgw.list (account_id, name, subscribers) VALUES (:account, 'News', 2) RETURNING list_id AS list \gset
+INSERT INTO emailgw.subscriber (account_id, list_id, email, address) VALUES
+    (:account, :list, 'Ann@example.net', 'ann@example.net'), (:account, :list, 'bob@example.org', 'bob@example.org');
+INSERT INTO emailgw.returned_queue (account_id, message_id, recipient_no, digest, host, mail) VALUES
+    (:account, :'alone', 1, '\x01', 'h', 'To: ANN@example.net'), (:account, :'both', 2, '\x02', 'h', 'To: bob@example.org');
+INSERT INTO emailgw.digest (account_id, domain_id, day, events) VALUES (:account, :domain, '2026-01-01', 1), (:account, :domain, '2026-01-02', 1);
+INSERT INTO emailgw.digest_day VALUES ('2026-01-01'), ('2026-01-02');
+INSERT INTO emailgw.digest_texts (account_id, domain_id, day, part, event_ids, types, emails, subjects, others) VALUES
+    (:account, :domain, '2026-01-01', 0, '{}', '{}', E'\nann@example.net\n', E'\nx\n', E'\nx\n'),
+    (:account, :domain, '2026-01-02', 0, '{}', '{}', E'\nbob@example.org\n', E'\nx\n', E'\nx\n');
 SELECT erasure_id AS id FROM emailgw_api.add_erasure(:account, 'Ann@Example.net', 'hash:1:ann', '\x01') \gset
 CREATE FUNCTION pg_temp.run(p_account_id bigint, p_id bigint, p_limit integer) RETURNS text LANGUAGE plpgsql VOLATILE
 AS $$
@@ -80,10 +91,18 @@ SELECT is((SELECT string_agg(t.what, ' ' ORDER BY t.what) FROM (
           'nowhere is anything left');
 SELECT is((SELECT string_agg(c.plain, ' ') FROM emailgw.content AS c WHERE c.message_id IN (:'both', :'alone')), 'text',
           'what others are still to get stays');
+SELECT is((SELECT convert_from(c.raw, 'UTF8') FROM emailgw.content AS c WHERE c.message_id = :'both'), E'To: <[erased]>\n\nx',
+          '... and the message as it was handed in');
+SELECT is((SELECT string_agg(s.email, ' ') || ' ' || min(l.subscribers) FROM emailgw.subscriber AS s
+             JOIN emailgw.list AS l USING (account_id, list_id) WHERE s.account_id = :account), 'bob@example.org 1', 'lists have the others');
+SELECT is((SELECT string_agg(q.digest::text, ' ') FROM emailgw.returned_queue AS q WHERE q.account_id = :account), '\x02',
+          'mails that came back, too');
+SELECT is((SELECT string_agg(d.day::text, ' ') || ' ' || (SELECT string_agg(t.day::text, ' ') FROM emailgw.digest_day AS t)
+             FROM emailgw.digest AS d WHERE d.account_id = :account), '2026-01-02 2026-01-02', 'digests are made anew');
 SELECT is((SELECT e.address_sealed IS NULL FROM emailgw.erasure AS e WHERE e.erasure_id = :id), true, 'who it was is known no more');
 SELECT is((SELECT counts - 'events_read' FROM emailgw_api.get_erasure(:account, :id)),
           '{"events": 6, "messages": 3, "mentions": 0, "contents": 2, "cancelled": 3, "recipients": 3, "tag_counts": 2, "attachments": 0,
-            "suppressions": 0, "idempotency_keys": 0}'::jsonb, 'the report');
+            "suppressions": 0, "idempotency_keys": 0, "subscribers": 1, "returned_mails": 1, "digests": 1}'::jsonb, 'the report');
 SELECT is((SELECT count(*) FROM emailgw.event AS e WHERE e.account_id = :other AND e.email = 'ann@example.net'), 1::bigint,
           'the other account has all of it');
 SELECT is((SELECT count(*) FROM emailgw_api.get_erasure(:other, :id)), 0::bigint, '... and does not see the erasure');

@@ -21,7 +21,6 @@ static const eg_param id[] = { { "P", EG_ID, EG_OPTIONAL, .invalid = INVALID }, 
 static const eg_param id_required[] = { { "P", EG_ID, EG_REQUIRED, .error = MISSING, .invalid = INVALID },
                                         { .name = NULL } };
 static const eg_param id_of_nothing[] = { { "P", EG_ID, EG_REQUIRED, .error = MISSING }, { .name = NULL } };
-static const eg_param uuid[] = { { "P", EG_UUID, EG_REQUIRED, .error = MISSING }, { .name = NULL } };
 static const eg_param count[] = { { "P", EG_COUNT, EG_REQUIRED, .error = MISSING, .invalid = INVALID },
                                   { .name = NULL } };
 static const eg_param count_optional[] = { { "P", EG_COUNT, EG_OPTIONAL, .error = INVALID },
@@ -30,7 +29,7 @@ static const eg_param flag[] = { { "P", EG_BOOL, EG_OPTIONAL, .error = INVALID }
 static const eg_param day[] = { { "P", EG_DAY, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param mailbox[] = { { "P", EG_MAILBOX, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param uuid[] = { { "P", EG_UUID, EG_OPTIONAL, .error = INVALID, .invalid = INVALID },
-                                { .name = NULL } };
+                                 { .name = NULL } };
 static const eg_param at[] = { { "P", EG_TIME, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 static const eg_param name[] = { { "P", EG_NAME, EG_OPTIONAL, .error = INVALID }, { .name = NULL } };
 
@@ -107,13 +106,14 @@ static const struct {
     { "an id with a blank", id, "\" 12\"", ABSENT, INVALID },
     { "an id in a list", id, "[12]", ABSENT, INVALID },
     { "an id that is true", id, "true", ABSENT, INVALID },
-    { "a message id", uuid, "\"0190a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\"",
+    { "a message id", uuid_required, "\"0190a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\"",
       "\"0190a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\"", 0 },
-    { "no message id", uuid, NULL, ABSENT, MISSING },
-    { "an empty message id", uuid, "\"\"", ABSENT, MISSING },
-    { "a message id that is none", uuid, "\"0190a0b1\"", "\"00000000-0000-0000-0000-000000000000\"", 0 },
-    { "a message id that is a number", uuid, "7", "\"00000000-0000-0000-0000-000000000000\"", 0 },
-    { "a message id in a list", uuid, "[\"0190a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\"]",
+    { "no message id", uuid_required, NULL, ABSENT, MISSING },
+    { "an empty message id", uuid_required, "\"\"", ABSENT, MISSING },
+    { "a message id that is none", uuid_required, "\"0190a0b1\"", "\"00000000-0000-0000-0000-000000000000\"",
+      0 },
+    { "a message id that is a number", uuid_required, "7", "\"00000000-0000-0000-0000-000000000000\"", 0 },
+    { "a message id in a list", uuid_required, "[\"0190a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b\"]",
       "\"00000000-0000-0000-0000-000000000000\"", 0 },
     { "a required id", id_required, "\"12\"", "12", 0 },
     { "a required id not given", id_required, NULL, ABSENT, MISSING },
