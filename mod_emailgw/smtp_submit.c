@@ -88,6 +88,8 @@ static void add_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_siz
 static void hash_content(unsigned char hash[EG_HASH_SIZE], const eg_smtp_message *m,
                          const char *const *without)
 {
+    eg_bytes body = eg_rawmail_range(&m->raw, m->header->body, m->raw.bytes.size);
+
     for (int i = 0; i < m->header->fields->nelts; i++) {
         const eg_rawfield *field = eg_rawpart_field(m->header, i);
         const char *const *name = without;
@@ -101,8 +103,6 @@ static void hash_content(unsigned char hash[EG_HASH_SIZE], const eg_smtp_message
             add_hash(hash, bytes.data, bytes.size);
         }
     }
-    eg_bytes body = eg_rawmail_range(&m->raw, m->header->body, m->raw.bytes.size);
-
     add_hash(hash, body.data, body.size);
 }
 

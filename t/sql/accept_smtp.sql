@@ -1,7 +1,7 @@
 -- accept for a mail that was handed in by SMTP: its credential in the place of a key,
 -- what that stands in for, how long a mail is known again, when it was last used.
 \ir lib/setup.psql
-SELECT plan(37);
+SELECT plan(38);
 
 CREATE FUNCTION pg_temp.new_credential(p_account_id bigint, p_domain_id bigint, p_hash bytea,
                                        p_from_email text DEFAULT '', p_from_name text DEFAULT '',
@@ -121,7 +121,8 @@ SELECT results_eq(format($$ EXECUTE again(%s, %s, '\x22', 'smtp content', '\xb0'
 ROLLBACK TO states;
 
 -- When it was last used, and webhooks all the same.
-UPDATE emailgw.domain SET webhook_events = '{2}', last_used_at = now() WHERE account_id = :account;
+SELECT webhook_id FROM emailgw_api.add_webhook(:account, :domain, 'https://hooks.example.org/', '{2}', 100) \gset
+UPDATE emailgw.domain SET last_used_at = now() WHERE account_id = :account;
 SELECT message_id AS id FROM pg_temp.send(:account, '\x51', p_smtp_id => :smtp, p_raw => '\x61') \gset
 UPDATE emailgw.queue SET leased = true, attempt = 1, ready = false WHERE message_id = :'id';
 SELECT is((SELECT last_used_at FROM emailgw.smtp_credential WHERE smtp_id = :smtp), NULL, 'not used yet');
@@ -130,6 +131,9 @@ SELECT results_eq(format($$ SELECT recorded, fenced FROM pg_temp.record_outcomes
                                    'result', 'delivered'))) $$, :account, :'id'), 'VALUES (1, 0)', 'delivered');
 SELECT is((SELECT last_used_at FROM emailgw.smtp_credential WHERE smtp_id = :smtp), now(), '... it was used');
 SELECT is((SELECT count(*) FROM emailgw.event WHERE message_id = :'id'), 2::bigint, '... and both events are there');
+
+SELECT is((SELECT count(*) FROM emailgw.webhook_queue WHERE message_id = :'id' AND webhook_id = :webhook_id), 1::bigint,
+          '... and a webhook is told');
 
 SELECT * FROM finish();
 ROLLBACK;
