@@ -113,15 +113,16 @@ static const char *parse_content_type(eg_mail *mail, eg_call *call)
 static void parse_contents(eg_mail *mail, eg_call *call)
 {
     const char *type = mail->content_type = parse_content_type(mail, call);
-    int any = type == NULL && mail->template_given;
+    int html = type != NULL && strcmp(type, "html") == 0;
+    int plain = type != NULL && strcmp(type, "plain") == 0;
 
-    if (type == NULL && !any) {
+    if (type == NULL && !mail->template_given) {
         return;
     }
-    if (any || *type != 'p') {
+    if (!plain) {
         mail->html = given_text(mail, call, "HtmlContent", EG_E_HTML);
     }
-    if (any || *type != 'h' || optional(call, "PlainContent") != NULL) {
+    if (!html || optional(call, "PlainContent") != NULL) {
         mail->plain = given_text(mail, call, "PlainContent", EG_E_PLAIN);
     }
     check_fields(mail, call, "HtmlContent", mail->html, EG_E_HTML);

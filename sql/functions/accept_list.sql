@@ -63,6 +63,15 @@ BEGIN
         SELECT * INTO v_quota FROM emailgw_api.check_quota(p_account_id, v_count, v_key.sends_per_hour,
                                                            v_key.sends_per_day, v_key.sends_per_month, 0);
         IF v_quota.period IS NOT NULL THEN
+            -- It may have gone to the same request, which was faster.
+            SELECT a.status, a.message_id, true INTO status, message_id, replayed
+              FROM emailgw_api.idempotent_answer(p_account_id, v_key.domain_id, c_endpoint, p_idempotency_key,
+                                                 p_body_hash) AS a;
+            IF FOUND THEN
+                RETURN;
+            END IF;
+            message_id := p_job_id;
+            replayed := false;
             status := 17;
             detail := emailgw_api.quota_detail(v_quota.period, v_quota.allowed, v_quota.ends_at);
             retry_seconds := ceil(extract(epoch FROM v_quota.ends_at - now()));
