@@ -141,6 +141,8 @@ my @endpoints = (
     [ 'POST', '/api/v1/webhooks', { Event => 'delivery', WebhookURL => 'https://example.com/hook' }, $attempts ],
     [ 'POST', '/api/v1/email', \%mail, $attempts ],
     [ 'DELETE', '/api/v1/webhooks', { WebhookID => 999_999_999 }, $attempts ],
+    [ 'POST', '/api/v1/email/batch', { Messages => [ \%mail ] }, $attempts ],
+    [ 'DELETE', '/api/v1/email/x', {}, $attempts ],
 );
 
 subtest 'headers and words of each endpoint' => sub {
