@@ -28,17 +28,17 @@ void eg_send_hash_json(unsigned char hash[EG_HASH_SIZE], const json_t *value)
     free(text);
 }
 
-/* No template and no list exists: which is told only where all else is well. */
+/* Of what only a single mail can have: told where all else is well. */
 static void refuse_ids(eg_call *call, const eg_mail *mail)
 {
     if (eg_errors_any(&call->errors)) {
         return;
     }
     if (mail->template_given) {
-        eg_errors_add(&call->errors, EG_E_TEMPLATE, "Invalid TemplateID: there is none with this id");
+        eg_errors_add(&call->errors, EG_E_TEMPLATE, "Invalid TemplateID: a mail of a batch has its own contents");
     }
     if (mail->list_given) {
-        eg_errors_add(&call->errors, EG_E_LIST, "Invalid TargetListID: there is none with this id");
+        eg_errors_add(&call->errors, EG_E_LIST, "Invalid TargetListID: a mail of a batch goes to its own recipients");
     }
 }
 
