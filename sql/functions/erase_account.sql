@@ -11,6 +11,7 @@ DECLARE
     v_tags bigint;
     v_closed bigint;
     v_subscribers bigint;
+    v_keys bigint;
     v_returned bigint;
     v_digests bigint;
 BEGIN
@@ -34,6 +35,8 @@ BEGIN
     )
     SELECT count(*) INTO v_subscribers FROM gone;
 
+    DELETE FROM emailgw.idempotency AS i WHERE i.account_id = p_account_id AND i.answer ~* p_pattern;
+    GET DIAGNOSTICS v_keys = ROW_COUNT;
     DELETE FROM emailgw.returned_queue AS q
      WHERE q.account_id = p_account_id AND encode(q.mail, 'escape') ~* p_pattern;
     GET DIAGNOSTICS v_returned = ROW_COUNT;
@@ -50,6 +53,7 @@ BEGIN
     )
     SELECT count(*) INTO v_digests FROM gone;
     RETURN jsonb_build_object('tag_counts', v_tags + v_closed, 'subscribers', v_subscribers,
+                              'idempotency_keys', v_keys,
                               'returned_mails', v_returned, 'digests', v_digests);
 END
 $$;

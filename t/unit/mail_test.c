@@ -183,7 +183,7 @@ static const struct {
     { "braces without a TemplateID",
       "{" FROM TO "\"Subject\": \"{{\", \"ContentType\": \"plain\", \"PlainContent\": \"{{\"}", "" },
     { "TemplateData", "{" FROM TO "\"TemplateID\": 1, \"TemplateData\": {\"a\": [1]}}", "" },
-    { "TemplateData is text", "{" FROM TO "\"TemplateID\": 1, \"TemplateData\": \"a\"}", "120" },
+    { "TemplateData is text", "{" FROM TO "\"TemplateID\": 1, \"TemplateData\": \"a\"}", "132" },
     { "TargetListID in place of To", "{" FROM "\"TargetListID\": 1, \"TemplateID\": 1}", "" },
     { "TargetListID beside To", "{" FROM TO "\"TargetListID\": 1, \"TemplateID\": 1}", "20" },
     { "TargetListID needs contents", "{" FROM "\"TargetListID\": 1}", "8 9" },
