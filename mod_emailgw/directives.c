@@ -225,22 +225,22 @@ static const char *set_tracking_spool(cmd_parms *cmd, void *dir, const char *val
     return problem != NULL ? problem : set_file(cmd, dir, value);
 }
 
-/* In a virtual host only: what others inherit would close the door to HTTP. */
+/* On in a virtual host only: what others inherit would close the door to HTTP. */
 static const char *set_smtp(cmd_parms *cmd, void *dir, const char *value)
 {
     egm_smtp *smtp = member_of(cmd, dir);
 
-    if (!cmd->server->is_virtual) {
+    if (apr_cstr_casecmp(value, "off") == 0) {
+        *smtp = EGM_SMTP_OFF;
+    }
+    else if (!cmd->server->is_virtual) {
         return apr_psprintf(cmd->pool, "%s stands in a <VirtualHost> with a port", cmd->cmd->name);
     }
-    if (apr_cstr_casecmp(value, "submission") == 0) {
+    else if (apr_cstr_casecmp(value, "submission") == 0) {
         *smtp = EGM_SMTP_SUBMISSION;
     }
     else if (apr_cstr_casecmp(value, "bounces") == 0) {
         *smtp = EGM_SMTP_BOUNCES;
-    }
-    else if (apr_cstr_casecmp(value, "off") == 0) {
-        *smtp = EGM_SMTP_OFF;
     }
     else {
         return apr_psprintf(cmd->pool, "%s takes submission, bounces or Off, not '%s'", cmd->cmd->name,

@@ -4,10 +4,12 @@
 use EmailGW;
 use EmailGW::ApiPhp qw(session_of);
 use EmailGW::Httpd;
+use EmailGW::Smtp;
+use Instance;
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my $gw = EmailGW->up(RESOLVER => '127.0.0.1:9', RATE => 'off');
 my ($mine, $other) = map { $gw->new_account } 1 .. 2;
@@ -168,6 +170,43 @@ sub webhook {
             json => { Event => 'bounce', WebhookURL => "http://127.0.0.1:$_/" })->{status} } 8080, 9090;
 }
 
+# What a port says by SMTP: how it greets, what it offers, how patient it is.
+my %smtp_port; # host => port
+my @login = EmailGW::Smtp::login($gw, $mine);
+sub greeting {
+    return EmailGW::Smtp->connect($smtp_port{ $_[0] }, unread => 1)->read(2) ? 'SMTP' : 'HTTP';
+}
+
+sub offer {
+    my ($pattern) = @_;
+    return sub {
+        my $smtp = EmailGW::Smtp->connect($smtp_port{ $_[0] });
+        $smtp->say('EHLO client.example');
+        return $smtp->{reply} =~ $pattern ? $1 : 'none';
+    };
+}
+
+sub smtp_recipients {
+    my $smtp = EmailGW::Smtp->connect($smtp_port{ $_[0] });
+    $smtp->log_in(@login[0, 1]);
+    $smtp->say('MAIL FROM:<>');
+    my $count = 0;
+    $count++ while $count < 150 && $smtp->say('RCPT TO:<r@example.org>') eq '250';
+    return $count;
+}
+
+sub smtp_patience {
+    my ($in_data) = @_;
+    return sub {
+        my $smtp = EmailGW::Smtp->connect($smtp_port{ $_[0] });
+        $smtp->log_in(@login[0, 1]);
+        $smtp->begin_mail('', 'r@example.org') if $in_data;
+        sleep 1.5;
+        $smtp->write($in_data ? "x\r\n.\r\n" : "NOOP\r\n");
+        return ($smtp->read // 'closed') eq '421' ? 'short' : 'long';
+    };
+}
+
 my %copy = map { $_ => "$dir/$_" } qw(secret pub other-secret);
 {
     my ($text) = EmailGW::Httpd::slurp($gw->env('HTTPD_CONF'));
@@ -267,6 +306,18 @@ my %row = (
         without => [ 'vhost smtp.vhost.example' => 'smtp.vhost.example' ] },
     EmailGatewaySubmissionPorts => { see => submission('SMTPPorts'), at_server => '2525', sample => '25',
         with_server => [ '' => '2525', 'vhost 25,26' => '25,26' ], without => [ '' => '587,465' ] },
+    EmailGatewaySMTP => { see => \&greeting, at_server => 'Off', sample => 'Off',
+        with_server => [ '' => 'HTTP', 'vhost submission' => 'SMTP' ], without => [ '' => 'HTTP', 'vhost bounces' => 'SMTP' ] },
+    EmailGatewaySMTPMessageMax => { see => offer(qr/^250-SIZE (\d+)/m), at_server => 100_000, sample => 100_000,
+        with_server => [ '' => 100_000, 'vhost 200000' => 200_000 ], without => [ '' => 37_748_736, 'vhost 65536' => 65_536 ] },
+    EmailGatewaySMTPInsecureAuth => { see => offer(qr/^250-(AUTH) /m), at_server => 'On', sample => 'On',
+        with_server => [ '' => 'AUTH', 'vhost Off' => 'none' ], without => [ '' => 'none', 'vhost On' => 'AUTH' ] },
+    EmailGatewaySMTPRecipientsMax => { see => \&smtp_recipients, at_server => 101, sample => 100,
+        with_server => [ '' => 101, 'vhost 102' => 102 ], without => [ '' => 100 ] },
+    EmailGatewaySMTPTimeout => { see => smtp_patience(0), at_server => '1s', sample => '1s',
+        with_server => [ '' => 'short', 'vhost 1h' => 'long' ], without => [ '' => 'long', 'vhost 1s' => 'short' ] },
+    EmailGatewaySMTPDataTimeout => { see => smtp_patience(1), at_server => '1s', sample => '1s',
+        with_server => [ '' => 'short', 'vhost 1h' => 'long' ], without => [ '' => 'long', 'vhost 1s' => 'short' ] },
 );
 
 # ---- what httpd itself says of the directives -----------------------------------
@@ -292,11 +343,22 @@ is("@for_admin", join(' ', grep { defined $row{$_}{sample} } sort keys %row), 't
 
 # ---- a virtual host for each case of each row ------------------------------------------------------
 
+# SMTP has no Host: a port each.
 my $number = 0;
+sub smtp_host_for {
+    my ($name, $directive) = @_;
+    my $host = "$number.test";
+    my $port = $smtp_port{$host} = Instance::free_port();
+    my @others = map { $name eq (split)[0] ? () : $_ } 'EmailGatewaySMTP submission', 'EmailGatewaySMTPInsecureAuth On';
+    return ($host, join '', map { "$_\n" } "Listen 127.0.0.1:$port smtp", "<VirtualHost 127.0.0.1:$port>", "ServerName $host",
+        'EmailGatewayEngine On', @others, $directive, '</VirtualHost>');
+}
+
 sub host_for {
     my ($name, $levels) = @_;
     my $root = "$dir/" . ++$number;
     my %at = map { /^(\w+) (.*)/ or die "'$_'?\n"; ($1, "$name $2") } split /; /, $levels;
+    return smtp_host_for($name, $at{vhost} // '') if $name =~ /^EmailGatewaySMTP/;
     put($dir, "$number/api/.htaccess", ($at{htaccess} // '') . "\n");
     my $conf = vhost("$number.test", $root, $name eq 'EmailGatewayEngine' ? () : 'EmailGatewayEngine On',
         $name eq 'EmailGateway' ? () : 'EmailGateway On', delete $at{vhost} // (),
