@@ -55,11 +55,11 @@ enum {
     EG_E_END_DATE = 109,
     EG_E_EVENT = 110,
     EG_E_IDEMPOTENCY_KEY = 111,
-    EG_E_TOO_MANY = 112,      /* the domain has as many of these as it may */
-    EG_E_PERMISSIONS = 113,   /* EmailGateway.AddAPI */
-    EG_E_DEFAULTS = 114,      /* EmailGateway.AddSMTP: FromEmail, FromName, ReplyToEmail, ReplyToName */
-    EG_E_QUERY = 115,         /* of EmailGateway.GetEvents */
-    EG_E_TOO_BROAD = 116,     /* more events would have to be read than one request may */
+    EG_E_TOO_MANY = 112,       /* the domain has as many of these as it may */
+    EG_E_PERMISSIONS = 113,    /* EmailGateway.AddAPI */
+    EG_E_DEFAULTS = 114,       /* EmailGateway.AddSMTP: FromEmail, FromName, ReplyToEmail, ReplyToName */
+    EG_E_QUERY = 115,          /* of EmailGateway.GetEvents */
+    EG_E_TOO_BROAD = 116,      /* more events would have to be read than one request may */
     EG_E_AGGREGATE_SIZE = 117, /* of EmailGateway.AggrEvents */
     EG_E_AFTER = 118,          /* of lists of events */
     EG_E_WITH_COUNTS = 119,    /* of EmailGateway.GetDomains */

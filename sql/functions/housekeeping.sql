@@ -22,6 +22,7 @@ BEGIN
     END IF;
 
     made := emailgw_api.make_partitions();
+    PERFORM emailgw_api.make_digests(p_event_days, 2); -- before rows are locked: this takes longest
     DELETE FROM idempotency AS i
      WHERE (i.account_id, i.domain_id, i.endpoint, i.key_hash) IN (
            SELECT o.account_id, o.domain_id, o.endpoint, o.key_hash FROM idempotency AS o
@@ -30,8 +31,6 @@ BEGIN
     purged := purged + v_count;
 
     purged := purged + emailgw_api.purge_sessions();
-    PERFORM emailgw_api.close_counts(20000);
-    PERFORM emailgw_api.make_digests(p_event_days, 2);
 
     IF made > 0 THEN -- once a day: it reads the whole table
         DELETE FROM usage AS u
@@ -40,6 +39,8 @@ BEGIN
         GET DIAGNOSTICS v_count = ROW_COUNT;
         purged := purged + v_count;
     END IF;
+
+    PERFORM emailgw_api.close_counts(20000);
 
     -- Last, since it locks whole tables until the commit.
     BEGIN
