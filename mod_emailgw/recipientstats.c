@@ -41,18 +41,18 @@ static json_t *seconds_json(const eg_rows *rows, int row, const char *column)
 {
     const char *text = eg_rows_text(rows, row, column);
 
-    return text != NULL ? json_real((double)(apr_int64_t)(strtod(text, NULL) * 1000 + 0.5) / 1000) : json_null();
+    return text != NULL ? json_real((double)(apr_int64_t)(strtod(text, NULL) * 1000 + 0.5) / 1000)
+                        : json_null();
 }
 
 json_t *eg_recipientstats_json(const eg_rows *rows, int row)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "RecipientDomain",
-                     eg_rows_text(rows, row, "recipient_domain"), "Sent",
-                     (json_int_t)eg_rows_int(rows, row, "sent"), "Delivered",
-                     (json_int_t)eg_rows_int(rows, row, "delivered"), "Failed",
-                     (json_int_t)eg_rows_int(rows, row, "failed"), "Pending",
-                     (json_int_t)eg_rows_int(rows, row, "pending"), "AverageSeconds",
-                     seconds_json(rows, row, "seconds_average"), "MinSeconds",
-                     seconds_json(rows, row, "seconds_min"), "MaxSeconds",
-                     seconds_json(rows, row, "seconds_max"));
+    return json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "RecipientDomain",
+        eg_rows_text(rows, row, "recipient_domain"), "Sent", (json_int_t)eg_rows_int(rows, row, "sent"),
+        "Delivered", (json_int_t)eg_rows_int(rows, row, "delivered"), "Failed",
+        (json_int_t)eg_rows_int(rows, row, "failed"), "Pending",
+        (json_int_t)eg_rows_int(rows, row, "pending"), "AverageSeconds",
+        seconds_json(rows, row, "seconds_average"), "MinSeconds", seconds_json(rows, row, "seconds_min"),
+        "MaxSeconds", seconds_json(rows, row, "seconds_max"));
 }

@@ -50,8 +50,8 @@ static apr_status_t run(eg_call *call)
         answer(call, rows);
         break;
     case EG_E_END_DATE:
-        eg_errors_add(&call->errors, EG_E_END_DATE, "Invalid parameter 'EndDate': a series has %d days at most",
-                      EG_SERIES_DAYS_MAX);
+        eg_errors_add(&call->errors, EG_E_END_DATE,
+                      "Invalid parameter 'EndDate': a series has %d days at most", EG_SERIES_DAYS_MAX);
         break;
     default:
         eg_call_refuse(call, 2);

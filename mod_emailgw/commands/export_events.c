@@ -38,13 +38,13 @@ typedef struct {
 
 /* Where a cell comes from. */
 typedef enum {
-    COLUMN,  /* of the row, as text */
-    TYPE,    /* the event's name */
-    TIME,    /* when it was */
-    TAGS,    /* with commas between */
-    DETAIL,  /* a member of detail */
-    SMTP,    /* of its smtp */
-    BOUNCE,  /* of its bounce */
+    COLUMN, /* of the row, as text */
+    TYPE,   /* the event's name */
+    TIME,   /* when it was */
+    TAGS,   /* with commas between */
+    DETAIL, /* a member of detail */
+    SMTP,   /* of its smtp */
+    BOUNCE, /* of its bounce */
 } source;
 
 static const struct {
@@ -108,7 +108,8 @@ static const char *time_cell(apr_time_t time, apr_pool_t *pool)
     return eg_datetime_format(apr_palloc(pool, EG_DATETIME_SIZE), time);
 }
 
-static const char *cell(const eg_rows *rows, int row, apr_size_t column, const json_t *detail, apr_pool_t *pool)
+static const char *cell(const eg_rows *rows, int row, apr_size_t column, const json_t *detail,
+                        apr_pool_t *pool)
 {
     const char *stored = columns[column].stored;
 

@@ -12,8 +12,9 @@ static const eg_param params[] = {
 static void add_counts(json_t *domain, const eg_rows *rows, int row, apr_pool_t *pool)
 {
     json_object_set_new(domain, "Counts",
-                        json_pack("{s:I, s:I, s:I}", "APIKeys", (json_int_t)eg_rows_int(rows, row, "api_keys"),
-                                  "SMTPs", (json_int_t)eg_rows_int(rows, row, "smtps"), "Webhooks",
+                        json_pack("{s:I, s:I, s:I}", "APIKeys",
+                                  (json_int_t)eg_rows_int(rows, row, "api_keys"), "SMTPs",
+                                  (json_int_t)eg_rows_int(rows, row, "smtps"), "Webhooks",
                                   (json_int_t)eg_rows_int(rows, row, "webhooks")));
     json_object_set_new(domain, "Stats", eg_stats_json(rows, row, pool));
 }
@@ -32,10 +33,10 @@ static apr_status_t run(eg_call *call)
         return rv;
     }
     for (int row = 0; row < eg_rows_count(rows); row++) {
-        json_t *domain = json_pack("{s:s, s:s, s:b, s:b}", "DomainID", eg_rows_text(rows, row, "domain_id"),
-                                   "DomainName", eg_rows_text(rows, row, "name"), "Verified",
-                                   eg_rows_bool(rows, row, "verified"), "Active",
-                                   eg_rows_bool(rows, row, "active"));
+        json_t *domain =
+            json_pack("{s:s, s:s, s:b, s:b}", "DomainID", eg_rows_text(rows, row, "domain_id"), "DomainName",
+                      eg_rows_text(rows, row, "name"), "Verified", eg_rows_bool(rows, row, "verified"),
+                      "Active", eg_rows_bool(rows, row, "active"));
 
         if (with_counts) {
             add_counts(domain, rows, row, call->pool);

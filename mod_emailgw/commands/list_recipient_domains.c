@@ -40,7 +40,8 @@ static void answer(eg_call *call, const eg_rows *rows)
 static apr_status_t run(eg_call *call)
 {
     eg_rows *rows;
-    apr_status_t rv = eg_recipientstats_find(&rows, call, NULL, eg_param_int(call, "StartFrom"), wanted_count(call));
+    apr_status_t rv =
+        eg_recipientstats_find(&rows, call, NULL, eg_param_int(call, "StartFrom"), wanted_count(call));
 
     if (rv == APR_SUCCESS && !eg_errors_any(&call->errors)) {
         answer(call, rows);

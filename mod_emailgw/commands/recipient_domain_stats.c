@@ -28,9 +28,8 @@ static json_t *histogram_json(const json_t *counts)
     for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
         json_t *limit = slots[i] != 0 ? json_integer(slots[i]) : json_null();
 
-        json_array_append_new(histogram,
-                              json_pack("{s:o, s:I}", "UpToSeconds", limit, "Delivered",
-                                        json_integer_value(json_array_get(counts, i))));
+        json_array_append_new(histogram, json_pack("{s:o, s:I}", "UpToSeconds", limit, "Delivered",
+                                                   json_integer_value(json_array_get(counts, i))));
     }
     return histogram;
 }
@@ -47,7 +46,8 @@ static void answer(eg_call *call, const eg_rows *rows, const char *domain)
     json_t *stats = eg_rows_text(rows, 0, "recipient_domain") != NULL ? eg_recipientstats_json(rows, 0)
                                                                       : nothing_json(domain);
 
-    json_object_set_new(stats, "Histogram", histogram_json(eg_event_column(rows, 0, "histogram", call->pool)));
+    json_object_set_new(stats, "Histogram",
+                        histogram_json(eg_event_column(rows, 0, "histogram", call->pool)));
     eg_call_reply(call, json_pack("{s:o}", "Stats", stats));
 }
 

@@ -17,7 +17,8 @@ static int must_quote(const char *cell)
 {
     apr_size_t length = strlen(cell);
 
-    return cell[strcspn(cell, ",\"\r\n")] != '\0' || (length > 0 && (cell[0] == ' ' || cell[length - 1] == ' '));
+    return cell[strcspn(cell, ",\"\r\n")] != '\0' ||
+           (length > 0 && (cell[0] == ' ' || cell[length - 1] == ' '));
 }
 
 static char *put_quoted(char *out, const char *cell)

@@ -23,6 +23,7 @@ BEGIN
     END IF;
 
     made := emailgw_api.make_partitions();
+    PERFORM emailgw_api.make_digests(p_event_days, 2); -- before rows are locked: this takes longest
     DELETE FROM idempotency AS i
      WHERE (i.account_id, i.domain_id, i.endpoint, i.key_hash) IN (
            SELECT o.account_id, o.domain_id, o.endpoint, o.key_hash FROM idempotency AS o
@@ -32,8 +33,6 @@ BEGIN
 
     purged := purged + emailgw_api.purge_sessions();
     purged := purged + emailgw_api.purge_lists(greatest(p_event_days, v_days));
-    PERFORM emailgw_api.close_counts(20000);
-    PERFORM emailgw_api.make_digests(p_event_days, 2);
 
     DELETE FROM returned_queue AS q WHERE q.set_aside_at < now() - make_interval(days => c_set_aside_days);
     GET DIAGNOSTICS v_count = ROW_COUNT;
@@ -50,6 +49,8 @@ BEGIN
         GET DIAGNOSTICS v_count = ROW_COUNT;
         purged := purged + v_count;
     END IF;
+
+    PERFORM emailgw_api.close_counts(20000);
 
     -- Last, since it locks whole tables until the commit.
     BEGIN

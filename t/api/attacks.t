@@ -191,7 +191,7 @@ subtest 'all of it goes on working' => sub {
     for my $route (routes()) {
         my $reply = ask($gw, $route, $it, { $route->{with}->($it) });
         is($reply->{status}, 200, $route->{name}) or diag($reply->{body});
-        is($reply->{json}{ErrorCode}, 0, '... well') if $route->{path} eq '/api.php';
+        is($reply->{json}{ErrorCode}, 0, '... well') if $route->{path} eq '/api.php' && !is_file($route, $reply);
     }
     my ($functions) = $gw->sql("SELECT count(*) FROM pg_proc WHERE pronamespace = 'emailgw_api'::regnamespace");
     cmp_ok($functions->[0], '>', 50, 'nothing was dropped');

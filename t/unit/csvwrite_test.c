@@ -18,7 +18,11 @@ static const struct {
     { "line ends", "a\r\nb\nc\rd", "\"a\r\nb\nc\rd\"" },
     { "blanks at the ends", " a ", "\" a \"" },
     { "a tab inside", "a\tb", "a\tb" },
-    { "other letters", "Gr\xC3\xBC\xC3\x9F" "e", "Gr\xC3\xBC\xC3\x9F" "e" },
+    { "other letters",
+      "Gr\xC3\xBC\xC3\x9F"
+      "e",
+      "Gr\xC3\xBC\xC3\x9F"
+      "e" },
     { "=", "=1+1", "'=1+1" },
     { "+", "+1", "'+1" },
     { "-", "-1", "'-1" },
