@@ -37,8 +37,9 @@ subtest 'scopes' => sub {
 };
 
 subtest 'at the time of sending' => sub {
-    my $id = $gw->send_mail(as => $account, To => [ { email => 'eve@example.org', name => '' } ], SendAt => time + 3)->{json}{MessageID};
+    my $id = $gw->send_mail(as => $account, To => [ { email => 'eve@example.org', name => '' } ], SendAt => time + 3600)->{json}{MessageID};
     $gw->ctl(qw(suppress add eve@example.org --system));
+    $gw->sql("UPDATE emailgw.queue SET next_at = now() WHERE message_id = '$id'");
     ok($gw->wait_for(sub { ($gw->sql("SELECT status FROM emailgw.recipient WHERE message_id = '$id'") // '') eq 'suppressed' }, 20, 'suppressed'),
         'what is queued ends as suppressed by the system\'s list, too');
     $gw->ctl(qw(suppress remove eve@example.org --system));
