@@ -40,6 +40,7 @@ REPLAYS := $(patsubst t/fuzz/fuzz_%.c,$(B)/t/fuzz/replay_%,$(FUZZ_C))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_C))
 PROBES := $(patsubst %.c,$(B)/%,$(PROBE_C))
 FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(FUZZ_C))
+FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(CORE_C) $(MODULE_C) $(SENDER_C))
 
 # Asked for at the first compilation, not before: the packages may not be there yet.
 once = $(eval $(1) := $(2))$($(1))
@@ -55,6 +56,8 @@ SANITIZE := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-fr
 INCLUDE := -Imod_emailgw/core -Imod_emailgw -Isender
 COMPILE = $(CC) -std=gnu11 $(OPTIMIZE) $(HARDEN) $(SANITIZE) $(WARNINGS) -fPIC -pthread $(INCLUDE) \
     $(PKG_CFLAGS) $(HTTPD_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+FUZZ_COMPILE = clang -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -pthread \
+    $(INCLUDE) $(PKG_CFLAGS) $(HTTPD_CFLAGS)
 LINK = $(CC) $(OPTIMIZE) $(SANITIZE) -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS)
 
 all: $(PROGRAMS) ## build the module, the sender and emailgwctl into build/
@@ -135,11 +138,13 @@ $(BENCHES): $(B)/t/bench/%: $(B)/t/bench/%.o $(ARCHIVES)
 $(PROBES): $(B)/t/sender/%: $(B)/t/sender/%.o $(ARCHIVES)
 	$(call say,LINK,$@) $(LINK) -pie -o $@ $^ $(PKG_LIBS)
 # clang's own objects: coverage must reach the parsers, not only the harness.
-$(FUZZERS): build/fuzz/%: t/fuzz/%.c $(CORE_C) $(MODULE_C) $(SENDER_C) | deps-dev
+$(FUZZ_OBJECTS): build/fuzz/%.o: %.c | deps-dev
 	@mkdir -p $(@D)
-	$(call say,CLANG,$@) clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -pthread \
-	    $(INCLUDE) $(PKG_CFLAGS) $(HTTPD_CFLAGS) -ffunction-sections -Wl,--gc-sections \
-	    -o $@ $(filter %.c,$^) $(PKG_LIBS)
+	$(call say,CLANG,$<) $(FUZZ_COMPILE) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+build/fuzz/all.a: $(FUZZ_OBJECTS)
+	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $^
+$(FUZZERS): build/fuzz/%: t/fuzz/%.c build/fuzz/all.a
+	$(call say,CLANG,$@) $(FUZZ_COMPILE) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
 # C string literals of all SQL, in the order in which emailgwctl runs it.
 quote = sed 's/[\\"]/\\&/g; s/^/        "/; s/$$/\\n"/'
@@ -173,4 +178,4 @@ FORCE:
     clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_C) $(FUZZ_C) $(BENCH_C) $(PROBE_C) t/fuzz/replay.c) $(B)/sql.d
+-include $(patsubst %.c,$(B)/%.d,$(SOURCES) $(UNIT_C) $(FUZZ_C) $(BENCH_C) $(PROBE_C) t/fuzz/replay.c) $(B)/sql.d $(FUZZ_OBJECTS:.o=.d)

@@ -5,6 +5,17 @@
 
 #define NOT_FOUND 404
 
+const eg_param eg_message_params[] = {
+    { "MessageID", EG_UUID, EG_REQUIRED, .error = 1 },
+    { .name = NULL },
+};
+
+const eg_fault eg_message_faults[] = {
+    { 1, "Missing required parameter: MessageID" },
+    { 2, "Unable to retrieve message" },
+    { 0, NULL },
+};
+
 eg_dbarg eg_message_id(const char *text)
 {
     return eg_db_text(text != NULL && eg_uuid_valid(text) ? text : EG_UUID_NONE);

@@ -6,6 +6,12 @@
 
 #include "command.h"
 
+/** @name MessageID alone, for the commands of /api.php */
+/** @{ */
+extern const eg_param eg_message_params[];
+extern const eg_fault eg_message_faults[];
+/** @} */
+
 /** A message id as an argument of SQL: what is none becomes one that no message has. @param text  may be NULL */
 eg_dbarg eg_message_id(const char *text);
 

@@ -7,6 +7,7 @@
 #include "erasing.h"
 #include "housekeeping.h"
 #include "job.h"
+#include "rounds.h"
 
 #define INTERVAL apr_time_from_sec(60)
 #define INTERVAL_AWAY apr_time_from_sec(1) /* while the database does not answer */
@@ -14,6 +15,7 @@
 #define SWEEP_BATCH 500 /* mails */
 
 typedef struct {
+    egs_control *control;
     int checked; /* durability: once */
     apr_time_t next_round;
 } housekeeping;
@@ -80,42 +82,25 @@ static apr_interval_time_t sweep(eg_db *db, const eg_log *log)
     return egs_clock() - start;
 }
 
-/* How long until something is to be done again. */
-static apr_interval_time_t work(egs_control *control, eg_db *db, housekeeping *due, eg_log *log)
+static apr_interval_time_t work(void *baton, eg_db *db, const egs_settings *settings, const eg_log *log)
 {
-    egs_settings *settings = egs_control_take(control);
+    housekeeping *due = baton;
     apr_interval_time_t pause, erasing;
 
-    log->level = settings->options->log_level;
     if (!due->checked) {
         due->checked = check_durability(db, log) == APR_SUCCESS;
     }
     if (egs_clock() >= due->next_round) {
-        due->next_round = egs_clock() + run_round(control, db, settings->options, log);
+        due->next_round = egs_clock() + run_round(due->control, db, settings->options, log);
     }
     pause = sweep(db, log);
     erasing = egs_erase_some(db, settings->secret, log);
-    egs_control_give(control, settings);
     return erasing < pause ? erasing : pause;
 }
 
 void egs_housekeeping_run(egs_control *control, const char *dsn)
 {
-    eg_log log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
-    apr_interval_time_t pause = INTERVAL_AWAY;
-    housekeeping due = { 0 };
-    apr_pool_t *pool, *scratch;
-    eg_db *db;
+    housekeeping due = { .control = control };
 
-    if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
-        return;
-    }
-    db = eg_db_dedicated(dsn, &log, pool);
-    do {
-        if (apr_pool_create(&scratch, pool) == APR_SUCCESS) {
-            pause = work(control, eg_db_with_pool(db, scratch), &due, &log);
-            apr_pool_destroy(scratch);
-        }
-    } while (!egs_control_sleep(control, pause));
-    apr_pool_destroy(pool);
+    egs_rounds_run(control, dsn, work, &due, INTERVAL_AWAY);
 }

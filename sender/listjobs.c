@@ -9,6 +9,7 @@
 #include "job.h"
 #include "json.h"
 #include "listbatch.h"
+#include "rounds.h"
 
 #define BATCH 500                     /* subscribers */
 #define BATCH_BYTES (4 * 1024 * 1024) /* of contents: the batch ends with the mail that has more */
@@ -94,20 +95,22 @@ static apr_status_t store(batch *b)
 }
 
 /* @return how long until the next batch: as long as this one took, so that the database has as much time for others */
-static apr_interval_time_t run_batch(batch *b, const egs_options *options)
+static apr_interval_time_t run_batch(void *none, eg_db *db, const egs_settings *settings, const eg_log *log)
 {
+    batch b = { .db = db, .log = log };
     apr_time_t start = egs_clock();
     apr_interval_time_t took;
-    apr_status_t rv = claim(b, options);
+    apr_status_t rv = claim(&b, settings->options);
 
-    if (rv == APR_SUCCESS && eg_rows_count(b->job) == 0) {
+    (void)none;
+    if (rv == APR_SUCCESS && eg_rows_count(b.job) == 0) {
         return PAUSE;
     }
     if (rv == APR_SUCCESS) {
-        rv = make(b);
+        rv = make(&b);
     }
     if (rv == APR_SUCCESS) {
-        rv = store(b);
+        rv = store(&b);
     }
     took = egs_clock() - start;
     return rv != APR_SUCCESS ? PAUSE_AWAY : took < PAUSE_AWAY ? took : PAUSE_AWAY;
@@ -115,26 +118,5 @@ static apr_interval_time_t run_batch(batch *b, const egs_options *options)
 
 void egs_listjobs_run(egs_control *control, const char *dsn)
 {
-    eg_log log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
-    apr_interval_time_t pause = PAUSE;
-    apr_pool_t *pool, *scratch;
-    eg_db *db;
-
-    if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
-        return;
-    }
-    db = eg_db_dedicated(dsn, &log, pool);
-    do {
-        egs_settings *settings = egs_control_take(control);
-
-        log.level = settings->options->log_level;
-        if (apr_pool_create(&scratch, pool) == APR_SUCCESS) {
-            batch b = { .db = eg_db_with_pool(db, scratch), .log = &log };
-
-            pause = run_batch(&b, settings->options);
-            apr_pool_destroy(scratch);
-        }
-        egs_control_give(control, settings);
-    } while (!egs_control_sleep(control, pause));
-    apr_pool_destroy(pool);
+    egs_rounds_run(control, dsn, run_batch, NULL, PAUSE);
 }

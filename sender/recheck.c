@@ -11,6 +11,7 @@
 
 #include "domainrow.h"
 #include "json.h"
+#include "rounds.h"
 
 #define BATCH 8                          /* domains whose questions are asked together: some 50 */
 #define LEASE_MORE apr_time_from_sec(60) /* for the database, beside the time for DNS */
@@ -142,11 +143,13 @@ static apr_interval_time_t find_pause(const egs_options *options)
 }
 
 /* @return how long until the next round */
-static apr_interval_time_t run_round(eg_db *db, const egs_options *options, const eg_log *log)
+static apr_interval_time_t run_round(void *none, eg_db *db, const egs_settings *settings, const eg_log *log)
 {
+    const egs_options *options = settings->options;
     const eg_dns_resolver resolver = { .servers = options->resolver, .timeout = options->resolver_timeout };
     batch *b = apr_pcalloc(db->pool, sizeof *b);
 
+    (void)none;
     if (claim(b, db, options) != APR_SUCCESS || b->count == 0) {
         return find_pause(options);
     }
@@ -156,24 +159,5 @@ static apr_interval_time_t run_round(eg_db *db, const egs_options *options, cons
 
 void egs_recheck_run(egs_control *control, const char *dsn)
 {
-    eg_log log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
-    apr_interval_time_t pause = PAUSE_MAX;
-    apr_pool_t *pool, *round;
-    eg_db *db;
-
-    if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
-        return;
-    }
-    db = eg_db_dedicated(dsn, &log, pool);
-    do {
-        egs_settings *settings = egs_control_take(control);
-
-        log.level = settings->options->log_level;
-        if (apr_pool_create(&round, pool) == APR_SUCCESS) {
-            pause = run_round(eg_db_with_pool(db, round), settings->options, &log);
-            apr_pool_destroy(round);
-        }
-        egs_control_give(control, settings);
-    } while (!egs_control_sleep(control, pause));
-    apr_pool_destroy(pool);
+    egs_rounds_run(control, dsn, run_round, NULL, PAUSE_MAX);
 }

@@ -4,12 +4,12 @@
 #include "returned_queue.h"
 
 #include "returned.h"
+#include "rounds.h"
 
 #define BATCH 20                        /* mails of one claim; it has bounds of its own for their bytes */
 #define LEASE_MAX apr_time_from_sec(60) /* many times what a batch takes */
 #define IDLE apr_time_from_msec(500)
-#define AWAY apr_time_from_sec(1)                 /* while the database does not answer */
-#define MEMORY_KEPT ((apr_size_t)2 * 1024 * 1024) /* bytes, after a batch of large mails */
+#define AWAY apr_time_from_sec(1) /* while the database does not answer */
 
 static void tell(const egs_returned_claim *claim, const egs_inbound *inbound, const egs_returned *returned,
                  const eg_log *log)
@@ -63,14 +63,16 @@ static apr_status_t take_row(const eg_rows *rows, int row, eg_db *db, const eg_l
 }
 
 /* @return how long until the next round */
-static apr_interval_time_t run_round(eg_db *db, apr_interval_time_t lease, const eg_log *log)
+static apr_interval_time_t run_round(void *none, eg_db *db, const egs_settings *settings, const eg_log *log)
 {
+    apr_interval_time_t lease = settings->options->lease < LEASE_MAX ? settings->options->lease : LEASE_MAX;
     eg_rows *rows;
     /* Not repeatable: a claim whose answer is lost would be paid for with a second attempt. */
     apr_status_t rv = eg_db_call(&rows, db, EG_DB_ONCE, "claim_returned",
                                  EG_DB_ARGS(eg_db_int(BATCH), eg_db_int(apr_time_sec(lease))));
     int count = rv == APR_SUCCESS ? eg_rows_count(rows) : 0;
 
+    (void)none;
     for (int row = 0; row < count && (rv == APR_SUCCESS || rv == EG_DB_REFUSED); row++) {
         apr_pool_t *pool;
 
@@ -85,26 +87,5 @@ static apr_interval_time_t run_round(eg_db *db, apr_interval_time_t lease, const
 
 void egs_returned_queue_run(egs_control *control, const char *dsn)
 {
-    eg_log log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
-    apr_interval_time_t pause = AWAY, lease;
-    apr_pool_t *pool, *round;
-    eg_db *db;
-
-    if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
-        return;
-    }
-    apr_allocator_max_free_set(apr_pool_allocator_get(pool), MEMORY_KEPT);
-    db = eg_db_dedicated(dsn, &log, pool);
-    do {
-        egs_settings *settings = egs_control_take(control);
-
-        log.level = settings->options->log_level;
-        lease = settings->options->lease < LEASE_MAX ? settings->options->lease : LEASE_MAX;
-        egs_control_give(control, settings);
-        if (apr_pool_create(&round, pool) == APR_SUCCESS) {
-            pause = run_round(eg_db_with_pool(db, round), lease, &log);
-            apr_pool_destroy(round);
-        }
-    } while (!egs_control_sleep(control, pause));
-    apr_pool_destroy(pool);
+    egs_rounds_run(control, dsn, run_round, NULL, AWAY);
 }

@@ -1,17 +1,6 @@
 /* EmailGateway.CancelMessage: what of a message of the caller's waits is not sent any more. */
 #include "message.h"
 
-static const eg_param params[] = {
-    { "MessageID", EG_UUID, EG_REQUIRED, .error = 1 },
-    { .name = NULL },
-};
-
-static const eg_fault faults[] = {
-    { 1, "Missing required parameter: MessageID" },
-    { 2, "Unable to retrieve message" },
-    { 0, NULL },
-};
-
 static apr_status_t run(eg_call *call)
 {
     eg_rows *rows;
@@ -29,4 +18,6 @@ static apr_status_t run(eg_call *call)
     return APR_SUCCESS;
 }
 
-const eg_command eg_cmd_cancel_message = { .run = run, .params = params, .faults = faults };
+const eg_command eg_cmd_cancel_message = { .run = run,
+                                           .params = eg_message_params,
+                                           .faults = eg_message_faults };
