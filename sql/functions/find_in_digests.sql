@@ -31,9 +31,9 @@ BEGIN
         SELECT v_ids[l.line]
           FROM unnest(p_fields, p_terms) WITH ORDINALITY AS t (field, term, n)
          CROSS JOIN LATERAL (
-               SELECT emailgw_api.text_lines(v_part.subjects, t.term) WHERE t.field <> c_recipient
-               UNION ALL SELECT emailgw_api.text_lines(v_part.emails, t.term) WHERE t.field <> c_subject
-               UNION ALL SELECT emailgw_api.text_lines(v_part.others, t.term) WHERE t.field = c_any) AS l (line)
+               SELECT * FROM emailgw_api.text_lines(CASE WHEN t.field <> c_recipient THEN v_part.subjects END, t.term)
+               UNION ALL SELECT * FROM emailgw_api.text_lines(CASE WHEN t.field <> c_subject THEN v_part.emails END, t.term)
+               UNION ALL SELECT * FROM emailgw_api.text_lines(CASE WHEN t.field = c_any THEN v_part.others END, t.term)) AS l (line)
          WHERE p_types IS NULL OR v_types[l.line] = ANY (p_types)
          GROUP BY l.line
         HAVING count(DISTINCT t.n) = cardinality(p_terms);
