@@ -68,6 +68,7 @@ sub attack {
     delete @good{qw(To CC BCC)} if $name eq 'TargetListID';
     my %encoded = map { my $text = $json->encode($good{$_}); $_ => \$text } keys %good;
     my $is_id = $route->{ids}{$name} && $route->{path} eq '/api.php';
+    my $gone = $route->{name} =~ /^PATCH/ ? 409 : 200; # a message that was moved into the past has gone out
     my $timed = sub {
         my $start = time;
         my $reply = ask($gw, $route, $it, @_);
@@ -82,7 +83,7 @@ sub attack {
         for my $form (defined $string ? (0, 1) : 0) {
             my $reply = $timed->($form ? { %good, $name => $string } : { %encoded, $name => \$text }, $form);
             my $ok = (ref $reply->{json} eq 'HASH' || is_file($route, $reply))
-                && $reply->{status} =~ ($broken ? qr/^400\z/ : !defined $broken ? qr/^(?:200|400|404|422)\z/ : qr/^(?:200|404|422)\z/);
+                && $reply->{status} =~ ($broken ? qr/^400\z/ : !defined $broken ? qr/^(?:200|400|404|422|$gone)\z/ : qr/^(?:200|404|422|$gone)\z/);
             # The brackets of a form make a structure; one that is none is refused as a whole.
             $ok = 0 if $ok && $is_id && $reply->{status} == 200 && !may_differ($text) && $reply->{body} ne $harmless;
             push @{ $found{bad} }, ($form ? 'form ' : '') . substr($text, 0, 60) . ": $reply->{status} " . substr $reply->{body}, 0, 200
