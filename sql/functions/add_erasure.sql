@@ -16,8 +16,7 @@ BEGIN
     IF status = 0 THEN
         INSERT INTO erasure AS e (account_id, address_sealed) VALUES (p_account_id, p_sealed)
         RETURNING e.erasure_id INTO erasure_id;
-        PERFORM emailgw_api.erase_suppressions(p_account_id, fold_address(p_address), p_hash,
-                                               emailgw_api.address_pattern(fold_address(p_address)), true);
+        PERFORM emailgw_api.erase_suppressions(p_account_id, fold_address(p_address), p_hash, true);
     END IF;
 END
 $$;

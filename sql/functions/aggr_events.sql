@@ -24,7 +24,10 @@ BEGIN
                     WHERE d.account_id = p_account_id AND d.domain_id = p_domain_id AND d.deleted_at IS NULL) THEN
         status := 2;
     ELSIF NOT v_counted THEN
-        doc_count := emailgw_api.events_to_read(p_account_id, p_domain_id, p_from, p_until, v_types);
+        IF p_field IN ('hour', 'recipientDomain', 'mxHost', 'smtpCode') THEN
+            v_digested := ARRAY(SELECT emailgw_api.digested_days(p_account_id, p_domain_id, p_from, p_until));
+        END IF;
+        doc_count := emailgw_api.events_to_read(p_account_id, p_domain_id, p_from, p_until, v_types, v_digested);
         status := CASE WHEN doc_count IS NULL THEN 0 ELSE 116 END;
     END IF;
     IF status <> 0 THEN
@@ -32,9 +35,6 @@ BEGIN
         RETURN;
     END IF;
 
-    IF p_field IN ('hour', 'recipientDomain', 'mxHost', 'smtpCode') THEN
-        v_digested := ARRAY(SELECT emailgw_api.digested_days(p_account_id, p_domain_id, p_from, p_until));
-    END IF;
     RETURN QUERY
     SELECT 0, b.key, b.count
       FROM (SELECT) AS always

@@ -1,6 +1,6 @@
 -- drop_partitions: retention. Drops the partitions that end before p_days ago,
 -- of contents, of messages and events or of webhook deliveries, unless a row of
--- a queue, or a list job that is not over, still points into them. Waits briefly for each lock: less than
+-- a queue, or a list job that is not over so long, still points into them. Waits briefly for each lock: less than
 -- deadlock_timeout, so that it is this that gives way to a mail, never the mail.
 --   p_parents  the partitioned tables
 CREATE FUNCTION emailgw_api.drop_partitions(p_parents text[], p_days integer)
@@ -23,7 +23,8 @@ BEGIN
         CONTINUE WHEN EXISTS (SELECT FROM emailgw.queue AS q
                                WHERE q.message_id >= v_part.low AND q.message_id < v_part.high)
                    OR EXISTS (SELECT FROM emailgw.list_job AS j
-                               WHERE j.status = 'open' AND j.job_id >= v_part.low AND j.job_id < v_part.high)
+                               WHERE (j.status = 'open' OR j.finished_at > now() - make_interval(days => p_days))
+                                 AND j.job_id >= v_part.low AND j.job_id < v_part.high)
                    OR EXISTS (SELECT FROM emailgw.webhook_queue AS w
                                WHERE w.message_id >= v_part.low AND w.message_id < v_part.high
                                   OR w.event_id >= v_part.low AND w.event_id < v_part.high);

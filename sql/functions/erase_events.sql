@@ -37,6 +37,15 @@ BEGIN
                                                p_pattern);
             counts := emailgw_api.add_counts(counts, v_mail.counts);
             waiting := waiting OR v_mail.waiting;
+            IF NOT v_mail.waiting THEN -- one that came late, or whose mail is no longer stored
+                UPDATE emailgw.event AS e
+                   SET email = emailgw.erased_address(), detail = emailgw_api.erased_detail(e.detail)
+                 WHERE e.account_id = p_account_id AND e.domain_id = v_event.domain_id
+                   AND e.event_id = v_event.event_id AND e.email <> emailgw.erased_address();
+                IF FOUND THEN
+                    counts := emailgw_api.add_counts(counts, '{"events": 1}');
+                END IF;
+            END IF;
         ELSIF v_event.mentioned THEN
             v_mentions := v_mentions + 1;
             UPDATE emailgw.event AS e SET detail = emailgw_api.erase_in_json(e.detail, p_pattern)

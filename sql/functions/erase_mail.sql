@@ -11,7 +11,6 @@ DECLARE
          WHERE r.account_id = p_account_id AND r.message_id = p_message_id AND r.email <> emailgw.erased_address());
     v_contents bigint := 0;
     v_attachments bigint := 0;
-    v_keys bigint := 0;
 BEGIN
     UPDATE emailgw.message AS m
        SET subject = CASE WHEN v_alone THEN '' ELSE regexp_replace(m.subject, p_pattern, '[erased]', 'gi') END,
@@ -37,11 +36,6 @@ BEGIN
         DELETE FROM emailgw.content AS c WHERE c.account_id = p_account_id AND c.message_id = p_message_id;
         GET DIAGNOSTICS v_contents = ROW_COUNT;
     END IF;
-    IF emailgw.uuid7_time(p_message_id) > now() - interval '26 hours' THEN -- as long as such keys are kept
-        DELETE FROM emailgw.idempotency AS i WHERE i.account_id = p_account_id AND i.message_id = p_message_id;
-        GET DIAGNOSTICS v_keys = ROW_COUNT;
-    END IF;
-    RETURN jsonb_build_object('messages', 1, 'contents', v_contents, 'attachments', v_attachments,
-                              'idempotency_keys', v_keys);
+    RETURN jsonb_build_object('messages', 1, 'contents', v_contents, 'attachments', v_attachments);
 END
 $$;

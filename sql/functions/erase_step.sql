@@ -17,6 +17,7 @@ DECLARE
     v_job record;
     v_part record;
     v_left integer := p_limit;
+    v_subscribers integer;
 BEGIN
     SELECT e.* INTO v_job FROM erasure AS e
      WHERE e.account_id = p_account_id AND e.erasure_id = p_erasure_id AND e.finished_at IS NULL FOR UPDATE;
@@ -31,11 +32,15 @@ BEGIN
             v_job.at_account_id := (SELECT min(a.account_id) FROM account AS a
                                      WHERE a.account_id > v_job.at_account_id AND p_account_id IN (0, a.account_id));
             IF v_job.at_account_id IS NULL THEN
-                state := CASE WHEN v_job.again OR v_job.created_at > now() - c_settled THEN 'waiting' ELSE 'done' END;
+                state := CASE WHEN v_job.again THEN 'waiting' ELSE 'done' END;
                 EXIT;
             END IF;
             counts := emailgw_api.add_counts(counts, emailgw_api.erase_suppressions(
-                          v_job.at_account_id, c_address, p_hash, c_pattern, p_account_id <> 0));
+                          v_job.at_account_id, c_address, p_hash, p_account_id <> 0));
+            -- Before the events: what a list was about to send comes to light in the next pass.
+            v_subscribers := emailgw_api.erase_subscribers(v_job.at_account_id, c_address);
+            counts := emailgw_api.add_counts(counts, jsonb_build_object('subscribers', v_subscribers));
+            v_job.again := v_job.again OR v_subscribers > 0 OR v_job.created_at > now() - c_settled;
         END IF;
         SELECT * INTO v_part FROM emailgw_api.erase_events(v_job.at_account_id, v_job.at_domain_id, v_job.at_event_id,
                                                            c_address, c_pattern, v_left);

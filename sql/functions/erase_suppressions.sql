@@ -1,17 +1,13 @@
 -- erase_suppressions: an address on the list of an account is known there by its hash
--- alone from here on, and gets nothing more. What servers have said of it goes, also where
--- that stands at another address.
+-- alone from here on, and gets nothing more.
 --   p_address  folded
---   p_pattern  address_pattern of it
 --   p_add      it gets nothing from the whole account, whether it was on its list or not
-CREATE FUNCTION emailgw_api.erase_suppressions(p_account_id bigint, p_address text, p_hash text, p_pattern text,
-                                               p_add boolean)
+CREATE FUNCTION emailgw_api.erase_suppressions(p_account_id bigint, p_address text, p_hash text, p_add boolean)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
     v_entries bigint;
-    v_replies bigint;
 BEGIN
     WITH gone AS (
         DELETE FROM emailgw.suppression AS s WHERE s.account_id = p_account_id AND s.address = p_address
@@ -27,9 +23,6 @@ BEGIN
         VALUES (p_account_id, p_hash, 0, 'erased')
         ON CONFLICT (account_id, address, domain_id) DO NOTHING;
     END IF;
-    UPDATE emailgw.suppression AS s SET reply = regexp_replace(s.reply, p_pattern, '[erased]', 'gi')
-     WHERE s.account_id = p_account_id AND s.reply ~* p_pattern;
-    GET DIAGNOSTICS v_replies = ROW_COUNT;
-    RETURN jsonb_build_object('suppressions', v_entries, 'mentions', v_replies);
+    RETURN jsonb_build_object('suppressions', v_entries);
 END
 $$;

@@ -25,14 +25,14 @@ BEGIN
                     WHERE d.account_id = p_account_id AND d.domain_id = p_domain_id AND d.deleted_at IS NULL) THEN
         status := 2;
     ELSE
-        total := emailgw_api.events_to_read(p_account_id, p_domain_id, v_period.first, v_period.last, '{1,2,4}');
+        v_digested := ARRAY(SELECT emailgw_api.digested_days(p_account_id, p_domain_id, v_period.first, v_period.last));
+        total := emailgw_api.events_to_read(p_account_id, p_domain_id, v_period.first, v_period.last, '{1,2,4}', v_digested);
         status := CASE WHEN total IS NULL THEN 0 ELSE 116 END;
     END IF;
     IF status <> 0 THEN
         RETURN NEXT;
         RETURN;
     END IF;
-    v_digested := ARRAY(SELECT emailgw_api.digested_days(p_account_id, p_domain_id, v_period.first, v_period.last));
     RETURN QUERY
     WITH part AS (
         SELECT g.recipient_domain, g.sent, g.delivered, g.failed, 0::bigint AS pending, g.seconds_sum, g.seconds_min, g.seconds_max,

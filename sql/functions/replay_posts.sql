@@ -4,7 +4,8 @@
 --   p_event_id  one event, whatever became of its post; then there are no times
 --   p_enable    a disabled webhook is enabled first
 -- status is 0, 4 no such webhook, 6 no such event that it wants, 7 older than what is
--- known of posts, 8 it is disabled, 116 more than p_most, and then none is.
+-- known of posts, 8 it is disabled, 116 more than p_most, or more events would have
+-- to be read than may be, and then none is.
 CREATE FUNCTION emailgw_api.replay_posts(p_account_id bigint, p_webhook_id bigint, p_event_id uuid,
                                          p_since timestamptz, p_until timestamptz, p_all boolean, p_enable boolean,
                                          p_most integer, OUT status integer, OUT posts bigint)
@@ -36,7 +37,11 @@ BEGIN
                                          WHERE e.account_id = p_account_id AND e.domain_id = v_domain_id
                                            AND e.event_id = p_event_id AND e.type = ANY (v_webhook.events)) THEN 6
                    WHEN c_since < now() - c_kept THEN 7
-                   WHEN v_webhook.status = 'Disabled' AND NOT p_enable THEN 8 ELSE 0 END;
+                   WHEN v_webhook.status = 'Disabled' AND NOT p_enable THEN 8
+                   WHEN p_event_id IS NULL
+                        AND emailgw_api.events_to_read(p_account_id, v_domain_id, (p_since AT TIME ZONE 'UTC')::date,
+                                                       (p_until AT TIME ZONE 'UTC')::date, v_webhook.events) IS NOT NULL THEN 116
+                   ELSE 0 END;
     IF status <> 0 THEN
         RETURN;
     END IF;

@@ -68,7 +68,7 @@ END
 $$;
 SELECT is((SELECT string_agg(concat_ws(' ', s.address, s.domain_id = 0, s.reason, s.reply), ', ' ORDER BY s.address, s.domain_id)
              FROM emailgw.suppression AS s WHERE s.account_id = :account),
-          'bob@example.org t bounce no <[erased]>, hash:1:ann t erased, hash:1:ann f complaint', 'the list, at once');
+          'bob@example.org t bounce no <ann@example.net>, hash:1:ann t erased, hash:1:ann f complaint', 'the list, at once');
 SELECT is((SELECT a.status FROM pg_temp.send(:account, p_emails => '{ann@example.net}', p_hashes => '{hash:2:x hash:1:ann}') AS a), 14,
           'it gets no more mail');
 SELECT is((SELECT a.status FROM pg_temp.send(:account, p_emails => '{ann@example.net}', p_hashes => '{hash:1:bob}') AS a), 0,
@@ -87,6 +87,7 @@ SELECT is((SELECT string_agg(t.what, ' ' ORDER BY t.what) FROM (
               SELECT 'event' FROM emailgw.event AS e WHERE account_id = :account AND e::text ILIKE '%ann@%' UNION ALL
               SELECT 'message' FROM emailgw.message AS m WHERE account_id = :account AND m::text ILIKE '%ann@%' UNION ALL
               SELECT 'queue' FROM emailgw.queue WHERE account_id = :account AND email ILIKE 'ann@%' UNION ALL
+              SELECT 'reply' FROM emailgw.suppression WHERE account_id = :account AND reply ILIKE '%ann@%' UNION ALL
               SELECT 'tag' FROM emailgw.daily_count WHERE account_id = :account AND tag ILIKE 'ann@%') AS t (what)), NULL,
           'nowhere is anything left');
 SELECT is((SELECT string_agg(c.plain, ' ') FROM emailgw.content AS c WHERE c.message_id IN (:'both', :'alone')), 'text',
@@ -101,7 +102,7 @@ SELECT is((SELECT string_agg(d.day::text, ' ') || ' ' || (SELECT string_agg(t.da
              FROM emailgw.digest AS d WHERE d.account_id = :account), '2026-01-02 2026-01-02', 'digests are made anew');
 SELECT is((SELECT e.address_sealed IS NULL FROM emailgw.erasure AS e WHERE e.erasure_id = :id), true, 'who it was is known no more');
 SELECT is((SELECT counts - 'events_read' FROM emailgw_api.get_erasure(:account, :id)),
-          '{"events": 6, "messages": 3, "mentions": 0, "contents": 2, "cancelled": 3, "recipients": 3, "tag_counts": 2, "attachments": 0,
+          '{"events": 6, "messages": 3, "mentions": 1, "contents": 2, "cancelled": 3, "recipients": 3, "tag_counts": 2, "attachments": 0,
             "suppressions": 0, "idempotency_keys": 0, "subscribers": 1, "returned_mails": 1, "digests": 1}'::jsonb, 'the report');
 SELECT is((SELECT count(*) FROM emailgw.event AS e WHERE e.account_id = :other AND e.email = 'ann@example.net'), 1::bigint,
           'the other account has all of it');
