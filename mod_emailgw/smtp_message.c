@@ -134,8 +134,8 @@ static int check_fields(eg_smtp_message *m)
             if (!eg_rawfield_fits(&m->raw, field) && !(i == 0 && is_removed(m, field)) &&
                 !eg_rawfield_is_writable(&m->raw, field, m->call->pool)) {
                 return eg_smtp_refuse(m, 554, "5.6.0",
-                                      "The header field %s has bytes over 127 that are not UTF-8, or a line "
-                                      "that is too long",
+                                      "The header field %s has bytes over 127 that cannot be converted, or a "
+                                      "line that is too long",
                                       name_of(m, field));
             }
         }
