@@ -32,6 +32,16 @@ static void start(eg_smtp_message *m, eg_call *call, apr_pool_t *pool)
                             .message_id = "01980000-0000-7000-8000-000000000001" };
 }
 
+/* The sender reads what is stored, with all its parts. */
+static void require_readable(const eg_smtp_message *m, apr_pool_t *pool)
+{
+    const char *problem;
+    eg_rawmail mail;
+
+    assert_int_equal(eg_rawmail_parse(&mail, &problem, m->mail.raw, pool), APR_SUCCESS);
+    assert_int_equal(mail.parts->nelts, m->raw.parts->nelts);
+}
+
 /* @return the reply, or NULL when it is taken */
 static const char *hand_in(const char *message, apr_pool_t *pool)
 {
@@ -41,6 +51,7 @@ static const char *hand_in(const char *message, apr_pool_t *pool)
     start(&m, &call, pool);
     if (eg_smtp_message_read(&m, (eg_bytes){ message, strlen(message) }) && eg_smtp_message_addresses(&m) &&
         eg_smtp_message_options(&m) && eg_smtp_message_make(&m)) {
+        require_readable(&m, pool);
         return NULL;
     }
     return apr_psprintf(pool, "%d %s %s", m.reply.code, m.reply.enhanced, m.reply.text);
@@ -59,9 +70,56 @@ static void takes_or_refuses(void **state)
     }
 }
 
+/* @return before, count times the piece, behind */
+static const char *repeat(const char *before, const char *piece, int count, const char *behind,
+                          apr_pool_t *pool)
+{
+    apr_array_header_t *pieces = apr_array_make(pool, count + 2, sizeof(const char *));
+
+    APR_ARRAY_PUSH(pieces, const char *) = before;
+    while (count-- > 0) {
+        APR_ARRAY_PUSH(pieces, const char *) = piece;
+    }
+    APR_ARRAY_PUSH(pieces, const char *) = behind;
+    return apr_array_pstrcat(pool, pieces, 0);
+}
+
+#define BODY "\r\n\xc3\xbc and more\r\n" /* gets a type and an encoding */
+#define LINE " y\r\n"
+#define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"
+
+/* Whatever is put in: each is refused, or can be read. */
+static void leaves_room_for_its_own_fields(void **state)
+{
+    static const char refused[] = "554 5.6.0 A header of the message has over 996 fields or 261120 bytes";
+    static const struct {
+        const char *before, *behind;
+    } where[] = { { "", BODY }, { MIXED, BODY "--b--\r\n" } };
+
+    for (int i = 0; i < 2; i++) {
+        const char *header = apr_pstrcat(*state, where[i].before, "X:", NULL);
+
+        for (int fields = EG_RAW_FIELDS_MAX - 6; fields <= EG_RAW_FIELDS_MAX; fields++) {
+            const char *reply =
+                hand_in(repeat(where[i].before, "X:" LINE, fields, where[i].behind, *state), *state);
+
+            print_message("# %d fields\n", fields);
+            assert_int_equal(reply == NULL, fields <= 996);
+            assert_true(reply == NULL || strcmp(reply, refused) == 0);
+        }
+        for (int size = EG_RAW_HEADER_MAX - 2048; size < EG_RAW_HEADER_MAX; size += 64) {
+            const char *reply = hand_in(repeat(header, LINE, size / 4, where[i].behind, *state), *state);
+
+            print_message("# %d bytes\n", size);
+            assert_int_equal(reply == NULL, size + 2 <= 261120);
+            assert_true(reply == NULL || strcmp(reply, refused) == 0);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { EG_TEST(takes_or_refuses) };
+    const struct CMUnitTest tests[] = { EG_TEST(takes_or_refuses), EG_TEST(leaves_room_for_its_own_fields) };
 
     return EG_TEST_RUN(tests);
 }
