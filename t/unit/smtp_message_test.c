@@ -11,6 +11,15 @@ static const struct {
     const char *what, *message, *reply; /* "code enhanced", and words of its text; NULL: it is taken */
 } cases[] = {
     { "a plain one", "From: a@mine.example\r\n\r\nx\r\n", NULL },
+    { "a name with an at sign in quotes", "From: \"ceo@bank.example\" <a@mine.example>\r\n\r\nx\r\n", NULL },
+    { "two addresses", "From: a@mine.example, b@mine.example\r\n\r\nx\r\n",
+      "550 5.1.7 From must have exactly one" },
+    { "a name that is an address", "From: ceo@bank.example <a@mine.example>\r\n\r\nx\r\n",
+      "550 5.1.7 From must have no group" },
+    { "a group", "From: ceo@bank.example: a@mine.example;\r\n\r\nx\r\n",
+      "550 5.1.7 From must have no group" },
+    { "an empty group", "From: ceo@bank.example:;, a@mine.example\r\n\r\nx\r\n",
+      "550 5.1.7 From must have no group" },
     { "an encoding with bytes over 127",
       "From: a@mine.example\r\nContent-Transfer-Encoding: 7bit (\xc3\xa9)\r\n\r\nx\r\n",
       "554 5.6.0 The header field Content-Transfer-Encoding has" },
