@@ -49,7 +49,7 @@ int eg_smtp_refuse(eg_smtp_message *m, int code, const char *enhanced, const cha
     va_end(args);
     eg_utf8_escape(text, REPLY_TEXT_MAX, whole, strlen(whole));
     for (char *c = text; *c && !m->envelope->utf8; c++) {
-        *c = *c < 0 ? '?' : *c;
+        *c = (unsigned char)*c > 0x7f ? '?' : *c;
     }
     m->reply = (eg_smtp_reply){ code, enhanced, text };
     return 0;

@@ -27,7 +27,7 @@ eg_mimefault eg_mimecode_check(eg_bytes body)
             longest = (apr_size_t)(c - line) > longest ? (apr_size_t)(c - line) : longest;
             line = ++c + 1;
         }
-        else if (*c <= 0 || *c == 0x7f || *c == '\r' || *c == '\n') {
+        else if (*c == '\0' || (unsigned char)*c >= 0x7f || *c == '\r' || *c == '\n') {
             return EG_MIME_8BIT;
         }
     }
@@ -107,7 +107,7 @@ static int needs_escape(const char *c, const char *end)
     if (*c == ' ' || *c == '\t') {
         return c + 1 == end || is_line_end(c + 1, end);
     }
-    return *c < ' ' || *c == 0x7f || *c == '=';
+    return (unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f || *c == '=';
 }
 
 /* With soft line breaks that leave room for the "=" of the next one. @return behind the last byte; NULL to: count alone */
