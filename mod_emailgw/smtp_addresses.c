@@ -4,6 +4,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "addresslist.h"
 #include "hostname.h"
 #include "lowercase.h"
 #include "rawfield.h"
@@ -22,14 +23,19 @@ static int read_list(apr_array_header_t **list, const eg_smtp_message *m, const 
 /* Without one its credential's own stands in. */
 static int read_from(eg_smtp_message *m)
 {
+    const eg_rawfield *field = eg_rawpart_find(&m->raw, m->header, "From");
     apr_array_header_t *list;
 
-    if (eg_rawpart_find(&m->raw, m->header, "From") == NULL) {
+    if (field == NULL) {
         m->mail.from = (eg_mail_address){ .name = NULL };
         return 1;
     }
     if (!read_list(&list, m, "From") || list->nelts != 1) {
         return eg_smtp_refuse(m, 550, "5.1.7", "From must have exactly one valid address");
+    }
+    if (!eg_addresslist_is_clear(eg_rawfield_value(&m->raw, field, m->call->pool), m->call->pool)) {
+        return eg_smtp_refuse(m, 550, "5.1.7",
+                              "From must have no group, and no @ without quotes before its address");
     }
     m->mail.from.box = APR_ARRAY_IDX(list, 0, eg_rawaddress).box;
     m->mail.from.name = APR_ARRAY_IDX(list, 0, eg_rawaddress).name;

@@ -10,6 +10,10 @@
 #include "rawwire.h"
 #include "utf8.h"
 
+/* What is put into a header here, and must fit into it: Received, Content-Type, Content-Transfer-Encoding. */
+#define HEADER_ROOM 1024 /* bytes */
+#define FIELDS_ROOM 4
+
 #define REPLY_TEXT_MAX 400 /* bytes: a reply line has 512 at most (RFC 5321 section 4.5.3.1.5) */
 
 static const char *const once[] = { "From",
@@ -45,7 +49,7 @@ int eg_smtp_refuse(eg_smtp_message *m, int code, const char *enhanced, const cha
     va_end(args);
     eg_utf8_escape(text, REPLY_TEXT_MAX, whole, strlen(whole));
     for (char *c = text; *c && !m->envelope->utf8; c++) {
-        *c = *c < 0 ? '?' : *c;
+        *c = (unsigned char)*c > 0x7f ? '?' : *c;
     }
     m->reply = (eg_smtp_reply){ code, enhanced, text };
     return 0;
@@ -58,6 +62,20 @@ static const char *name_of(const eg_smtp_message *m, const eg_rawfield *field)
                            m->call->pool);
 }
 
+/* What is stored must be one that the sender can read, and with the same parts. */
+static int has_room(const eg_rawmail *mail)
+{
+    for (int i = 0; i < mail->parts->nelts; i++) {
+        const eg_rawpart *part = eg_rawmail_part(mail, i);
+
+        if (part->fields->nelts > EG_RAW_FIELDS_MAX - FIELDS_ROOM ||
+            part->header_end - part->at > EG_RAW_HEADER_MAX - HEADER_ROOM) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int eg_smtp_message_read(eg_smtp_message *m, eg_bytes message)
 {
     const char *problem;
@@ -67,6 +85,10 @@ int eg_smtp_message_read(eg_smtp_message *m, eg_bytes message)
     }
     if (eg_rawmail_parse(&m->raw, &problem, message, m->call->pool) != APR_SUCCESS) {
         return eg_smtp_refuse(m, 554, "5.6.0", "The message cannot be read: %s", problem);
+    }
+    if (!has_room(&m->raw)) {
+        return eg_smtp_refuse(m, 554, "5.6.0", "A header of the message has over %d fields or %d bytes",
+                              EG_RAW_FIELDS_MAX - FIELDS_ROOM, EG_RAW_HEADER_MAX - HEADER_ROOM);
     }
     m->header = eg_rawmail_part(&m->raw, 0);
     for (int i = 0; once[i] != NULL; i++) {
@@ -134,8 +156,8 @@ static int check_fields(eg_smtp_message *m)
             if (!eg_rawfield_fits(&m->raw, field) && !(i == 0 && is_removed(m, field)) &&
                 !eg_rawfield_is_writable(&m->raw, field, m->call->pool)) {
                 return eg_smtp_refuse(m, 554, "5.6.0",
-                                      "The header field %s has bytes over 127 that are not UTF-8, or a line "
-                                      "that is too long",
+                                      "The header field %s has bytes over 127 that cannot be converted, or a "
+                                      "line that is too long",
                                       name_of(m, field));
             }
         }

@@ -123,6 +123,8 @@ static int put_field(egs_text *text, const eg_rawmail *mail, const eg_rawfield *
         }
         put_parameters(text, name, &parsed);
         return 1;
+    case EG_FIELD_TOKEN:
+        return 0;
     default:
         egs_header_text(text, name, eg_headerwords_decode(value, EG_RAW_HEADER_MAX, pool));
         return 1;

@@ -13,7 +13,9 @@ typedef struct {
     char *spec, *spec_end;     /* the same without blanks, quoted strings with their quotes */
     const char *angle;         /* what stood between < and > */
     int is_parted;             /* spec had blanks between its words */
+    int has_at;                /* outside of quotes */
     int in_group;
+    int is_unclear; /* all of the list, as eg_addresslist_is_clear has it */
 } reader;
 
 static void begin(reader *r)
@@ -21,7 +23,7 @@ static void begin(reader *r)
     r->phrase_end = r->phrase;
     r->spec = ++r->spec_end; /* what was read before stays where it is, with a NUL behind it */
     r->angle = NULL;
-    r->is_parted = 0;
+    r->is_parted = r->has_at = 0;
 }
 
 static void add(char **end, const char *text, apr_size_t length)
@@ -57,6 +59,7 @@ static int read_word(reader *r, eg_headerscan *scan, apr_pool_t *pool)
             scan->at++;
         }
         add(&r->phrase_end, from, (apr_size_t)(scan->at - from));
+        r->has_at |= memchr(from, '@', (apr_size_t)(scan->at - from)) != NULL;
     }
     add(&r->spec_end, from, (apr_size_t)(scan->at - from));
     return scan->at > from;
@@ -67,6 +70,7 @@ static int read_angle(reader *r, eg_headerscan *scan, apr_pool_t *pool)
 {
     char *phrase_end = r->phrase_end, *begin_spec = r->spec_end + 1;
 
+    r->is_unclear |= r->has_at;
     *r->spec_end++ = '\0';
     scan->at++;
     while (eg_headerscan_skip(scan) && scan->at < scan->end && *scan->at != '>') {
@@ -126,7 +130,7 @@ static int read_token(apr_array_header_t *list, reader *r, eg_headerscan *scan, 
             return 0;
         }
         scan->at++;
-        r->in_group = 1;
+        r->in_group = r->is_unclear = 1;
         begin(r);
         return 1;
     case ';':
@@ -147,7 +151,8 @@ static int read_token(apr_array_header_t *list, reader *r, eg_headerscan *scan, 
     }
 }
 
-apr_status_t eg_addresslist_parse(apr_array_header_t **list, const char *value, apr_pool_t *pool)
+/* @param is_clear  as eg_addresslist_is_clear has it */
+static apr_status_t parse(apr_array_header_t **list, int *is_clear, const char *value, apr_pool_t *pool)
 {
     apr_size_t length = strlen(value);
     eg_headerscan scan = { value, value + length };
@@ -170,5 +175,21 @@ apr_status_t eg_addresslist_parse(apr_array_header_t **list, const char *value, 
         return APR_EINVAL;
     }
     *list = found;
+    *is_clear = !r.is_unclear;
     return APR_SUCCESS;
+}
+
+apr_status_t eg_addresslist_parse(apr_array_header_t **list, const char *value, apr_pool_t *pool)
+{
+    int is_clear;
+
+    return parse(list, &is_clear, value, pool);
+}
+
+int eg_addresslist_is_clear(const char *value, apr_pool_t *pool)
+{
+    apr_array_header_t *list;
+    int is_clear;
+
+    return parse(&list, &is_clear, value, pool) == APR_SUCCESS && is_clear;
 }

@@ -45,12 +45,23 @@ void eg_edits_insert(eg_edits *edits, const char *place, const char *string)
     eg_edits_replace(edits, place, 0, string);
 }
 
+/* The next that does not begin within what one before it replaced: from is behind that. NULL at the end */
+static const edit *next_edit(const eg_edits *edits, int *i, const char *from)
+{
+    while (*i < edits->list->nelts && EDIT(edits, *i).place < from) {
+        (*i)++;
+    }
+    return *i < edits->list->nelts ? &EDIT(edits, (*i)++) : NULL;
+}
+
 static apr_size_t length_of(const eg_edits *edits)
 {
     apr_size_t length = edits->length;
+    const char *from = edits->text;
+    const edit *each;
 
-    for (int i = 0; i < edits->list->nelts; i++) {
-        length += EDIT(edits, i).added_length - EDIT(edits, i).removed;
+    for (int i = 0; (each = next_edit(edits, &i, from)) != NULL; from = each->place + each->removed) {
+        length += each->added_length - each->removed;
     }
     return length;
 }
@@ -59,18 +70,16 @@ eg_bytes eg_edits_make(const eg_edits *edits, apr_pool_t *pool)
 {
     apr_size_t length = length_of(edits);
     const char *from = edits->text, *end = edits->text + edits->length;
+    const edit *each;
     char *made, *to;
 
     if (edits->list->nelts == 0) {
         return (eg_bytes){ edits->text, edits->length };
     }
     to = made = apr_palloc(pool, length + 1);
-    for (int i = 0; i < edits->list->nelts; i++) {
-        const edit *each = &EDIT(edits, i);
-
+    for (int i = 0; (each = next_edit(edits, &i, from)) != NULL; from = each->place + each->removed) {
         to = (char *)memcpy(to, from, (size_t)(each->place - from)) + (each->place - from);
         to = (char *)memcpy(to, each->added, each->added_length) + each->added_length;
-        from = each->place + each->removed;
     }
     memcpy(to, from, (size_t)(end - from));
     made[length] = '\0';

@@ -9,7 +9,7 @@
 
 #include "db.h"
 
-/** Their places do not overlap. */
+/** Of those whose places overlap the first by place is made, and the others are not. */
 typedef struct {
     const char *text; /* that they are of */
     apr_size_t length;

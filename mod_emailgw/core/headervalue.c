@@ -10,7 +10,7 @@
 /* What ends a word that has no quotes: blanks, and what has a meaning in these values. */
 static int is_word(char c)
 {
-    return c > ' ' || c < 0 ? !strchr(";\"()=,", c) && c != 0x7f : 0;
+    return (unsigned char)c > ' ' && c != 0x7f && !strchr(";\"()=,", c);
 }
 
 static const char *read_word(eg_headerscan *scan, apr_pool_t *pool)

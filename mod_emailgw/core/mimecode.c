@@ -27,7 +27,7 @@ eg_mimefault eg_mimecode_check(eg_bytes body)
             longest = (apr_size_t)(c - line) > longest ? (apr_size_t)(c - line) : longest;
             line = ++c + 1;
         }
-        else if (*c <= 0 || *c == 0x7f || *c == '\r' || *c == '\n') {
+        else if (*c == '\0' || (unsigned char)*c >= 0x7f || *c == '\r' || *c == '\n') {
             return EG_MIME_8BIT;
         }
     }
@@ -42,21 +42,30 @@ static int hex_value(char c)
     return apr_isdigit(c) ? c - '0' : apr_isxdigit(c) ? (c | 0x20) - 'a' + 10 : -1;
 }
 
-/* Blanks at the end of a line were put there on the way (section 6.7 (3)). */
-static const char *skip_trailing(const char *c, const char *end)
+static const char *skip_blanks(const char *c, const char *end)
 {
-    const char *blank = c;
-
-    while (blank < end && (*blank == ' ' || *blank == '\t')) {
-        blank++;
+    while (c < end && (*c == ' ' || *c == '\t')) {
+        c++;
     }
-    return blank == end || is_line_end(blank, end) ? blank : c;
+    return c;
+}
+
+/* A run of blanks: at the end of a line they were put there on the way (section 6.7 (3)). @return behind it */
+static const char *decode_blanks(char **to, const char *c, const char *end)
+{
+    const char *behind = skip_blanks(c, end);
+
+    if (behind < end && !is_line_end(behind, end)) {
+        memcpy(*to, c, (size_t)(behind - c));
+        *to += behind - c;
+    }
+    return behind;
 }
 
 /* "=" and what it is the beginning of. @return behind it */
 static const char *decode_escape(char **to, const char *c, const char *end)
 {
-    const char *behind = skip_trailing(c + 1, end);
+    const char *behind = skip_blanks(c + 1, end);
 
     if (behind == end) {
         return end;
@@ -82,12 +91,7 @@ static eg_bytes decode_quoted_printable(eg_bytes body, apr_pool_t *pool)
             c = decode_escape(&to, c, end);
         }
         else if (*c == ' ' || *c == '\t') {
-            const char *behind = skip_trailing(c, end);
-
-            if (behind == c) {
-                *to++ = *c++;
-            }
-            c = behind > c ? behind : c;
+            c = decode_blanks(&to, c, end);
         }
         else {
             *to++ = *c++;
@@ -103,7 +107,7 @@ static int needs_escape(const char *c, const char *end)
     if (*c == ' ' || *c == '\t') {
         return c + 1 == end || is_line_end(c + 1, end);
     }
-    return *c < ' ' || *c == 0x7f || *c == '=';
+    return (unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f || *c == '=';
 }
 
 /* With soft line breaks that leave room for the "=" of the next one. @return behind the last byte; NULL to: count alone */

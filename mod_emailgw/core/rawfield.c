@@ -23,9 +23,11 @@ eg_fieldkind eg_rawfield_kind(const eg_rawmail *mail, const eg_rawfield *field)
     static const char *const addresses[] = { "From",        "Sender",        "Reply-To",  "To",        "Cc",
                                              "Resent-From", "Resent-Sender", "Resent-To", "Resent-Cc", NULL };
     static const char *const parameters[] = { "Content-Type", "Content-Disposition", NULL };
+    static const char *const tokens[] = { "Content-Transfer-Encoding", NULL };
 
     return is_among(mail, field, addresses)    ? EG_FIELD_ADDRESSES
            : is_among(mail, field, parameters) ? EG_FIELD_PARAMETERS
+           : is_among(mail, field, tokens)     ? EG_FIELD_TOKEN
                                                : EG_FIELD_TEXT;
 }
 
@@ -83,6 +85,8 @@ int eg_rawfield_is_writable(const eg_rawmail *mail, const eg_rawfield *field, ap
     case EG_FIELD_PARAMETERS:
         return eg_headervalue_parse(&parsed, value, strlen(value), pool) == APR_SUCCESS &&
                has_short_words(&parsed);
+    case EG_FIELD_TOKEN:
+        return 0;
     default:
         return 1;
     }

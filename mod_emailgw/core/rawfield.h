@@ -10,9 +10,10 @@
 #include "rawmail.h"
 
 typedef enum {
-    EG_FIELD_TEXT,      /* words, RFC 2047 section 5 (1) */
-    EG_FIELD_ADDRESSES, /* From, To, Cc ... */
-    EG_FIELD_PARAMETERS /* Content-Type, Content-Disposition */
+    EG_FIELD_TEXT,       /* words, RFC 2047 section 5 (1) */
+    EG_FIELD_ADDRESSES,  /* From, To, Cc ... */
+    EG_FIELD_PARAMETERS, /* Content-Type, Content-Disposition */
+    EG_FIELD_TOKEN       /* Content-Transfer-Encoding: no other form of it would be understood */
 } eg_fieldkind;
 
 eg_fieldkind eg_rawfield_kind(const eg_rawmail *mail, const eg_rawfield *field);
@@ -36,7 +37,7 @@ int eg_rawfield_fits(const eg_rawmail *mail, const eg_rawfield *field);
 
 /**
  * One that does not fit: can it be written so that it does? Only UTF-8 can, and what
- * has a form of its own must have it.
+ * has a form of its own must have it; a token cannot.
  */
 int eg_rawfield_is_writable(const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool);
 

@@ -67,6 +67,35 @@ static void reads_lists_or_refuses(void **state)
 }
 
 static const struct {
+    const char *value;
+    int is_clear;
+} clear[] = {
+    { "", 1 },
+    { "ceo@bank.example", 1 },
+    { "Ann (x@y.org) <a@x.org>, b @ x.org, <c@x.org>", 1 },
+    { "\"ceo@bank.example\" <a@x.org>", 1 },
+    { "=?utf-8?q?ceo=40bank?= <a@x.org>", 1 },
+    { "ceo@bank.example <a@x.org>", 0 },
+    { "Ann ceo @ bank.example <a@x.org>", 0 },
+    { "\"ceo\"@bank.example <a@x.org>", 0 },
+    { "[ceo@bank.example] <a@x.org>", 0 },
+    { "b@x.org, @ <a@x.org>", 0 },
+    { "ceo@bank.example: a@x.org;", 0 },
+    { "Friends: a@x.org;", 0 },
+    { "a@x.org, ceo@bank.example:;", 0 },
+    { "ceo@bank.example:;, a@x.org", 0 },
+    { "Ann", 0 },
+};
+
+static void knows_what_others_could_take_for_an_address(void **state)
+{
+    for (size_t i = 0; i < sizeof clear / sizeof *clear; i++) {
+        print_message("# %s\n", clear[i].value);
+        assert_int_equal(eg_addresslist_is_clear(clear[i].value, *state), clear[i].is_clear);
+    }
+}
+
+static const struct {
     const char *value, *text;
 } words[] = {
     { "", "" },
@@ -102,7 +131,9 @@ static void decodes_words(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { EG_TEST(reads_lists_or_refuses), EG_TEST(decodes_words) };
+    const struct CMUnitTest tests[] = { EG_TEST(reads_lists_or_refuses),
+                                        EG_TEST(knows_what_others_could_take_for_an_address),
+                                        EG_TEST(decodes_words) };
 
     return EG_TEST_RUN(tests);
 }

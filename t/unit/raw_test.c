@@ -77,6 +77,9 @@ static const struct {
       OWN "Reply-To: x\r\nContent-Disposition: attachment; filename=\"" UE100 UE100 "\"\r\n\r\n",
       OWN "Reply-To: x\r\nContent-Disposition: attachment;\r\n filename*0*=utf-8''" PC100 PC20
           ";\r\n filename*1*=" PC20 PC20 PC20 PC20 "\r\n\r\n" },
+    { "an encoding that cannot be written otherwise",
+      OWN "Reply-To: x\r\nContent-Transfer-Encoding: base64 (\xc3\xbc)\r\n\r\neA==\r\n",
+      OWN "Reply-To: x\r\nContent-Transfer-Encoding: base64 (\xc3\xbc)\r\n\r\neA==\r\n" },
     { "not in what is enclosed", OWN "Reply-To: x\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n",
       OWN "Reply-To: x\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n" },
 };
@@ -118,6 +121,8 @@ static const eg_secret *load_secret(apr_pool_t *pool)
     return secret;
 }
 
+#define LINK "<a href=http://s.example/>x</a>"
+#define HTML10 LINK LINK LINK LINK LINK LINK LINK LINK LINK LINK
 #define TYPE(type) "Content-Type: " type "\r\n"
 
 /* How many links, pixels and unsubscribe links of ours there are; a negative number: all is as it was. */
@@ -199,12 +204,34 @@ static void tracks_what_readers_are_shown(void **state)
     }
 }
 
+/* Links make the line too long, and the body and its encoding are written anew. */
+static void tracks_what_has_another_encoding_then(void **state)
+{
+    const char *raw =
+        apr_pstrcat(*state, OWN TYPE("text/html") "Content-Transfer-Encoding: 7bit (\xc3\xbc)\r\n\r\n",
+                    HTML10 HTML10 "\r\n", NULL);
+    egs_content content = make_content(raw, *state);
+    egs_job job = {
+        .content = &content, .account_id = 1, .message_id = content.message_id, .recipient_no = 1
+    };
+    const char *rendered;
+    egs_links links;
+
+    content.tracking_url = "https://t.example";
+    content.track_links = 1;
+    assert_int_equal(egs_track_links(&links, &job, load_secret(*state), *state), APR_SUCCESS);
+    rendered = render(&content, &links, *state);
+    assert_non_null(strstr(rendered, "\r\nContent-Transfer-Encoding: quoted-printable\r\n"));
+    assert_int_equal(count(rendered, "Content-Transfer-Encoding"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         EG_TEST(changes_what_it_must),
         EG_TEST(refuses_what_is_no_message),
         EG_TEST(tracks_what_readers_are_shown),
+        EG_TEST(tracks_what_has_another_encoding_then),
     };
 
     return EG_TEST_RUN(tests);
