@@ -37,9 +37,6 @@ apr_size_t eg_smtp_content_feed(eg_smtp_content *content, int *end, const char *
 /** After the end. @param any_length  lines may be longer than EG_SMTP_TEXT_LINE_MAX */
 eg_smtp_fault eg_smtp_content_fault(const eg_smtp_content *content, int any_length);
 
-/** Has it octets over 127? */
-int eg_smtp_content_is_8bit(const eg_smtp_content *content);
-
 /** Octets of a good content. */
 apr_int64_t eg_smtp_content_size(const eg_smtp_content *content);
 

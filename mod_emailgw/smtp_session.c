@@ -324,7 +324,6 @@ static void run_mail(eg_smtp_session *session, const char *args)
         .sender = apr_pstrdup(session->mail.pool, mail.sender),
         .recipients = apr_array_make(session->mail.pool, 4, sizeof(const char *)),
         .utf8 = mail.utf8,
-        .body_8bit = mail.body_8bit,
     };
     reply(session, 250, "2.1.0", "Sender ok");
 }
@@ -615,7 +614,6 @@ static eg_smtp_reply hand_over(eg_smtp_session *session)
     eg_smtp_content *content = session->mail.content;
     eg_bytes message;
 
-    envelope->body_8bit |= eg_smtp_content_is_8bit(content);
     if (!session->handler->has_room(session->handler->baton, eg_smtp_content_size(content),
                                     session->mail.pool) ||
         eg_smtp_content_read(&message, content) != APR_SUCCESS) {

@@ -12,13 +12,13 @@ typedef struct {
     eg_smtp_settings settings;
     eg_smtp_handler handler;
     eg_smtp_session *session;
-    const char *said;    /* all that was sent */
-    const char *mails;   /* "sender>recipient,recipient:message|" of each that was handed over */
-    const char *logins;  /* "name/password|" of each */
-    apr_int64_t room;    /* octets */
-    int refused;         /* mails */
-    int verdict;         /* of the next mail; 0: 250 */
-    int utf8, body_8bit; /* of the last mail */
+    const char *said;   /* all that was sent */
+    const char *mails;  /* "sender>recipient,recipient:message|" of each that was handed over */
+    const char *logins; /* "name/password|" of each */
+    apr_int64_t room;   /* octets */
+    int refused;        /* mails */
+    int verdict;        /* of the next mail; 0: 250 */
+    int utf8;           /* of the last mail */
     eg_smtp_next next;
 } talk;
 
@@ -65,7 +65,6 @@ static void complete(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *
                            apr_array_pstrcat(pool, envelope->recipients, ','), ":",
                            apr_pstrmemdup(pool, message.data, message.size), "|", NULL);
     t->utf8 = envelope->utf8;
-    t->body_8bit = envelope->body_8bit;
     if (t->verdict == 0) {
         *reply = (eg_smtp_reply){ 250, "2.0.0", "Ok: queued as 1" };
     }
@@ -403,13 +402,13 @@ static void knows_what_a_mail_is(void **state)
     assert_true(eg_smtp_session_in_data(t->session));
     say(t, "x\r\n.\r\n");
     assert_false(eg_smtp_session_in_data(t->session));
-    assert_false(t->utf8 || t->body_8bit);
+    assert_false(t->utf8);
     say(t, "MAIL FROM:<> SMTPUTF8 BODY=8BITMIME\r\nRCPT TO:<r@example.org>\r\nDATA\r\n");
     say(t, "x\r\n.\r\n");
-    assert_true(t->utf8 && t->body_8bit);
+    assert_true(t->utf8);
     say(t, ENVELOPE "DATA\r\n");
     say(t, "\xc3\xa9\r\n.\r\n");
-    assert_true(!t->utf8 && t->body_8bit);
+    assert_false(t->utf8);
     codes(t);
     say(t, ENVELOPE "DATA\r\n");
     say_bytes(t, "a\0b\r\n.\r\n", 8);
