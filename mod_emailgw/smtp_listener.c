@@ -393,17 +393,18 @@ static apr_status_t read_some(connection *conn)
     return rv;
 }
 
+/*
+ * @return APR_EGENERAL, not what the handshake says: its APR_EAGAIN would go to the
+ *         MPM, to wait for a client that is of no use any more
+ */
 static apr_status_t start_tls(connection *conn)
 {
-    apr_status_t rv = APR_EGENERAL;
-
-    if (APR_BRIGADE_EMPTY(conn->in)) { /* else something was said before TLS */
-        rv = egm_smtp_tls_begin(conn->c);
+    /* What is in hand already was said before TLS. */
+    if (!APR_BRIGADE_EMPTY(conn->in) || egm_smtp_tls_begin(conn->c) != APR_SUCCESS) {
+        return APR_EGENERAL;
     }
-    if (rv == APR_SUCCESS) {
-        eg_smtp_session_secured(conn->session);
-    }
-    return rv;
+    eg_smtp_session_secured(conn->session);
+    return APR_SUCCESS;
 }
 
 /*
