@@ -22,7 +22,8 @@
 #include "smtp_tls.h"
 #include "store.h"
 
-#define READ_SIZE 8192                    /* octets */
+#define READ_SIZE 8192                      /* octets */
+#define WRITE_TIMEOUT apr_time_from_sec(10) /* that a thread waits for a client to read: replies are short */
 #define LINGER_TIME apr_time_from_msec(2) /* that a thread waits for the next command of who has logged in */
 
 /** One connection; lives in its pool. */
@@ -311,13 +312,18 @@ static int is_stopping(void)
 
 static apr_status_t flush(connection *conn)
 {
+    apr_socket_t *socket = ap_get_conn_socket(conn->c);
+    apr_interval_time_t timeout;
     apr_status_t rv;
 
     if (APR_BRIGADE_EMPTY(conn->out)) {
         return APR_SUCCESS;
     }
     APR_BRIGADE_INSERT_TAIL(conn->out, apr_bucket_flush_create(conn->c->bucket_alloc));
+    apr_socket_timeout_get(socket, &timeout);
+    apr_socket_timeout_set(socket, WRITE_TIMEOUT);
     rv = ap_pass_brigade(conn->c->output_filters, conn->out);
+    apr_socket_timeout_set(socket, timeout);
     apr_brigade_cleanup(conn->out);
     return rv;
 }

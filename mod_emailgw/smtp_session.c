@@ -33,7 +33,9 @@ struct eg_smtp_session {
     const char *username; /* of AUTH LOGIN, while its password is awaited; in the scratch pool */
     apr_pool_t *scratch;  /* of one command or one AUTH; NULL between them */
     int secure, greeted, authenticated, stopping;
-    int errors, commands, auth_failures;
+    int known;                       /* it has logged in, or a recipient of it was taken */
+    int errors, commands, greetings; /* since the last mail */
+    int auth_failures;
     apr_int64_t steps;
 
     /* the mail; pool is NULL without one */
@@ -130,6 +132,8 @@ static int greet(eg_smtp_session *session, const char *name)
     }
     forget_mail(session);
     session->greeted = 1;
+    session->greetings++;
+    session->errors += session->greetings > EG_SMTP_GREETINGS_MAX; /* its answer is the longest there is */
     return 1;
 }
 
@@ -190,6 +194,7 @@ static void log_in(eg_smtp_session *session, const char *username, const char *p
 
     session->handler->authenticate(&answer, session->handler->baton, username, password, scratch_of(session));
     session->authenticated = answer.code == 235;
+    session->known |= session->authenticated;
     session->auth_failures += answer.code == 535;
     reply(session, answer.code, answer.enhanced, answer.text);
 }
@@ -354,6 +359,7 @@ static void run_rcpt(eg_smtp_session *session, const char *args)
         }
     }
     APR_ARRAY_PUSH(envelope->recipients, const char *) = apr_pstrdup(session->mail.pool, address);
+    session->known = 1;
     session->commands--; /* bounded by recipients_max already */
     reply(session, 250, "2.1.5", "Recipient ok");
 }
@@ -496,10 +502,12 @@ static void run_command(eg_smtp_session *session, char *line, apr_size_t length)
     }
 }
 
-/* Is its welcome over? */
+/* Is its welcome over? All replies to a stranger have room in a socket: no thread waits for him to read. */
 static int is_enough(const eg_smtp_session *session)
 {
-    return session->errors >= EG_SMTP_ERRORS_MAX || session->commands >= EG_SMTP_COMMANDS_MAX ||
+    int commands_max = session->known ? EG_SMTP_COMMANDS_MAX : EG_SMTP_STRANGER_COMMANDS_MAX;
+
+    return session->errors >= EG_SMTP_ERRORS_MAX || session->commands >= commands_max ||
            session->auth_failures >= EG_SMTP_AUTH_FAILURES_MAX;
 }
 
@@ -623,6 +631,7 @@ static eg_smtp_reply hand_over(eg_smtp_session *session)
     if (answer.code == 250) {
         session->errors = 0;
         session->commands = 0;
+        session->greetings = 0;
     }
     return answer;
 }
@@ -700,6 +709,7 @@ void eg_smtp_session_secured(eg_smtp_session *session)
     session->secure = 1;
     session->greeted = 0;
     session->authenticated = 0;
+    session->known = 0;
 }
 
 void eg_smtp_session_stop(eg_smtp_session *session)

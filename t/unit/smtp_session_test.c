@@ -195,9 +195,10 @@ static const struct {
       READY "MAIL FROM:<>\r\nRCPT TO:<a@b.test> <c@d.test>\r\nRCPT TO:<a@b.test><c@d.test>\r\n",
       "250 235 250 555 501", "", EG_SMTP_READ },
     { "no addresses", 0,
-      READY "MAIL FROM:<>\r\nRCPT TO:<>\r\nRCPT TO:<a>\r\nRCPT TO:<a@>\r\nRCPT TO:<a@b@c.test>\r\nRCPT "
-            "TO:<a@[127.0.0.1]>\r\nRCPT TO:<a b@c.test>\r\nRCPT TO:<postmaster>\r\n",
-      "250 235 250 501 501 501 501 501 501 501", "", EG_SMTP_READ },
+      READY "MAIL FROM:<>\r\nRCPT TO:<>\r\nRCPT TO:<a>\r\nRCPT TO:<a@>\r\nRSET\r\nMAIL FROM:<>\r\n"
+            "RCPT TO:<a@b@c.test>\r\nRCPT TO:<a@[127.0.0.1]>\r\nRCPT TO:<a b@c.test>\r\nRSET\r\n"
+            "MAIL FROM:<>\r\nRCPT TO:<postmaster>\r\n",
+      "250 235 250 501 501 501 250 250 501 501 501 250 250 501", "", EG_SMTP_READ },
     { "a sender without a domain in the DNS", 0, READY "MAIL FROM:<root@web1>\r\n", "250 235 250", "",
       EG_SMTP_READ },
 
@@ -570,6 +571,13 @@ static void limits_mails(void **state)
     }
 }
 
+static void say_often(talk *t, const char *text, int count)
+{
+    for (int i = 0; i < count && t->next == EG_SMTP_READ; i++) {
+        say(t, text);
+    }
+}
+
 static void ends_after_too_much(void **state)
 {
     talk *t = begin(*state);
@@ -583,15 +591,49 @@ static void ends_after_too_much(void **state)
     assert_int_equal(t->next, EG_SMTP_CLOSE);
 
     t = begin(*state);
-    for (int i = 0; i < 100000; i++) {
-        say(t, "RSET\r\n");
-    }
-    assert_int_equal(strlen(codes(t)), 4 * (EG_SMTP_COMMANDS_MAX + 1) - 1);
+    say(t, READY);
+    codes(t);
+    say_often(t, "RSET\r\n", 100000);
+    assert_int_equal(strlen(codes(t)), 4 * (EG_SMTP_COMMANDS_MAX - 2 + 1) - 1);
     assert_int_equal(t->next, EG_SMTP_CLOSE);
+
+    t = begin(*state);
+    say_often(t, HELLO, EG_SMTP_GREETINGS_MAX + EG_SMTP_ERRORS_MAX);
+    assert_null(strstr(codes(t), "421"));
+    say(t, HELLO);
+    assert_string_equal(codes(t), "421");
 
     t = begin(*state);
     say(t, HELLO "AUTH PLAIN AGFubgB4\r\nAUTH PLAIN AGFubgB4\r\nAUTH PLAIN AGFubgB4\r\n" LOGIN);
     assert_string_equal(codes(t), "250 535 535 535 421");
+}
+
+/* Nobody knows it yet: all that it is told has room in the socket. */
+static void ends_strangers_early(void **state)
+{
+    static const struct {
+        eg_smtp_mode mode;
+        const char *first;
+        int known;
+    } cases[] = {
+        { EG_SMTP_SUBMISSION, HELLO, 0 },
+        { EG_SMTP_SUBMISSION, HELLO "AUTH PLAIN AGFubgB4\r\n", 0 },
+        { EG_SMTP_SUBMISSION, READY, 1 },
+        { EG_SMTP_BOUNCES, HELLO "MAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\n", 0 },
+        { EG_SMTP_BOUNCES, HELLO "MAIL FROM:<>\r\nRCPT TO:<b+x@example.com>\r\n", 1 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        talk *t = begin(*state);
+
+        print_message("# %s\n", cases[i].first);
+        t->settings.mode = cases[i].mode;
+        say(t, cases[i].first);
+        say_often(t, "NOOP\r\n", EG_SMTP_STRANGER_COMMANDS_MAX - 3);
+        assert_int_equal(t->next, EG_SMTP_READ);
+        say_often(t, "NOOP\r\n", 4);
+        assert_int_equal(t->next, cases[i].known ? EG_SMTP_READ : EG_SMTP_CLOSE);
+    }
 }
 
 /* A mail that is taken shows that all is well. */
@@ -601,7 +643,7 @@ static void goes_on_after_mails(void **state)
 
     say(t, READY);
     for (int i = 0; i < 10 * EG_SMTP_ERRORS_MAX; i++) {
-        say(t, "x\r\n" ENVELOPE "DATA\r\n");
+        say(t, HELLO "x\r\n" ENVELOPE "DATA\r\n");
         say(t, "x\r\n.\r\n");
     }
     for (int i = 0; i < EG_SMTP_COMMANDS_MAX - 10; i++) {
@@ -652,6 +694,7 @@ int main(void)
         EG_TEST(keeps_large_mails),
         EG_TEST(limits_mails),
         EG_TEST(ends_after_too_much),
+        EG_TEST(ends_strangers_early),
         EG_TEST(goes_on_after_mails),
         EG_TEST(stops_between_mails),
         EG_TEST(hands_over_logins),
