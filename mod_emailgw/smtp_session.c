@@ -195,7 +195,7 @@ static void log_in(eg_smtp_session *session, const char *username, const char *p
     session->handler->authenticate(&answer, session->handler->baton, username, password, scratch_of(session));
     session->authenticated = answer.code == 235;
     session->known |= session->authenticated;
-    session->auth_failures += answer.code == 535;
+    session->auth_failures += answer.code != 235;
     reply(session, answer.code, answer.enhanced, answer.text);
 }
 

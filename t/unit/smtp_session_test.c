@@ -39,6 +39,9 @@ static void authenticate(eg_smtp_reply *reply, void *baton, const char *username
     if (strcmp(username, "ann") == 0 && strcmp(password, "secret") == 0) {
         *reply = (eg_smtp_reply){ 235, "2.7.0", "Welcome" };
     }
+    if (strcmp(username, "away") == 0) {
+        *reply = (eg_smtp_reply){ 454, "4.7.0", "Later" };
+    }
 }
 
 static void recipient(eg_smtp_reply *reply, void *baton, const char *address, apr_pool_t *pool)
@@ -606,6 +609,9 @@ static void ends_after_too_much(void **state)
     t = begin(*state);
     say(t, HELLO "AUTH PLAIN AGFubgB4\r\nAUTH PLAIN AGFubgB4\r\nAUTH PLAIN AGFubgB4\r\n" LOGIN);
     assert_string_equal(codes(t), "250 535 535 535 421");
+    t = begin(*state);
+    say(t, HELLO "AUTH PLAIN AGF3YXkAeA==\r\nAUTH PLAIN AGF3YXkAeA==\r\nAUTH PLAIN AGF3YXkAeA==\r\n" LOGIN);
+    assert_string_equal(codes(t), "250 454 454 454 421");
 }
 
 /* Nobody knows it yet: all that it is told has room in the socket. */
