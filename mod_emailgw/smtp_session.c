@@ -42,6 +42,7 @@ struct eg_smtp_session {
     struct {
         apr_pool_t *pool;
         eg_smtp_envelope envelope;
+        int refused;              /* recipients */
         eg_smtp_content *content; /* NULL before DATA */
     } mail;
 };
@@ -71,10 +72,16 @@ static void reply(eg_smtp_session *session, int code, const char *enhanced, cons
     session->handler->send(session->handler->baton, line, (apr_size_t)length);
 }
 
-/* A command that is not carried out: so many of them are borne. */
+/* So many are borne. What is refused for now (4xx) is no fault of the client's. */
+static void count_error(eg_smtp_session *session, int code)
+{
+    session->errors += code >= 500;
+}
+
+/* A command that is not carried out. */
 static void refuse(eg_smtp_session *session, int code, const char *enhanced, const char *text)
 {
-    session->errors++;
+    count_error(session, code);
     reply(session, code, enhanced, text);
 }
 
@@ -333,6 +340,20 @@ static void run_mail(eg_smtp_session *session, const char *args)
     reply(session, 250, "2.1.0", "Sender ok");
 }
 
+/* As many may be refused as may be taken: of a long list others are good. */
+static int is_full(const eg_smtp_session *session)
+{
+    return session->mail.envelope.recipients->nelts >= session->settings->recipients_max ||
+           session->mail.refused >= session->settings->recipients_max;
+}
+
+/* No error of the session: it counts for its mail. */
+static void refuse_recipient(eg_smtp_session *session, const eg_smtp_reply *answer)
+{
+    session->mail.refused++;
+    reply(session, answer->code, answer->enhanced, answer->text);
+}
+
 static void run_rcpt(eg_smtp_session *session, const char *args)
 {
     eg_smtp_envelope *envelope = &session->mail.envelope;
@@ -343,18 +364,18 @@ static void run_rcpt(eg_smtp_session *session, const char *args)
         refuse(session, 503, "5.5.1", "Say MAIL first");
         return;
     }
-    if (!eg_smtp_rcpt_parse(&address, &answer, args, envelope->utf8, scratch_of(session))) {
-        refuse(session, answer.code, answer.enhanced, answer.text);
+    if (is_full(session)) {
+        reply(session, 452, "4.5.3", "Too many recipients: send the mail again to the others");
         return;
     }
-    if (envelope->recipients->nelts >= session->settings->recipients_max) {
-        reply(session, 452, "4.5.3", "Too many recipients: send the mail again to the others");
+    if (!eg_smtp_rcpt_parse(&address, &answer, args, envelope->utf8, scratch_of(session))) {
+        refuse_recipient(session, &answer);
         return;
     }
     if (session->settings->mode == EG_SMTP_BOUNCES) {
         session->handler->recipient(&answer, session->handler->baton, address, scratch_of(session));
         if (answer.code != 250) {
-            refuse(session, answer.code, answer.enhanced, answer.text);
+            refuse_recipient(session, &answer);
             return;
         }
     }
@@ -647,7 +668,7 @@ static void end_data(eg_smtp_session *session)
     }
     else {
         answer = faults[fault];
-        session->errors++;
+        count_error(session, answer.code);
         session->handler->refused(session->handler->baton, &answer, &session->mail.envelope);
     }
     reply(session, answer.code, answer.enhanced, answer.text);

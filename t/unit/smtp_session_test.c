@@ -51,6 +51,9 @@ static void recipient(eg_smtp_reply *reply, void *baton, const char *address, ap
     if (strncmp(address, "b+", 2) == 0) {
         reply->code = 250;
     }
+    if (strncmp(address, "later@", 6) == 0) {
+        *reply = (eg_smtp_reply){ 451, "4.3.0", "Later" };
+    }
 }
 
 static int has_room(void *baton, apr_int64_t size, apr_pool_t *pool)
@@ -642,6 +645,38 @@ static void ends_strangers_early(void **state)
     }
 }
 
+/* Of many recipients many may be wrong: the others get their mail all the same. */
+static void bears_refused_recipients(void **state)
+{
+    talk *t = begin(*state);
+
+    t->settings.recipients_max = 3 * EG_SMTP_ERRORS_MAX;
+    say(t, READY "MAIL FROM:<>\r\n");
+    say_often(t, "RCPT TO:<a>\r\n", 2 * EG_SMTP_ERRORS_MAX);
+    codes(t);
+    say(t, "RCPT TO:<r@example.org>\r\nDATA\r\n");
+    say(t, "x\r\n.\r\n");
+    assert_string_equal(codes(t), "250 354 250");
+    assert_string_equal(t->mails, ">r@example.org:x\r\n|");
+
+    t = begin(*state);
+    say(t, READY "MAIL FROM:<>\r\nRCPT TO:<a>\r\nRCPT TO:<a>\r\nRCPT TO:<r@example.org>\r\n");
+    say(t, "RCPT TO:<a>\r\nRCPT TO:<r@example.org>\r\nRCPT TO:<a>\r\nDATA\r\n");
+    assert_string_equal(codes(t), "250 235 250 501 501 250 501 452 452 354");
+}
+
+static void counts_no_fault_of_its_own(void **state)
+{
+    talk *t = begin(*state);
+
+    t->settings.mode = EG_SMTP_BOUNCES;
+    say(t, HELLO "MAIL FROM:<>\r\n");
+    say_often(t, "RCPT TO:<later@example.com>\r\n", EG_SMTP_ERRORS_MAX);
+    codes(t);
+    say(t, "RSET\r\n");
+    assert_string_equal(codes(t), "250");
+}
+
 /* A mail that is taken shows that all is well. */
 static void goes_on_after_mails(void **state)
 {
@@ -701,6 +736,8 @@ int main(void)
         EG_TEST(limits_mails),
         EG_TEST(ends_after_too_much),
         EG_TEST(ends_strangers_early),
+        EG_TEST(bears_refused_recipients),
+        EG_TEST(counts_no_fault_of_its_own),
         EG_TEST(goes_on_after_mails),
         EG_TEST(stops_between_mails),
         EG_TEST(hands_over_logins),
