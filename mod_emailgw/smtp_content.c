@@ -19,7 +19,8 @@ typedef enum {
 struct eg_smtp_content {
     apr_pool_t *pool;
     place at;
-    apr_int64_t max, size; /* octets */
+    apr_int64_t max, size; /* octets of the message */
+    apr_int64_t come;      /* octets of all that came */
     apr_int64_t line;      /* octets of this line */
     int spoilt, long_line; /* what was seen */
     apr_status_t kept;     /* other than APR_SUCCESS: what comes is kept no more */
@@ -161,10 +162,16 @@ apr_size_t eg_smtp_content_feed(eg_smtp_content *content, int *end, const char *
             i += plain;
         }
     }
+    content->come += (apr_int64_t)i;
     return i;
 }
 
 /* ---- afterwards ---------------------------------------------------------------------------------- */
+
+int eg_smtp_content_is_endless(const eg_smtp_content *content)
+{
+    return content->come > 2 * content->max;
+}
 
 eg_smtp_fault eg_smtp_content_fault(const eg_smtp_content *content, int any_length)
 {

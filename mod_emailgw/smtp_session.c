@@ -657,26 +657,37 @@ static eg_smtp_reply hand_over(eg_smtp_session *session)
     return answer;
 }
 
+static eg_smtp_reply refuse_content(eg_smtp_session *session, eg_smtp_fault fault)
+{
+    count_error(session, faults[fault].code);
+    session->handler->refused(session->handler->baton, &faults[fault], &session->mail.envelope);
+    return faults[fault];
+}
+
+/* The mail is over, whatever became of it. */
+static void close_data(eg_smtp_session *session, eg_smtp_reply answer)
+{
+    reply(session, answer.code, answer.enhanced, answer.text);
+    forget_mail(session);
+    session->steps++;
+}
+
 static void end_data(eg_smtp_session *session)
 {
     eg_smtp_fault fault =
         eg_smtp_content_fault(session->mail.content, session->settings->mode == EG_SMTP_BOUNCES);
-    eg_smtp_reply answer;
 
-    if (fault == EG_SMTP_CONTENT_GOOD) {
-        answer = hand_over(session);
-    }
-    else {
-        answer = faults[fault];
-        count_error(session, answer.code);
-        session->handler->refused(session->handler->baton, &answer, &session->mail.envelope);
-    }
-    reply(session, answer.code, answer.enhanced, answer.text);
-    forget_mail(session);
-    session->steps++;
+    close_data(session, fault == EG_SMTP_CONTENT_GOOD ? hand_over(session) : refuse_content(session, fault));
     if (fault == EG_SMTP_CONTENT_SPOILT) {
         session->next = EG_SMTP_CLOSE;
     }
+}
+
+/* Nobody reads on for as long as somebody writes. */
+static void break_data(eg_smtp_session *session)
+{
+    close_data(session, refuse_content(session, EG_SMTP_CONTENT_TOO_LARGE));
+    session->next = EG_SMTP_CLOSE;
 }
 
 static apr_size_t feed_data(eg_smtp_session *session, const char *data, apr_size_t size)
@@ -686,6 +697,9 @@ static apr_size_t feed_data(eg_smtp_session *session, const char *data, apr_size
 
     if (end) {
         end_data(session);
+    }
+    else if (eg_smtp_content_is_endless(session->mail.content)) {
+        break_data(session);
     }
     return taken;
 }

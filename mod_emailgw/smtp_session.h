@@ -54,7 +54,7 @@ typedef struct {
     /** A whole mail: 250 has taken it. @param reply  451 before the call */
     void (*complete)(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *envelope, eg_bytes message,
                      apr_pool_t *pool);
-    /** A mail that came whole and was refused for what it is, without asking complete. */
+    /** A mail that was refused for what it is, without asking complete. */
     void (*refused)(void *baton, const eg_smtp_reply *reply, const eg_smtp_envelope *envelope);
 } eg_smtp_handler;
 

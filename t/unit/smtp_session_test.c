@@ -577,6 +577,30 @@ static void limits_mails(void **state)
     }
 }
 
+/* What comes of a mail, whatever it is made of, has an end. */
+static void ends_a_mail_without_end(void **state)
+{
+    static const char octets[] = { 'x', '\r', '\n', '\0' };
+
+    for (size_t i = 0; i < sizeof octets; i++) {
+        talk *t = begin(*state);
+        char *text = apr_palloc(t->pool, 2000);
+
+        print_message("# %d\n", octets[i]);
+        memset(text, octets[i], 2000); /* twice what a mail may have */
+        say(t, READY ENVELOPE "DATA\r\n");
+        codes(t);
+        say_bytes(t, text, 2000);
+        assert_string_equal(codes(t), "");
+        assert_int_equal(t->next, EG_SMTP_READ);
+        say_bytes(t, text, 1);
+        assert_string_equal(codes(t), "552");
+        assert_int_equal(t->next, EG_SMTP_CLOSE);
+        assert_int_equal(t->refused, 1);
+        assert_false(eg_smtp_session_in_data(t->session));
+    }
+}
+
 static void say_often(talk *t, const char *text, int count)
 {
     for (int i = 0; i < count && t->next == EG_SMTP_READ; i++) {
@@ -734,6 +758,7 @@ int main(void)
         EG_TEST(tells_when_there_is_no_room),
         EG_TEST(keeps_large_mails),
         EG_TEST(limits_mails),
+        EG_TEST(ends_a_mail_without_end),
         EG_TEST(ends_after_too_much),
         EG_TEST(ends_strangers_early),
         EG_TEST(bears_refused_recipients),
