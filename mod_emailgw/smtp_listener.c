@@ -22,7 +22,8 @@
 #include "smtp_tls.h"
 #include "store.h"
 
-#define READ_SIZE 8192                      /* octets */
+#define READ_SIZE 8192 /* octets */
+#define COPIES 4       /* of a mail that are in memory while it is read, rewritten and stored */
 #define WRITE_TIMEOUT apr_time_from_sec(10) /* that a thread waits for a client to read: replies are short */
 #define LINGER_TIME apr_time_from_msec(2) /* that a thread waits for the next command of who has logged in */
 
@@ -155,11 +156,17 @@ static void refused(void *baton, const eg_smtp_reply *reply, const eg_smtp_envel
               reply->text);
 }
 
+/* What a mail takes until it is stored; the largest that there may be fits where it is alone. */
+static apr_int64_t weight(apr_int64_t size, apr_int64_t max)
+{
+    return size <= max && size * COPIES > max ? max : size * COPIES;
+}
+
 static int has_room(void *baton, apr_int64_t size, apr_pool_t *pool)
 {
-    apr_int64_t *held = NULL;
+    apr_int64_t *held = NULL, max = ((connection *)baton)->config->limits.body_memory;
 
-    return eg_inhand_grow(&held, size, ((connection *)baton)->config->limits.body_memory, pool);
+    return eg_inhand_grow(&held, weight(size, max), max, pool);
 }
 
 static void complete(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *envelope, eg_bytes message,
