@@ -246,9 +246,5 @@ apr_status_t eg_accept_list(eg_rows **rows, eg_call *call, const eg_mail *mail, 
 {
     apr_status_t rv = call_accept_list(rows, call, mail, job_id, hashes, direct);
 
-    if (rv == EG_DB_NO_PARTITION &&
-        eg_db_call(rows, call->db, EG_DB_REPEATABLE, "make_partitions", NULL, 0) == APR_SUCCESS) {
-        rv = call_accept_list(rows, call, mail, job_id, hashes, direct);
-    }
-    return rv;
+    return may_repeat(rv, call->db) ? call_accept_list(rows, call, mail, job_id, hashes, direct) : rv;
 }

@@ -92,6 +92,13 @@ static int is_digits(const char *text)
     return length > 0 && length <= SIZE_DIGITS_MAX && strspn(text, "0123456789") == length;
 }
 
+/* RFC 6152. NULL is none. */
+static int is_body(const char *value)
+{
+    return value != NULL &&
+           (apr_cstr_casecmp(value, "8BITMIME") == 0 || apr_cstr_casecmp(value, "7BIT") == 0);
+}
+
 /** What MAIL can have behind its path, each once. */
 enum { SEEN_SIZE = 1, SEEN_BODY = 2, SEEN_UTF8 = 4, SEEN_AUTH = 8 };
 
@@ -103,8 +110,7 @@ static int take_parameter(eg_smtp_mail *mail, const char *name, const char *valu
         return mail->size >= 0 ? SEEN_SIZE : -1;
     }
     if (apr_cstr_casecmp(name, "BODY") == 0) {
-        mail->body_8bit = value != NULL && apr_cstr_casecmp(value, "8BITMIME") == 0;
-        return value != NULL && (mail->body_8bit || apr_cstr_casecmp(value, "7BIT") == 0) ? SEEN_BODY : -1;
+        return is_body(value) ? SEEN_BODY : -1; /* the message itself shows which */
     }
     if (apr_cstr_casecmp(name, "SMTPUTF8") == 0) {
         mail->utf8 = 1;

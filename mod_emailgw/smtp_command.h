@@ -13,7 +13,6 @@ typedef struct {
     const char *sender; /* "" for <> */
     apr_int64_t size;   /* SIZE= (RFC 1870); 0: not said */
     int utf8;           /* SMTPUTF8 */
-    int body_8bit;      /* BODY=8BITMIME */
 } eg_smtp_mail;
 
 /** @param fault  set when it is not taken: what is to be replied. @return 0 then */

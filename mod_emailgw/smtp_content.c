@@ -19,14 +19,15 @@ typedef enum {
 struct eg_smtp_content {
     apr_pool_t *pool;
     place at;
-    apr_int64_t max, size;        /* octets */
-    apr_int64_t line;             /* octets of this line */
-    int spoilt, long_line, eight; /* what was seen */
-    apr_status_t kept;            /* other than APR_SUCCESS: what comes is kept no more */
-    char *memory;                 /* MEMORY octets */
-    apr_size_t used;              /* of memory */
-    apr_file_t *file;             /* what came before that; NULL: nothing */
-    char *whole;                  /* all of it, made by eg_smtp_content_read where there is a file */
+    apr_int64_t max, size; /* octets of the message */
+    apr_int64_t come;      /* octets of all that came */
+    apr_int64_t line;      /* octets of this line */
+    int spoilt, long_line; /* what was seen */
+    apr_status_t kept;     /* other than APR_SUCCESS: what comes is kept no more */
+    char *memory;          /* MEMORY octets */
+    apr_size_t used;       /* of memory */
+    apr_file_t *file;      /* what came before that; NULL: nothing */
+    char *whole;           /* all of it, made by eg_smtp_content_read where there is a file */
 };
 
 eg_smtp_content *eg_smtp_content_make(apr_int64_t max, apr_pool_t *pool)
@@ -92,12 +93,11 @@ static void keep(eg_smtp_content *content, const char *data, apr_size_t size)
 /* ---- reading ----------------------------------------------------------------------------------- */
 
 /* Octets from here on that mean nothing but themselves. */
-static apr_size_t plain_octets(eg_smtp_content *content, const char *data, apr_size_t size)
+static apr_size_t plain_octets(const char *data, apr_size_t size)
 {
     apr_size_t i = 0;
 
     while (i < size && data[i] != '\r' && data[i] != '\n' && data[i] != '\0') {
-        content->eight |= data[i] & 0x80;
         i++;
     }
     return i;
@@ -146,7 +146,7 @@ apr_size_t eg_smtp_content_feed(eg_smtp_content *content, int *end, const char *
 
     *end = 0;
     while (i < size && !*end) {
-        apr_size_t plain = plain_octets(content, data + i, size - i);
+        apr_size_t plain = plain_octets(data + i, size - i);
 
         if (plain == 0) {
             *end = take_special(content, data[i]);
@@ -162,10 +162,16 @@ apr_size_t eg_smtp_content_feed(eg_smtp_content *content, int *end, const char *
             i += plain;
         }
     }
+    content->come += (apr_int64_t)i;
     return i;
 }
 
 /* ---- afterwards ---------------------------------------------------------------------------------- */
+
+int eg_smtp_content_is_endless(const eg_smtp_content *content)
+{
+    return content->come > 2 * content->max;
+}
 
 eg_smtp_fault eg_smtp_content_fault(const eg_smtp_content *content, int any_length)
 {
@@ -179,11 +185,6 @@ eg_smtp_fault eg_smtp_content_fault(const eg_smtp_content *content, int any_leng
         return EG_SMTP_CONTENT_LONG_LINE;
     }
     return content->kept == APR_SUCCESS ? EG_SMTP_CONTENT_GOOD : EG_SMTP_CONTENT_NO_ROOM;
-}
-
-int eg_smtp_content_is_8bit(const eg_smtp_content *content)
-{
-    return content->eight != 0;
 }
 
 apr_int64_t eg_smtp_content_size(const eg_smtp_content *content)

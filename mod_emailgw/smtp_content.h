@@ -4,7 +4,7 @@
  *
  * The end is CRLF "." CRLF and nothing else. What other programs may take for an
  * end of line or of mail (a bare CR, a bare LF, a NUL) spoils the mail: it is read
- * to its true end, and refused.
+ * to its true end, and refused. So is one that is too large, unless it is endless.
  */
 #ifndef EG_SMTP_CONTENT_H
 #define EG_SMTP_CONTENT_H
@@ -34,11 +34,11 @@ eg_smtp_content *eg_smtp_content_make(apr_int64_t max, apr_pool_t *pool);
  */
 apr_size_t eg_smtp_content_feed(eg_smtp_content *content, int *end, const char *data, apr_size_t size);
 
+/** Has more than twice max come, whatever of it was kept? Before the end, too. */
+int eg_smtp_content_is_endless(const eg_smtp_content *content);
+
 /** After the end. @param any_length  lines may be longer than EG_SMTP_TEXT_LINE_MAX */
 eg_smtp_fault eg_smtp_content_fault(const eg_smtp_content *content, int any_length);
-
-/** Has it octets over 127? */
-int eg_smtp_content_is_8bit(const eg_smtp_content *content);
 
 /** Octets of a good content. */
 apr_int64_t eg_smtp_content_size(const eg_smtp_content *content);

@@ -22,7 +22,9 @@
 #include "smtp_tls.h"
 #include "store.h"
 
-#define READ_SIZE 8192                    /* octets */
+#define READ_SIZE 8192 /* octets */
+#define COPIES 4       /* of a mail that are in memory while it is read, rewritten and stored */
+#define WRITE_TIMEOUT apr_time_from_sec(10) /* that a thread waits for a client to read: replies are short */
 #define LINGER_TIME apr_time_from_msec(2) /* that a thread waits for the next command of who has logged in */
 
 /** One connection; lives in its pool. */
@@ -154,11 +156,17 @@ static void refused(void *baton, const eg_smtp_reply *reply, const eg_smtp_envel
               reply->text);
 }
 
+/* What a mail takes until it is stored; the largest that there may be fits where it is alone. */
+static apr_int64_t weight(apr_int64_t size, apr_int64_t max)
+{
+    return size <= max && size * COPIES > max ? max : size * COPIES;
+}
+
 static int has_room(void *baton, apr_int64_t size, apr_pool_t *pool)
 {
-    apr_int64_t *held = NULL;
+    apr_int64_t *held = NULL, max = ((connection *)baton)->config->limits.body_memory;
 
-    return eg_inhand_grow(&held, size, ((connection *)baton)->config->limits.body_memory, pool);
+    return eg_inhand_grow(&held, weight(size, max), max, pool);
 }
 
 static void complete(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *envelope, eg_bytes message,
@@ -311,13 +319,18 @@ static int is_stopping(void)
 
 static apr_status_t flush(connection *conn)
 {
+    apr_socket_t *socket = ap_get_conn_socket(conn->c);
+    apr_interval_time_t timeout;
     apr_status_t rv;
 
     if (APR_BRIGADE_EMPTY(conn->out)) {
         return APR_SUCCESS;
     }
     APR_BRIGADE_INSERT_TAIL(conn->out, apr_bucket_flush_create(conn->c->bucket_alloc));
+    apr_socket_timeout_get(socket, &timeout);
+    apr_socket_timeout_set(socket, WRITE_TIMEOUT);
     rv = ap_pass_brigade(conn->c->output_filters, conn->out);
+    apr_socket_timeout_set(socket, timeout);
     apr_brigade_cleanup(conn->out);
     return rv;
 }
@@ -393,17 +406,18 @@ static apr_status_t read_some(connection *conn)
     return rv;
 }
 
+/*
+ * @return APR_EGENERAL, not what the handshake says: its APR_EAGAIN would go to the
+ *         MPM, to wait for a client that is of no use any more
+ */
 static apr_status_t start_tls(connection *conn)
 {
-    apr_status_t rv = APR_EGENERAL;
-
-    if (APR_BRIGADE_EMPTY(conn->in)) { /* else something was said before TLS */
-        rv = egm_smtp_tls_begin(conn->c);
+    /* What is in hand already was said before TLS. */
+    if (!APR_BRIGADE_EMPTY(conn->in) || egm_smtp_tls_begin(conn->c) != APR_SUCCESS) {
+        return APR_EGENERAL;
     }
-    if (rv == APR_SUCCESS) {
-        eg_smtp_session_secured(conn->session);
-    }
-    return rv;
+    eg_smtp_session_secured(conn->session);
+    return APR_SUCCESS;
 }
 
 /*

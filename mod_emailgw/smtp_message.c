@@ -48,9 +48,6 @@ int eg_smtp_refuse(eg_smtp_message *m, int code, const char *enhanced, const cha
     whole = apr_pvsprintf(m->call->pool, format, args);
     va_end(args);
     eg_utf8_escape(text, REPLY_TEXT_MAX, whole, strlen(whole));
-    for (char *c = text; *c && !m->envelope->utf8; c++) {
-        *c = (unsigned char)*c > 0x7f ? '?' : *c;
-    }
     m->reply = (eg_smtp_reply){ code, enhanced, text };
     return 0;
 }

@@ -33,13 +33,16 @@ struct eg_smtp_session {
     const char *username; /* of AUTH LOGIN, while its password is awaited; in the scratch pool */
     apr_pool_t *scratch;  /* of one command or one AUTH; NULL between them */
     int secure, greeted, authenticated, stopping;
-    int errors, commands, auth_failures;
+    int known;                       /* it has logged in, or a recipient of it was taken */
+    int errors, commands, greetings; /* since the last mail */
+    int auth_failures;
     apr_int64_t steps;
 
     /* the mail; pool is NULL without one */
     struct {
         apr_pool_t *pool;
         eg_smtp_envelope envelope;
+        int refused;              /* recipients */
         eg_smtp_content *content; /* NULL before DATA */
     } mail;
 };
@@ -69,10 +72,16 @@ static void reply(eg_smtp_session *session, int code, const char *enhanced, cons
     session->handler->send(session->handler->baton, line, (apr_size_t)length);
 }
 
-/* A command that is not carried out: so many of them are borne. */
+/* So many are borne. What is refused for now (4xx) is no fault of the client's. */
+static void count_error(eg_smtp_session *session, int code)
+{
+    session->errors += code >= 500;
+}
+
+/* A command that is not carried out. */
 static void refuse(eg_smtp_session *session, int code, const char *enhanced, const char *text)
 {
-    session->errors++;
+    count_error(session, code);
     reply(session, code, enhanced, text);
 }
 
@@ -130,6 +139,8 @@ static int greet(eg_smtp_session *session, const char *name)
     }
     forget_mail(session);
     session->greeted = 1;
+    session->greetings++;
+    session->errors += session->greetings > EG_SMTP_GREETINGS_MAX; /* its answer is the longest there is */
     return 1;
 }
 
@@ -190,7 +201,8 @@ static void log_in(eg_smtp_session *session, const char *username, const char *p
 
     session->handler->authenticate(&answer, session->handler->baton, username, password, scratch_of(session));
     session->authenticated = answer.code == 235;
-    session->auth_failures += answer.code == 535;
+    session->known |= session->authenticated;
+    session->auth_failures += answer.code != 235;
     reply(session, answer.code, answer.enhanced, answer.text);
 }
 
@@ -324,9 +336,22 @@ static void run_mail(eg_smtp_session *session, const char *args)
         .sender = apr_pstrdup(session->mail.pool, mail.sender),
         .recipients = apr_array_make(session->mail.pool, 4, sizeof(const char *)),
         .utf8 = mail.utf8,
-        .body_8bit = mail.body_8bit,
     };
     reply(session, 250, "2.1.0", "Sender ok");
+}
+
+/* As many may be refused as may be taken: of a long list others are good. */
+static int is_full(const eg_smtp_session *session)
+{
+    return session->mail.envelope.recipients->nelts >= session->settings->recipients_max ||
+           session->mail.refused >= session->settings->recipients_max;
+}
+
+/* No error of the session: it counts for its mail. */
+static void refuse_recipient(eg_smtp_session *session, const eg_smtp_reply *answer)
+{
+    session->mail.refused++;
+    reply(session, answer->code, answer->enhanced, answer->text);
 }
 
 static void run_rcpt(eg_smtp_session *session, const char *args)
@@ -339,22 +364,23 @@ static void run_rcpt(eg_smtp_session *session, const char *args)
         refuse(session, 503, "5.5.1", "Say MAIL first");
         return;
     }
-    if (!eg_smtp_rcpt_parse(&address, &answer, args, envelope->utf8, scratch_of(session))) {
-        refuse(session, answer.code, answer.enhanced, answer.text);
+    if (is_full(session)) {
+        reply(session, 452, "4.5.3", "Too many recipients: send the mail again to the others");
         return;
     }
-    if (envelope->recipients->nelts >= session->settings->recipients_max) {
-        reply(session, 452, "4.5.3", "Too many recipients: send the mail again to the others");
+    if (!eg_smtp_rcpt_parse(&address, &answer, args, envelope->utf8, scratch_of(session))) {
+        refuse_recipient(session, &answer);
         return;
     }
     if (session->settings->mode == EG_SMTP_BOUNCES) {
         session->handler->recipient(&answer, session->handler->baton, address, scratch_of(session));
         if (answer.code != 250) {
-            refuse(session, answer.code, answer.enhanced, answer.text);
+            refuse_recipient(session, &answer);
             return;
         }
     }
     APR_ARRAY_PUSH(envelope->recipients, const char *) = apr_pstrdup(session->mail.pool, address);
+    session->known = 1;
     session->commands--; /* bounded by recipients_max already */
     reply(session, 250, "2.1.5", "Recipient ok");
 }
@@ -497,10 +523,12 @@ static void run_command(eg_smtp_session *session, char *line, apr_size_t length)
     }
 }
 
-/* Is its welcome over? */
+/* Is its welcome over? All replies to a stranger have room in a socket: no thread waits for him to read. */
 static int is_enough(const eg_smtp_session *session)
 {
-    return session->errors >= EG_SMTP_ERRORS_MAX || session->commands >= EG_SMTP_COMMANDS_MAX ||
+    int commands_max = session->known ? EG_SMTP_COMMANDS_MAX : EG_SMTP_STRANGER_COMMANDS_MAX;
+
+    return session->errors >= EG_SMTP_ERRORS_MAX || session->commands >= commands_max ||
            session->auth_failures >= EG_SMTP_AUTH_FAILURES_MAX;
 }
 
@@ -615,7 +643,6 @@ static eg_smtp_reply hand_over(eg_smtp_session *session)
     eg_smtp_content *content = session->mail.content;
     eg_bytes message;
 
-    envelope->body_8bit |= eg_smtp_content_is_8bit(content);
     if (!session->handler->has_room(session->handler->baton, eg_smtp_content_size(content),
                                     session->mail.pool) ||
         eg_smtp_content_read(&message, content) != APR_SUCCESS) {
@@ -625,30 +652,42 @@ static eg_smtp_reply hand_over(eg_smtp_session *session)
     if (answer.code == 250) {
         session->errors = 0;
         session->commands = 0;
+        session->greetings = 0;
     }
     return answer;
+}
+
+static eg_smtp_reply refuse_content(eg_smtp_session *session, eg_smtp_fault fault)
+{
+    count_error(session, faults[fault].code);
+    session->handler->refused(session->handler->baton, &faults[fault], &session->mail.envelope);
+    return faults[fault];
+}
+
+/* The mail is over, whatever became of it. */
+static void close_data(eg_smtp_session *session, eg_smtp_reply answer)
+{
+    reply(session, answer.code, answer.enhanced, answer.text);
+    forget_mail(session);
+    session->steps++;
 }
 
 static void end_data(eg_smtp_session *session)
 {
     eg_smtp_fault fault =
         eg_smtp_content_fault(session->mail.content, session->settings->mode == EG_SMTP_BOUNCES);
-    eg_smtp_reply answer;
 
-    if (fault == EG_SMTP_CONTENT_GOOD) {
-        answer = hand_over(session);
-    }
-    else {
-        answer = faults[fault];
-        session->errors++;
-        session->handler->refused(session->handler->baton, &answer, &session->mail.envelope);
-    }
-    reply(session, answer.code, answer.enhanced, answer.text);
-    forget_mail(session);
-    session->steps++;
+    close_data(session, fault == EG_SMTP_CONTENT_GOOD ? hand_over(session) : refuse_content(session, fault));
     if (fault == EG_SMTP_CONTENT_SPOILT) {
         session->next = EG_SMTP_CLOSE;
     }
+}
+
+/* Nobody reads on for as long as somebody writes. */
+static void break_data(eg_smtp_session *session)
+{
+    close_data(session, refuse_content(session, EG_SMTP_CONTENT_TOO_LARGE));
+    session->next = EG_SMTP_CLOSE;
 }
 
 static apr_size_t feed_data(eg_smtp_session *session, const char *data, apr_size_t size)
@@ -658,6 +697,9 @@ static apr_size_t feed_data(eg_smtp_session *session, const char *data, apr_size
 
     if (end) {
         end_data(session);
+    }
+    else if (eg_smtp_content_is_endless(session->mail.content)) {
+        break_data(session);
     }
     return taken;
 }
@@ -702,6 +744,7 @@ void eg_smtp_session_secured(eg_smtp_session *session)
     session->secure = 1;
     session->greeted = 0;
     session->authenticated = 0;
+    session->known = 0;
 }
 
 void eg_smtp_session_stop(eg_smtp_session *session)

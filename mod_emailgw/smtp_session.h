@@ -16,18 +16,21 @@ typedef enum { EG_SMTP_SUBMISSION, EG_SMTP_BOUNCES } eg_smtp_mode;
 #define EG_SMTP_COMMAND_MAX 512 /* octets of a line with its CRLF (RFC 5321 section 4.5.3.1.4) */
 /* MAIL may be longer: by SIZE 26 (RFC 1870), BODY 17 (RFC 6152), SMTPUTF8 10 (RFC 6531), AUTH 500 (RFC 4954). */
 #define EG_SMTP_MAIL_MAX (EG_SMTP_COMMAND_MAX + 26 + 17 + 10 + 500)
-#define EG_SMTP_AUTH_MAX 12288         /* octets of AUTH and its answers (RFC 4954 section 4) */
-#define EG_SMTP_ERRORS_MAX 20          /* commands refused since the last mail; then 421 */
-#define EG_SMTP_COMMANDS_MAX 1000      /* commands since the last mail, RCPT aside; then 421 */
-#define EG_SMTP_AUTH_FAILURES_MAX 3    /* of a connection; then 421 */
-#define EG_SMTP_RECIPIENTS_DEFAULT 100 /* RFC 5321 section 4.5.3.1.8 wants so many at least */
+#define EG_SMTP_AUTH_MAX 12288 /* octets of AUTH and its answers (RFC 4954 section 4) */
+/* Since the last mail that was taken; then 421. */
+#define EG_SMTP_ERRORS_MAX 20            /* commands refused for good, RCPT of a mail aside */
+#define EG_SMTP_GREETINGS_MAX 10         /* EHLO and HELO: each one more is an error */
+#define EG_SMTP_COMMANDS_MAX 1000        /* commands, recipients that are taken aside */
+#define EG_SMTP_STRANGER_COMMANDS_MAX 50 /* ... of who has not logged in, nor had a recipient taken */
+#define EG_SMTP_AUTH_FAILURES_MAX 3      /* of a connection; then 421 */
+#define EG_SMTP_RECIPIENTS_DEFAULT 100   /* RFC 5321 section 4.5.3.1.8 wants so many at least */
 
 /** How a session is to be. */
 typedef struct {
     eg_smtp_mode mode;
     const char *host;        /* the name that it greets with */
     apr_int64_t message_max; /* octets of one mail */
-    int recipients_max;      /* of one mail */
+    int recipients_max;      /* of one mail; as many more may be refused */
     int secure;              /* TLS is there from the first byte */
     int starttls;            /* TLS is to be had */
     int plain_auth;          /* logging in is allowed without TLS, too */
@@ -51,7 +54,7 @@ typedef struct {
     /** A whole mail: 250 has taken it. @param reply  451 before the call */
     void (*complete)(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *envelope, eg_bytes message,
                      apr_pool_t *pool);
-    /** A mail that came whole and was refused for what it is, without asking complete. */
+    /** A mail that was refused for what it is, without asking complete. */
     void (*refused)(void *baton, const eg_smtp_reply *reply, const eg_smtp_envelope *envelope);
 } eg_smtp_handler;
 

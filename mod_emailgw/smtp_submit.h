@@ -24,7 +24,6 @@ typedef struct {
     const char *sender;             /* of MAIL; "" for <> */
     apr_array_header_t *recipients; /* of const char *, as given at RCPT, their syntax checked */
     int utf8;                       /* SMTPUTF8 was said (RFC 6531) */
-    int body_8bit;                  /* BODY=8BITMIME was said (RFC 6152), or the message has such octets */
 } eg_smtp_envelope;
 
 /**
@@ -40,7 +39,7 @@ apr_status_t eg_smtp_authenticate(eg_smtp_login *login, int *status, eg_call *ca
  * A message -> the queue, and the reply: 250 once it is on disk, else the API's reason in words.
  * @param call     pool, log, db, limits, rates, now and client are read
  * @param message  lines that end with CRLF, dots unstuffed, no bare CR or LF; kept until it returns
- * @param reply    one line of printable characters, of ASCII but after SMTPUTF8
+ * @param reply    its text may have any characters: the session shows them as one line of ASCII
  * @return other than APR_SUCCESS when the database could not say, already logged; the reply is a 451 then
  */
 apr_status_t eg_smtp_submit(eg_smtp_reply *reply, eg_call *call, const eg_smtp_login *login,

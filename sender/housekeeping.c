@@ -10,7 +10,8 @@
 #include "rounds.h"
 
 #define INTERVAL apr_time_from_sec(60)
-#define INTERVAL_AWAY apr_time_from_sec(1) /* while the database does not answer */
+#define INTERVAL_AWAY apr_time_from_sec(1) /* while the database does not answer, or has more to purge */
+#define PURGE_BATCH 20000                  /* rows: as many of one kind go in a round */
 #define SWEEP_INTERVAL apr_time_from_sec(1)
 #define SWEEP_BATCH 500 /* mails */
 
@@ -55,7 +56,7 @@ static apr_interval_time_t run_round(egs_control *control, eg_db *db, const egs_
                   (int)eg_rows_int(rows, 0, "made"), (int)eg_rows_int(rows, 0, "dropped"),
                   (long)eg_rows_int(rows, 0, "purged"));
     }
-    return INTERVAL;
+    return rv == APR_SUCCESS && eg_rows_int(rows, 0, "purged") >= PURGE_BATCH ? INTERVAL_AWAY : INTERVAL;
 }
 
 /*

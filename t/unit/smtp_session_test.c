@@ -12,13 +12,13 @@ typedef struct {
     eg_smtp_settings settings;
     eg_smtp_handler handler;
     eg_smtp_session *session;
-    const char *said;    /* all that was sent */
-    const char *mails;   /* "sender>recipient,recipient:message|" of each that was handed over */
-    const char *logins;  /* "name/password|" of each */
-    apr_int64_t room;    /* octets */
-    int refused;         /* mails */
-    int verdict;         /* of the next mail; 0: 250 */
-    int utf8, body_8bit; /* of the last mail */
+    const char *said;   /* all that was sent */
+    const char *mails;  /* "sender>recipient,recipient:message|" of each that was handed over */
+    const char *logins; /* "name/password|" of each */
+    apr_int64_t room;   /* octets */
+    int refused;        /* mails */
+    int verdict;        /* of the next mail; 0: 250 */
+    int utf8;           /* of the last mail */
     eg_smtp_next next;
 } talk;
 
@@ -39,6 +39,9 @@ static void authenticate(eg_smtp_reply *reply, void *baton, const char *username
     if (strcmp(username, "ann") == 0 && strcmp(password, "secret") == 0) {
         *reply = (eg_smtp_reply){ 235, "2.7.0", "Welcome" };
     }
+    if (strcmp(username, "away") == 0) {
+        *reply = (eg_smtp_reply){ 454, "4.7.0", "Later" };
+    }
 }
 
 static void recipient(eg_smtp_reply *reply, void *baton, const char *address, apr_pool_t *pool)
@@ -47,6 +50,9 @@ static void recipient(eg_smtp_reply *reply, void *baton, const char *address, ap
     (void)pool;
     if (strncmp(address, "b+", 2) == 0) {
         reply->code = 250;
+    }
+    if (strncmp(address, "later@", 6) == 0) {
+        *reply = (eg_smtp_reply){ 451, "4.3.0", "Later" };
     }
 }
 
@@ -65,7 +71,6 @@ static void complete(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *
                            apr_array_pstrcat(pool, envelope->recipients, ','), ":",
                            apr_pstrmemdup(pool, message.data, message.size), "|", NULL);
     t->utf8 = envelope->utf8;
-    t->body_8bit = envelope->body_8bit;
     if (t->verdict == 0) {
         *reply = (eg_smtp_reply){ 250, "2.0.0", "Ok: queued as 1" };
     }
@@ -196,9 +201,10 @@ static const struct {
       READY "MAIL FROM:<>\r\nRCPT TO:<a@b.test> <c@d.test>\r\nRCPT TO:<a@b.test><c@d.test>\r\n",
       "250 235 250 555 501", "", EG_SMTP_READ },
     { "no addresses", 0,
-      READY "MAIL FROM:<>\r\nRCPT TO:<>\r\nRCPT TO:<a>\r\nRCPT TO:<a@>\r\nRCPT TO:<a@b@c.test>\r\nRCPT "
-            "TO:<a@[127.0.0.1]>\r\nRCPT TO:<a b@c.test>\r\nRCPT TO:<postmaster>\r\n",
-      "250 235 250 501 501 501 501 501 501 501", "", EG_SMTP_READ },
+      READY "MAIL FROM:<>\r\nRCPT TO:<>\r\nRCPT TO:<a>\r\nRCPT TO:<a@>\r\nRSET\r\nMAIL FROM:<>\r\n"
+            "RCPT TO:<a@b@c.test>\r\nRCPT TO:<a@[127.0.0.1]>\r\nRCPT TO:<a b@c.test>\r\nRSET\r\n"
+            "MAIL FROM:<>\r\nRCPT TO:<postmaster>\r\n",
+      "250 235 250 501 501 501 250 250 501 501 501 250 250 501", "", EG_SMTP_READ },
     { "a sender without a domain in the DNS", 0, READY "MAIL FROM:<root@web1>\r\n", "250 235 250", "",
       EG_SMTP_READ },
 
@@ -403,13 +409,13 @@ static void knows_what_a_mail_is(void **state)
     assert_true(eg_smtp_session_in_data(t->session));
     say(t, "x\r\n.\r\n");
     assert_false(eg_smtp_session_in_data(t->session));
-    assert_false(t->utf8 || t->body_8bit);
+    assert_false(t->utf8);
     say(t, "MAIL FROM:<> SMTPUTF8 BODY=8BITMIME\r\nRCPT TO:<r@example.org>\r\nDATA\r\n");
     say(t, "x\r\n.\r\n");
-    assert_true(t->utf8 && t->body_8bit);
+    assert_true(t->utf8);
     say(t, ENVELOPE "DATA\r\n");
     say(t, "\xc3\xa9\r\n.\r\n");
-    assert_true(!t->utf8 && t->body_8bit);
+    assert_false(t->utf8);
     codes(t);
     say(t, ENVELOPE "DATA\r\n");
     say_bytes(t, "a\0b\r\n.\r\n", 8);
@@ -571,6 +577,37 @@ static void limits_mails(void **state)
     }
 }
 
+/* What comes of a mail, whatever it is made of, has an end. */
+static void ends_a_mail_without_end(void **state)
+{
+    static const char octets[] = { 'x', '\r', '\n', '\0' };
+
+    for (size_t i = 0; i < sizeof octets; i++) {
+        talk *t = begin(*state);
+        char *text = apr_palloc(t->pool, 2000);
+
+        print_message("# %d\n", octets[i]);
+        memset(text, octets[i], 2000); /* twice what a mail may have */
+        say(t, READY ENVELOPE "DATA\r\n");
+        codes(t);
+        say_bytes(t, text, 2000);
+        assert_string_equal(codes(t), "");
+        assert_int_equal(t->next, EG_SMTP_READ);
+        say_bytes(t, text, 1);
+        assert_string_equal(codes(t), "552");
+        assert_int_equal(t->next, EG_SMTP_CLOSE);
+        assert_int_equal(t->refused, 1);
+        assert_false(eg_smtp_session_in_data(t->session));
+    }
+}
+
+static void say_often(talk *t, const char *text, int count)
+{
+    for (int i = 0; i < count && t->next == EG_SMTP_READ; i++) {
+        say(t, text);
+    }
+}
+
 static void ends_after_too_much(void **state)
 {
     talk *t = begin(*state);
@@ -584,15 +621,84 @@ static void ends_after_too_much(void **state)
     assert_int_equal(t->next, EG_SMTP_CLOSE);
 
     t = begin(*state);
-    for (int i = 0; i < 100000; i++) {
-        say(t, "RSET\r\n");
-    }
-    assert_int_equal(strlen(codes(t)), 4 * (EG_SMTP_COMMANDS_MAX + 1) - 1);
+    say(t, READY);
+    codes(t);
+    say_often(t, "RSET\r\n", 100000);
+    assert_int_equal(strlen(codes(t)), 4 * (EG_SMTP_COMMANDS_MAX - 2 + 1) - 1);
     assert_int_equal(t->next, EG_SMTP_CLOSE);
+
+    t = begin(*state);
+    say_often(t, HELLO, EG_SMTP_GREETINGS_MAX + EG_SMTP_ERRORS_MAX);
+    assert_null(strstr(codes(t), "421"));
+    say(t, HELLO);
+    assert_string_equal(codes(t), "421");
 
     t = begin(*state);
     say(t, HELLO "AUTH PLAIN AGFubgB4\r\nAUTH PLAIN AGFubgB4\r\nAUTH PLAIN AGFubgB4\r\n" LOGIN);
     assert_string_equal(codes(t), "250 535 535 535 421");
+    t = begin(*state);
+    say(t, HELLO "AUTH PLAIN AGF3YXkAeA==\r\nAUTH PLAIN AGF3YXkAeA==\r\nAUTH PLAIN AGF3YXkAeA==\r\n" LOGIN);
+    assert_string_equal(codes(t), "250 454 454 454 421");
+}
+
+/* Nobody knows it yet: all that it is told has room in the socket. */
+static void ends_strangers_early(void **state)
+{
+    static const struct {
+        eg_smtp_mode mode;
+        const char *first;
+        int known;
+    } cases[] = {
+        { EG_SMTP_SUBMISSION, HELLO, 0 },
+        { EG_SMTP_SUBMISSION, HELLO "AUTH PLAIN AGFubgB4\r\n", 0 },
+        { EG_SMTP_SUBMISSION, READY, 1 },
+        { EG_SMTP_BOUNCES, HELLO "MAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\n", 0 },
+        { EG_SMTP_BOUNCES, HELLO "MAIL FROM:<>\r\nRCPT TO:<b+x@example.com>\r\n", 1 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        talk *t = begin(*state);
+
+        print_message("# %s\n", cases[i].first);
+        t->settings.mode = cases[i].mode;
+        say(t, cases[i].first);
+        say_often(t, "NOOP\r\n", EG_SMTP_STRANGER_COMMANDS_MAX - 3);
+        assert_int_equal(t->next, EG_SMTP_READ);
+        say_often(t, "NOOP\r\n", 4);
+        assert_int_equal(t->next, cases[i].known ? EG_SMTP_READ : EG_SMTP_CLOSE);
+    }
+}
+
+/* Of many recipients many may be wrong: the others get their mail all the same. */
+static void bears_refused_recipients(void **state)
+{
+    talk *t = begin(*state);
+
+    t->settings.recipients_max = 3 * EG_SMTP_ERRORS_MAX;
+    say(t, READY "MAIL FROM:<>\r\n");
+    say_often(t, "RCPT TO:<a>\r\n", 2 * EG_SMTP_ERRORS_MAX);
+    codes(t);
+    say(t, "RCPT TO:<r@example.org>\r\nDATA\r\n");
+    say(t, "x\r\n.\r\n");
+    assert_string_equal(codes(t), "250 354 250");
+    assert_string_equal(t->mails, ">r@example.org:x\r\n|");
+
+    t = begin(*state);
+    say(t, READY "MAIL FROM:<>\r\nRCPT TO:<a>\r\nRCPT TO:<a>\r\nRCPT TO:<r@example.org>\r\n");
+    say(t, "RCPT TO:<a>\r\nRCPT TO:<r@example.org>\r\nRCPT TO:<a>\r\nDATA\r\n");
+    assert_string_equal(codes(t), "250 235 250 501 501 250 501 452 452 354");
+}
+
+static void counts_no_fault_of_its_own(void **state)
+{
+    talk *t = begin(*state);
+
+    t->settings.mode = EG_SMTP_BOUNCES;
+    say(t, HELLO "MAIL FROM:<>\r\n");
+    say_often(t, "RCPT TO:<later@example.com>\r\n", EG_SMTP_ERRORS_MAX);
+    codes(t);
+    say(t, "RSET\r\n");
+    assert_string_equal(codes(t), "250");
 }
 
 /* A mail that is taken shows that all is well. */
@@ -602,7 +708,7 @@ static void goes_on_after_mails(void **state)
 
     say(t, READY);
     for (int i = 0; i < 10 * EG_SMTP_ERRORS_MAX; i++) {
-        say(t, "x\r\n" ENVELOPE "DATA\r\n");
+        say(t, HELLO "x\r\n" ENVELOPE "DATA\r\n");
         say(t, "x\r\n.\r\n");
     }
     for (int i = 0; i < EG_SMTP_COMMANDS_MAX - 10; i++) {
@@ -652,7 +758,11 @@ int main(void)
         EG_TEST(tells_when_there_is_no_room),
         EG_TEST(keeps_large_mails),
         EG_TEST(limits_mails),
+        EG_TEST(ends_a_mail_without_end),
         EG_TEST(ends_after_too_much),
+        EG_TEST(ends_strangers_early),
+        EG_TEST(bears_refused_recipients),
+        EG_TEST(counts_no_fault_of_its_own),
         EG_TEST(goes_on_after_mails),
         EG_TEST(stops_between_mails),
         EG_TEST(hands_over_logins),
