@@ -3,6 +3,7 @@
 use EmailGW;
 use EmailGW::Smtp;
 use Instance;
+use Socket qw(INADDR_LOOPBACK PF_INET SOCK_STREAM SOL_SOCKET SO_RCVBUF pack_sockaddr_in);
 use Time::HiRes qw(sleep time);
 
 my ($plain, $brief) = map { Instance::free_port() } 1 .. 2;
@@ -16,8 +17,8 @@ sub instance {
     my $gw = EmailGW->up(RATE => 'off', HTTPD_MPM => $mpm, HTTPD_CONF => \($conf // $ports));
     my @login = EmailGW::Smtp::login($gw);
     return ($gw, sub {
-        my ($port) = @_;
-        my $smtp = EmailGW::Smtp->connect($port // $plain);
+        my ($port, %with) = @_;
+        my $smtp = EmailGW::Smtp->connect($port // $plain, %with);
         $smtp->log_in(@login[0, 1]) eq '235' or die "no login: $smtp->{reply}";
         return $smtp;
     });
@@ -160,6 +161,28 @@ subtest 'a restart' => sub {
 };
 $gw->log_clean;
 $gw->down;
+
+# Replies that nobody reads fill the sockets on both sides, and then a thread waits.
+sub narrow_socket {
+    socket my $socket, PF_INET, SOCK_STREAM, 0 or die "socket: $!\n";
+    setsockopt $socket, SOL_SOCKET, SO_RCVBUF, 1;
+    connect $socket, pack_sockaddr_in($plain, INADDR_LOOPBACK) or die "port $plain: $!\n";
+    return $socket;
+}
+
+subtest 'who does not read' => sub {
+    my ($it, $begin) = instance('event', "$ports${one_child}ServerLimit 1\nSendBufferSize 512\n");
+    my @silent = map { $begin->($plain, socket => narrow_socket()) } 1 .. 16;
+    $_->write("VRFY x\r\n" x 900) for @silent;
+    sleep 1;
+    my $start = time;
+    is($begin->()->say('NOOP'), 250, 'others are served');
+    my $seconds = time - $start;
+    ok($seconds > 2 && $seconds < 15, "... as soon as the threads have waited long enough ($seconds s)");
+    $it->expects('AH00484'); # all threads wait
+    $it->log_clean;
+    $it->down;
+};
 
 for my $mpm (qw(worker prefork)) {
     subtest $mpm => sub {

@@ -36,10 +36,10 @@ sub plain_port {
         . "EmailGatewaySMTP submission\nEmailGatewaySMTPInsecureAuth On\n" . ($directives // '') . "</VirtualHost>\n";
 }
 
-# Connects and reads the greeting. from => an address of loopback.
+# Connects and reads the greeting. from => an address of loopback; socket => one that is connected.
 sub connect {
     my ($class, $port, %with) = @_;
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => $patience,
+    my $socket = $with{socket} // IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => $patience,
         LocalAddr => $with{from}) or die "port $port: $@\n";
     setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
     my $it = bless { socket => $socket, buffer => '', reply => '' }, $class;
