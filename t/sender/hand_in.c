@@ -1,5 +1,5 @@
 /*
- * hand_in DSN USERNAME PASSWORD UTF8 SENDER RECIPIENT ... : a message on standard input, handed
+ * hand_in DSN SECRET USERNAME PASSWORD UTF8 SENDER RECIPIENT ... : a message on standard input, handed
  * in as an SMTP session does it after its final dot; the reply goes to standard output.
  *
  *     250 2.0.0 Ok: queued as 0199c1d2-...
@@ -47,22 +47,26 @@ int main(int argc, char **argv)
     eg_smtp_reply reply;
     eg_call call = { .log = &log, .limits = &limits };
     eg_bytes message;
+    eg_secret *secret;
+    const char *problem;
     int status;
 
-    must(argc >= 6 && apr_initialize() == APR_SUCCESS && apr_pool_create(&call.pool, NULL) == APR_SUCCESS,
+    must(argc >= 7 && apr_initialize() == APR_SUCCESS && apr_pool_create(&call.pool, NULL) == APR_SUCCESS,
          "usage");
     call.db = eg_db_dedicated(argv[1], &log, call.pool);
+    must(eg_secret_load(&secret, &problem, argv[2], call.pool) == APR_SUCCESS, "no secret");
+    call.secret = secret;
     call.now = apr_time_now();
     limits.account_id = getenv("EG_ACCOUNT") ? atoi(getenv("EG_ACCOUNT")) : 0;
-    must(eg_smtp_authenticate(&login, &status, &call, argv[2], argv[3]) == APR_SUCCESS, "no database");
+    must(eg_smtp_authenticate(&login, &status, &call, argv[3], argv[4]) == APR_SUCCESS, "no database");
     if (status != 0) {
         printf("status %d\n", status);
         return EXIT_SUCCESS;
     }
-    envelope.utf8 = atoi(argv[4]);
-    envelope.sender = argv[5];
+    envelope.utf8 = atoi(argv[5]);
+    envelope.sender = argv[6];
     envelope.recipients = apr_array_make(call.pool, argc, sizeof(const char *));
-    for (int i = 6; i < argc; i++) {
+    for (int i = 7; i < argc; i++) {
         APR_ARRAY_PUSH(envelope.recipients, const char *) = argv[i];
     }
     message = read_all(call.pool);

@@ -11,6 +11,7 @@ my $gw = EmailGW->up(RATE => 'off');
 my $account = $gw->new_account;
 my $domain = $account->{domain};
 my $smtp = add_smtp();
+my $secret = secret_file();
 my $from = "From: Shop <shop\@$domain>\r\n";
 my $to = "To: Ann <ann\@example.org>\r\n";
 my $head = "${from}${to}Subject: Hello\r\nDate: Mon, 02 Nov 2026 08:00:00 +0100\r\nMIME-Version: 1.0\r\n";
@@ -20,12 +21,17 @@ sub add_smtp {
     return $reply->{json}{SMTP} // die "no credential: $reply->{body}\n";
 }
 
+sub secret_file {
+    open my $conf, '<', $gw->env('SENDER_CONF') or die "SENDER_CONF: $!\n";
+    return (map { /^secret_file = (.*)/ ? $1 : () } <$conf>)[0];
+}
+
 # What is answered to a message: as => credential, to => [...], from => envelope sender, utf8 => 1.
 sub hand_in {
     my ($message, %with) = @_;
     my $as = $with{as} // $smtp;
     $message .= "\r\n" if $message !~ /\r\n\z/; # so does every session before the final dot
-    my ($status, $out, $err) = EmailGW::run_command($message, "$ENV{EG_BUILD}/t/sender/hand_in", $gw->env('DSN'), $as->{Username},
+    my ($status, $out, $err) = EmailGW::run_command($message, "$ENV{EG_BUILD}/t/sender/hand_in", $gw->env('DSN'), $secret, $as->{Username},
         $as->{Password}, $with{utf8} // 0, $with{from} // "shop\@$domain", @{ $with{to} // ['ann@example.org'] });
     die "hand_in: $err" if $status != 0 || $err ne '';
     chomp $out;
@@ -89,6 +95,8 @@ subtest 'what is refused' => sub {
         [ 'two From', "$from$head\r\n", qr/\A554 5\.6\.0 The header has more than one From\z/ ],
         [ 'two Subject', "${head}subject: x\r\n\r\n", qr/\A554 5\.6\.0 The header has more than one Subject\z/ ],
         [ 'From of two', "From: a\@$domain, b\@$domain\r\n\r\n", qr/\A550 5\.1\.7 From must have exactly one valid address\z/ ],
+        [ 'From of a group', "From: ceo\@bank.example: shop\@$domain;\r\n\r\n", qr/\A550 5\.1\.7 From must have no group/ ],
+        [ 'From with another address', "From: ceo\@bank.example <shop\@$domain>\r\n\r\n", qr/\A550 5\.1\.7 From must have no group/ ],
         [ 'From is none', "From: shop\r\n\r\n", qr/\A550 5\.1\.7 From must/ ],
         [ 'From of another domain', "From: shop\@example.org\r\n\r\n",
             qr/\A550 5\.7\.1 From is invalid: 'shop\@example\.org' is not an address of this credential's domain \Q$domain\E\z/ ],
@@ -106,6 +114,8 @@ subtest 'what is refused' => sub {
         [ 'an empty Idempotency-Key', "${head}Idempotency-Key:\r\n\r\n", qr/\A550 5\.6\.0 Invalid Idempotency-Key/ ],
         [ 'a long Idempotency-Key', "${head}Idempotency-Key: " . 'x' x 257 . "\r\n\r\n", qr/\A550 5\.6\.0 Invalid Idempotency-Key/ ],
         [ 'a header in Latin-1', "${head}X-Name: J\xf6rg\r\n\r\n", qr/\A554 5\.6\.0 The header field X-Name has bytes/ ],
+        [ 'an encoding that is not ASCII', "${head}Content-Transfer-Encoding: 7bit (\xc3\xa9)\r\n\r\n",
+            qr/\A554 5\.6\.0 The header field Content-Transfer-Encoding has bytes/ ],
         [ '8-bit in a mail enclosed', "${head}Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n\xc3\xbc\r\n", qr/\A554 5\.6\.3 / ],
         [ '8-bit in what is broken', "${head}Content-Type: multipart/mixed\r\n\r\n\xc3\xbc\r\n", qr/\A554 5\.6\.3 / ],
         [ 'a long line in a mail enclosed', "${head}Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n" . 'x' x 999 . "\r\n", qr/\A554 5\.6\.0 .*998/ ],
