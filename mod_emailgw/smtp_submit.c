@@ -188,7 +188,7 @@ static apr_status_t refuse(eg_smtp_message *m, int status, const eg_rows *rows)
         eg_smtp_refuse(m, 554, "5.7.0", "This Idempotency-Key was used for a different message");
         break;
     case EG_E_KEY:
-        eg_smtp_refuse(m, 535, "5.7.8", "User name or password are not valid any more");
+        eg_smtp_refuse(m, 550, "5.7.8", "User name or password are not valid any more");
         break;
     case EG_E_DOMAIN_GONE:
         eg_smtp_refuse(m, 550, "5.7.1", "The domain of this credential does not exist any more");
