@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <apr_cstr.h>
 #include <apr_strings.h>
 
 #include "headerscan.h"
@@ -14,6 +15,7 @@ typedef struct {
     const char *angle;         /* what stood between < and > */
     int is_parted;             /* spec had blanks between its words */
     int has_at;                /* outside of quotes */
+    int named_at;              /* the same of what stands before the angle bracket */
     int in_group;
     int is_unclear; /* all of the list, as eg_addresslist_is_clear has it */
 } reader;
@@ -23,7 +25,7 @@ static void begin(reader *r)
     r->phrase_end = r->phrase;
     r->spec = ++r->spec_end; /* what was read before stays where it is, with a NUL behind it */
     r->angle = NULL;
-    r->is_parted = r->has_at = 0;
+    r->is_parted = r->has_at = r->named_at = 0;
 }
 
 static void add(char **end, const char *text, apr_size_t length)
@@ -70,7 +72,7 @@ static int read_angle(reader *r, eg_headerscan *scan, apr_pool_t *pool)
 {
     char *phrase_end = r->phrase_end, *begin_spec = r->spec_end + 1;
 
-    r->is_unclear |= r->has_at;
+    r->named_at = r->has_at;
     *r->spec_end++ = '\0';
     scan->at++;
     while (eg_headerscan_skip(scan) && scan->at < scan->end && *scan->at != '>') {
@@ -97,6 +99,7 @@ static int end_mailbox(apr_array_header_t *list, reader *r, apr_pool_t *pool)
         return !r->is_parted;
     }
     if (r->angle != NULL) {
+        r->is_unclear |= r->named_at && apr_cstr_casecmp(r->spec, r->angle) != 0;
         address.name = eg_headerwords_decode(r->phrase, EG_NAME_MAX, pool);
     }
     if (strchr(address.address, '@') == NULL) {
