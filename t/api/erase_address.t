@@ -3,7 +3,7 @@
 use EmailGW;
 use EmailGW::ApiPhp;
 
-my $gw = EmailGW->up;
+my $gw = EmailGW->up(RATE => 'off'); # of its own: its sender stops
 my $account = $gw->new_account;
 my $other = $gw->new_account;
 
