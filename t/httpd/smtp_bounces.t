@@ -185,13 +185,18 @@ subtest 'kill -9 of httpd, ten times' => sub {
     my @acknowledged;
     for my $kill (0 .. 9) {
         my @some = @mails[ 20 * $kill .. 20 * $kill + 19 ];
+        pipe my $wait, my $go or die "pipe: $!\n";
         my $pid = fork // die "fork: $!\n";
-        if ($pid == 0) {
-            sleep rand 0.25;
+        if ($pid == 0) { # somewhere within one of the first fifteen mails
+            sysread $wait, my $now, 1;
+            sleep rand 0.02;
             $gw->kill('httpd');
             POSIX::_exit(0);
         }
-        for my $mail (@some) {
+        my $within = int rand 15;
+        for my $i (0 .. $#some) {
+            my $mail = $some[$i];
+            syswrite $go, '!' if $i == $within;
             push @acknowledged, $mail if (eval { come_back(report($mail->{to}), $mail->{return_path}) } // '') =~ /^250/;
         }
         waitpid $pid, 0;
