@@ -72,7 +72,7 @@ typedef struct {
     int required; /* EG_REQUIRED or EG_OPTIONAL */
     int error;    /* code when it is required and missing, and when it is invalid */
     int invalid; /* code when it is there and invalid, where that differs; of an EG_ID or EG_UUID: 0 lets it pass */
-    int max;     /* bytes of an EG_TEXT */
+    int max; /* bytes of an EG_TEXT */
 } eg_param;
 
 /** A command's numbered errors, in the order of the reference; a list ends with a NULL text. */

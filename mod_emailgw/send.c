@@ -35,10 +35,12 @@ static void refuse_ids(eg_call *call, const eg_mail *mail)
         return;
     }
     if (mail->template_given) {
-        eg_errors_add(&call->errors, EG_E_TEMPLATE, "Invalid TemplateID: a mail of a batch has its own contents");
+        eg_errors_add(&call->errors, EG_E_TEMPLATE,
+                      "Invalid TemplateID: a mail of a batch has its own contents");
     }
     if (mail->list_given) {
-        eg_errors_add(&call->errors, EG_E_LIST, "Invalid TargetListID: a mail of a batch goes to its own recipients");
+        eg_errors_add(&call->errors, EG_E_LIST,
+                      "Invalid TargetListID: a mail of a batch goes to its own recipients");
     }
 }
 

@@ -97,7 +97,7 @@
 #define EG_PAGE_COUNT_MAX 100
 
 #define EG_IMPORT_LINES_MAX 500000 /* of one EmailGateway.ImportSuppressions */
-#define EG_REPLAY_MAX 100000 /* posts that one call or command repeats */
+#define EG_REPLAY_MAX 100000       /* posts that one call or command repeats */
 
 /* EmailGateway.ListRecipientDomains. */
 #define EG_RECIPIENT_DOMAINS_DEFAULT 100

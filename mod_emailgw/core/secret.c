@@ -24,7 +24,7 @@
 
 typedef struct {
     unsigned char id;
-    apr_time_t until;                   /* from then on its MACs hold no more; 0: they do */
+    apr_time_t until;                     /* from then on its MACs hold no more; 0: they do */
     unsigned char seal[EG_SEALING_KEY];   /* derived, as the next ones are */
     EVP_MAC_CTX *mac[EG_MAC_ADDRESS + 1]; /* keyed; copied for each use, so threads can share it */
 } secret_key;
@@ -183,7 +183,8 @@ apr_status_t eg_secret_parse(eg_secret **secret, const char **problem, const cha
         return APR_EINVAL;
     }
     if (*text != '\0' || parsed->count == 0) {
-        *problem = apr_psprintf(pool, "%s: 1 to %d keys are needed, one in each line", name, EG_SECRET_KEYS_MAX);
+        *problem =
+            apr_psprintf(pool, "%s: 1 to %d keys are needed, one in each line", name, EG_SECRET_KEYS_MAX);
         return APR_EINVAL;
     }
     *secret = parsed;

@@ -107,7 +107,8 @@ apr_status_t eg_secretfile_add(const char **problem, const char *path, apr_pool_
     eg_keyfile_wipe_with(pool, key, KEY_SIZE);
     eg_keyfile_wipe_with(pool, hex, 2 * KEY_SIZE + 1);
     if (lines->nelts >= EG_SECRET_KEYS_MAX || id == 0 || eg_random(key, KEY_SIZE) != APR_SUCCESS) {
-        *problem = apr_pstrcat(pool, path, ": it has as many keys as it may, or there are no random bytes", NULL);
+        *problem =
+            apr_pstrcat(pool, path, ": it has as many keys as it may, or there are no random bytes", NULL);
         return APR_EGENERAL;
     }
     eg_keyfile_hex(hex, key, KEY_SIZE);

@@ -45,7 +45,8 @@ static void ask(eg_call *call, const char *verb, const char *address)
 
 static void keep(eg_call *call, char **addresses, int count)
 {
-    eg_smtp_envelope envelope = { "", apr_array_make(call->pool, count, sizeof(const char *)), 0, 0 };
+    eg_smtp_envelope envelope = { .sender = "",
+                                  .recipients = apr_array_make(call->pool, count, sizeof(const char *)) };
     eg_smtp_reply reply;
 
     for (int i = 0; i < count; i++) {

@@ -293,11 +293,8 @@ static void reads_mails_of_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(takes_apart_or_refuses),
-        EG_TEST(finds_fields_and_bodies),
-        EG_TEST(refuses_a_nul_in_a_header),
-        EG_TEST(keeps_its_bounds),
-        EG_TEST(reads_mails_of_others),
+        EG_TEST(takes_apart_or_refuses), EG_TEST(finds_fields_and_bodies), EG_TEST(refuses_a_nul_in_a_header),
+        EG_TEST(keeps_its_bounds),       EG_TEST(reads_mails_of_others),
     };
 
     return EG_TEST_RUN(tests);
