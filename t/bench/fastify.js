@@ -34,7 +34,7 @@ fastify.post('/api/v1/email', { schema: { body } }, async (request, reply) => {
         createHash('sha256').update(key).digest(), null, null, mail.From.email, mail.From.name, domainOf(mail.From.email),
         mail.Subject, mail.Tags ?? [], null, null, null, null, null, null, null, emails.map(() => 'to'), emails,
         emails.map(domainOf), JSON.stringify(mail.To), '[]', '[]', '[]', null, mail.PlainContent, null, null,
-        mail.PlainContent.length, null] });
+        mail.PlainContent.length] });
     return reply.code(row.status === 0 ? 200 : 422).send({ MessageID: row.message_id });
 });
 fastify.listen({ host: '127.0.0.1', port: Number(port) });
