@@ -106,7 +106,7 @@ static eg_dbarg send_at_text(const eg_mail *mail, apr_pool_t *pool)
     return eg_db_text(mail->send_at != 0 ? eg_datetime_format(text, mail->send_at) : NULL);
 }
 
-static eg_dbarg hash_arg(const eg_call *call, const unsigned char *hash)
+eg_dbarg eg_idempotency_arg(const eg_call *call, const unsigned char *hash)
 {
     return eg_db_bytes(call->idempotency_key != NULL ? hash : NULL, EG_HASH_SIZE);
 }
@@ -147,22 +147,22 @@ static void make_item(eg_group_item *item, const eg_accept *accept)
 
     make_envelope(&env, mail, call->secret, pool);
     item->place = find_place(accept, pool);
-    set_args(item,
-             EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(accept->message_id),
-                        eg_db_bytes(call->key_hash, EG_HASH_SIZE), hash_arg(call, accept->hashes->key),
-                        hash_arg(call, accept->hashes->body), eg_db_text(mail->from.box.address),
-                        eg_db_text(mail->from.name), eg_db_text(mail->from.box.domain),
-                        eg_db_text(mail->subject), texts(mail->tags), eg_db_text(mail->track_links),
-                        eg_db_text(mail->track_opens), send_at_text(mail, pool), optional_id(mail->list_id),
-                        optional_id(mail->subscriber_id), optional_id(mail->journey_id),
-                        optional_id(mail->action_id), texts(env.kinds), texts(env.emails), texts(env.domains),
-                        address_json(mail->to, pool), address_json(mail->cc, pool),
-                        address_json(mail->reply_to, pool), eg_db_text(eg_json_text(mail->headers, pool)),
-                        eg_db_text(mail->html), eg_db_text(mail->plain), attachment_json(mail, pool),
-                        attachment_contents(mail, pool), eg_db_int((apr_int64_t)mail->size),
-                        optional_id(mail->smtp_id), eg_db_text(mail->endpoint),
-                        eg_db_bytes(mail->raw.data, mail->raw.size), texts(env.hashes)),
-             pool);
+    set_args(
+        item,
+        EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(accept->message_id),
+                   eg_db_bytes(call->key_hash, EG_HASH_SIZE), eg_idempotency_arg(call, accept->hashes->key),
+                   eg_idempotency_arg(call, accept->hashes->body), eg_db_text(mail->from.box.address),
+                   eg_db_text(mail->from.name), eg_db_text(mail->from.box.domain), eg_db_text(mail->subject),
+                   texts(mail->tags), eg_db_text(mail->track_links), eg_db_text(mail->track_opens),
+                   send_at_text(mail, pool), optional_id(mail->list_id), optional_id(mail->subscriber_id),
+                   optional_id(mail->journey_id), optional_id(mail->action_id), texts(env.kinds),
+                   texts(env.emails), texts(env.domains), address_json(mail->to, pool),
+                   address_json(mail->cc, pool), address_json(mail->reply_to, pool),
+                   eg_db_text(eg_json_text(mail->headers, pool)), eg_db_text(mail->html),
+                   eg_db_text(mail->plain), attachment_json(mail, pool), attachment_contents(mail, pool),
+                   eg_db_int((apr_int64_t)mail->size), optional_id(mail->smtp_id), eg_db_text(mail->endpoint),
+                   eg_db_bytes(mail->raw.data, mail->raw.size), texts(env.hashes)),
+        pool);
 }
 
 /* Is a call worth a second one, now that there are partitions for it? */
@@ -227,13 +227,14 @@ static apr_status_t call_accept_list(eg_rows **rows, eg_call *call, const eg_mai
     return eg_db_call(
         rows, call->db, EG_DB_REPEATABLE, "accept_list",
         EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(job_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
-                   hash_arg(call, hashes->key), hash_arg(call, hashes->body), eg_db_int(mail->target_list_id),
-                   eg_db_text(mail->from.box.address), eg_db_text(mail->from.name),
-                   eg_db_text(mail->from.box.domain), texts(mail->tags), eg_db_text(mail->track_links),
-                   eg_db_text(mail->track_opens), send_at_text(mail, pool), optional_id(mail->journey_id),
-                   optional_id(mail->action_id), address_json(mail->reply_to, pool),
-                   eg_db_text(eg_json_text(mail->headers, pool)), eg_db_text(direct ? NULL : mail->subject),
-                   eg_db_text(direct ? NULL : mail->html), eg_db_text(direct ? NULL : mail->plain),
+                   eg_idempotency_arg(call, hashes->key), eg_idempotency_arg(call, hashes->body),
+                   eg_db_int(mail->target_list_id), eg_db_text(mail->from.box.address),
+                   eg_db_text(mail->from.name), eg_db_text(mail->from.box.domain), texts(mail->tags),
+                   eg_db_text(mail->track_links), eg_db_text(mail->track_opens), send_at_text(mail, pool),
+                   optional_id(mail->journey_id), optional_id(mail->action_id),
+                   address_json(mail->reply_to, pool), eg_db_text(eg_json_text(mail->headers, pool)),
+                   eg_db_text(direct ? NULL : mail->subject), eg_db_text(direct ? NULL : mail->html),
+                   eg_db_text(direct ? NULL : mail->plain),
                    eg_db_text(direct || mail->data == NULL ? NULL : eg_json_text(mail->data, pool)),
                    attachment_json(mail, pool), attachment_contents(mail, pool),
                    eg_db_int((apr_int64_t)eg_mail_attached(mail)),

@@ -13,6 +13,9 @@ typedef struct {
     unsigned char key[EG_HASH_SIZE], body[EG_HASH_SIZE];
 } eg_idempotency;
 
+/** One of these hashes as an argument of SQL: NULL where the call has no Idempotency-Key. */
+eg_dbarg eg_idempotency_arg(const eg_call *call, const unsigned char *hash);
+
 /**
  * One mail for accept(). It is idempotent in the message id, so it may be repeated
  * after a commit whose outcome is unknown. Where no partition holds the id (the

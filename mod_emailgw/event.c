@@ -48,13 +48,7 @@ static const part contexts[] = {
 
 json_t *eg_event_column(const eg_rows *rows, int row, const char *column, apr_pool_t *pool)
 {
-    const char *text = eg_rows_text(rows, row, column), *problem;
-    json_t *value;
-
-    if (text == NULL || eg_json_parse(&value, &problem, text, strlen(text), pool) != APR_SUCCESS) {
-        return NULL;
-    }
-    return value;
+    return eg_json_stored(eg_rows_text(rows, row, column), pool);
 }
 
 static const char *text_or(const char *text, const char *otherwise)

@@ -67,8 +67,7 @@ static apr_status_t refuse(eg_call *call, const eg_send *send, const eg_rows *ro
 
 apr_status_t eg_listsend_answer(eg_call *call, const char *job_id)
 {
-    json_t *reply, *ids = NULL;
-    const char *problem, *text;
+    json_t *reply;
     eg_rows *rows;
     apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_list_answer",
                                  EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(job_id)));
@@ -76,10 +75,9 @@ apr_status_t eg_listsend_answer(eg_call *call, const char *job_id)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    text = eg_rows_text(rows, 0, "message_ids");
-    eg_json_parse(&ids, &problem, text, strlen(text), call->pool);
-    reply = json_pack("{s:O, s:I}", "MessageID", ids, "Recipients",
-                      (json_int_t)eg_rows_int(rows, 0, "recipients"));
+    reply =
+        json_pack("{s:O, s:I}", "MessageID", eg_json_stored(eg_rows_text(rows, 0, "message_ids"), call->pool),
+                  "Recipients", (json_int_t)eg_rows_int(rows, 0, "recipients"));
     if (eg_rows_bool(rows, 0, "direct")) {
         json_object_set_new(reply, "Suppressed", json_integer(eg_rows_int(rows, 0, "suppressed")));
         json_object_set_new(reply, "Failed", json_integer(eg_rows_int(rows, 0, "failed")));

@@ -3,12 +3,13 @@
 
 #include <apr_cstr.h>
 
+#include "fieldlist.h"
 #include "json.h"
 #include "mail.h"
 #include "token.h"
 #include "utf8.h"
 
-/* A trailing * stands for any rest. List-Unsubscribe depends on the domain: accept() decides. */
+/* List-Unsubscribe depends on the domain: accept() decides. */
 static const char *const owned[] = { "From",     "To",        "Cc",           "Bcc",         "Reply-To",
                                      "Subject",  "Date",      "Message-ID",   "Return-Path", "DKIM-Signature",
                                      "Received", "Content-*", "MIME-Version", "Sender",      "Feedback-ID" };
@@ -16,10 +17,7 @@ static const char *const owned[] = { "From",     "To",        "Cc",           "B
 static int is_owned(const char *name)
 {
     for (apr_size_t i = 0; i < sizeof owned / sizeof *owned; i++) {
-        const char *star = strchr(owned[i], '*');
-
-        if (star != NULL ? apr_cstr_casecmpn(name, owned[i], (apr_size_t)(star - owned[i])) == 0
-                         : apr_cstr_casecmp(name, owned[i]) == 0) {
+        if (eg_field_is(name, owned[i])) {
             return 1;
         }
     }

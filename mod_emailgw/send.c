@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <apr_cstr.h>
 
+#include "fieldlist.h"
 #include "hostname.h"
 
 int eg_send_hash_key(unsigned char hash[EG_HASH_SIZE], eg_call *call)
@@ -60,21 +60,6 @@ int eg_send_check(eg_send *send, eg_call *call)
     return !eg_errors_any(&call->errors);
 }
 
-/* Does the mail bring List-Unsubscribe headers of its own? */
-static int brings_unsubscribe(const eg_mail *mail)
-{
-    json_t *header;
-    size_t i;
-
-    json_array_foreach(mail->headers, i, header)
-    {
-        if (apr_cstr_casecmpn(json_string_value(json_array_get(header, 0)), "List-Unsubscribe", 16) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 void eg_send_check_domain(eg_call *call, const eg_send *send, const eg_rows *rows)
 {
     const char *domain = eg_rows_text(rows, 0, "domain_name");
@@ -85,7 +70,8 @@ void eg_send_check_domain(eg_call *call, const eg_send *send, const eg_rows *row
                       "From parameter is invalid: '%s' is not an address of this key's domain %s",
                       from->address, domain);
     }
-    if (eg_rows_bool(rows, 0, "unsubscribe_link") && brings_unsubscribe(&send->mail)) {
+    if (eg_rows_bool(rows, 0, "unsubscribe_link") &&
+        eg_fieldlist_has(send->mail.headers, EG_UNSUBSCRIBE_FIELDS)) {
         eg_errors_add(
             &call->errors, EG_E_HEADER,
             "List-Unsubscribe headers cannot be set in Headers while the domain's UnsubscribeLink is on: "

@@ -8,18 +8,14 @@ static eg_dbarg id_arg(int given, apr_int64_t id)
     return given ? eg_db_int(id) : eg_db_text(NULL);
 }
 
-static eg_dbarg hash_arg(const eg_call *call, const unsigned char *hash)
-{
-    return eg_db_bytes(call->idempotency_key != NULL ? hash : NULL, EG_HASH_SIZE);
-}
-
 static apr_status_t look_up(eg_rows **rows, eg_call *call, const eg_send *send)
 {
     const eg_mail *mail = &send->mail;
 
     return eg_db_call(rows, call->db, EG_DB_REPEATABLE, "prepare_mail",
                       EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
-                                 hash_arg(call, send->hashes.key), hash_arg(call, send->hashes.body),
+                                 eg_idempotency_arg(call, send->hashes.key),
+                                 eg_idempotency_arg(call, send->hashes.body),
                                  id_arg(mail->template_given, mail->template_id),
                                  id_arg(mail->list_given, mail->target_list_id)));
 }

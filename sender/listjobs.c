@@ -36,22 +36,11 @@ static eg_dbarg job_arg(const batch *b, const char *column)
     return eg_db_text(eg_rows_text(b->job, 0, column));
 }
 
-/* NULL for none, and for what no accept would have stored. */
-static const json_t *read_data(const batch *b)
-{
-    const char *text = eg_rows_text(b->job, 0, "data"), *problem;
-    json_t *value = NULL;
-
-    if (text && eg_json_parse(&value, &problem, text, strlen(text), b->db->pool) != APR_SUCCESS) {
-        return NULL;
-    }
-    return value;
-}
-
 static apr_status_t make(batch *b)
 {
     const eg_listmail mail = { eg_rows_text(b->job, 0, "subject"), eg_rows_text(b->job, 0, "html"),
-                               eg_rows_text(b->job, 0, "plain"), read_data(b),
+                               eg_rows_text(b->job, 0, "plain"),
+                               eg_json_stored(eg_rows_text(b->job, 0, "data"), b->db->pool),
                                (apr_size_t)eg_rows_int(b->job, 0, "attached_bytes") };
     int wanted = (int)eg_rows_int(b->job, 0, "batch"), found, done;
     eg_rows *targets;

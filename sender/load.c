@@ -1,11 +1,11 @@
 /*
  * The contents of a slice of jobs, out of the database.
  */
-#include <apr_cstr.h>
 #include <apr_strings.h>
 #include <string.h>
 
 #include "addresshash.h"
+#include "fieldlist.h"
 #include "job.h"
 #include "json.h"
 
@@ -46,32 +46,9 @@ static wanted list_messages(const egs_job *jobs, int count, const eg_secret *sec
     return list;
 }
 
-/* A jsonb column; NULL for SQL NULL, and for what no accept would have stored. */
 static json_t *json_column(const eg_rows *rows, int row, const char *column, apr_pool_t *pool)
 {
-    const char *text = eg_rows_text(rows, row, column), *problem;
-    json_t *value = NULL;
-
-    if (text && eg_json_parse(&value, &problem, text, strlen(text), pool) != APR_SUCCESS) {
-        return NULL;
-    }
-    return value;
-}
-
-static int wants_tls(const json_t *headers)
-{
-    size_t i;
-    const json_t *field;
-
-    json_array_foreach(headers, i, field)
-    {
-        const char *name = json_string_value(json_array_get(field, 0));
-
-        if (name && apr_cstr_casecmp(name, EG_TLS_FIELD) == 0) {
-            return 1;
-        }
-    }
-    return 0;
+    return eg_json_stored(eg_rows_text(rows, row, column), pool);
 }
 
 static egs_content *read_content(const eg_rows *rows, int row, apr_pool_t *pool)
@@ -88,7 +65,7 @@ static egs_content *read_content(const eg_rows *rows, int row, apr_pool_t *pool)
     content->cc = json_column(rows, row, "mail_cc", pool);
     content->reply_to = json_column(rows, row, "reply_to", pool);
     content->headers = json_column(rows, row, "headers", pool);
-    content->needs_tls = wants_tls(content->headers);
+    content->needs_tls = eg_fieldlist_has(content->headers, EG_TLS_FIELD);
     content->html = eg_rows_text(rows, row, "html");
     content->plain = eg_rows_text(rows, row, "plain");
     content->raw = eg_rows_bytes(rows, row, "raw", pool);

@@ -1,8 +1,8 @@
 /* The links that are a recipient's own in a mail. */
-#include <apr_cstr.h>
 #include <apr_strings.h>
 #include <string.h>
 
+#include "fieldlist.h"
 #include "track.h"
 
 #define UNSUBSCRIBE "Unsubscribe"
@@ -88,26 +88,10 @@ egs_content egs_track_texts(const egs_content *content, egs_links *links, apr_po
     return own;
 }
 
-/* It may have been switched on after the mail was accepted. */
-static int brings_unsubscribe(const egs_content *content)
-{
-    const json_t *header;
-    size_t i;
-
-    json_array_foreach(content->headers, i, header)
-    {
-        const char *name = json_string_value(json_array_get(header, 0));
-
-        if (name && !apr_cstr_casecmpn(name, "List-Unsubscribe", 16)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 const char *egs_track_unsubscribe_field(const egs_links *links, const egs_content *content)
 {
-    return links->unsubscribe && !strncmp(links->unsubscribe, "https://", 8) && !brings_unsubscribe(content)
+    return links->unsubscribe && !strncmp(links->unsubscribe, "https://", 8) &&
+                   !eg_fieldlist_has(content->headers, EG_UNSUBSCRIBE_FIELDS)
                ? links->unsubscribe
                : NULL;
 }

@@ -7,21 +7,10 @@
 #include "datetime.h"
 #include "eventtype.h"
 #include "json.h"
+#include "utf8.h"
 #include "webhook_post.h"
 
 #define BODY_MAX 19999 /* bytes */
-
-/* A stored JSON text; NULL for none. */
-static json_t *parse(const char *text, apr_pool_t *pool)
-{
-    const char *problem;
-    json_t *value = NULL;
-
-    if (text && eg_json_parse(&value, &problem, text, strlen(text), pool) != APR_SUCCESS) {
-        return NULL;
-    }
-    return value;
-}
 
 /* What is there, under the name that the body gives it. */
 static void copy(json_t *to, const char *key, const json_t *from, const char *stored)
@@ -82,7 +71,7 @@ static void set_detail(json_t *data, const json_t *detail)
 static json_t *make_data(const egs_event *event, apr_pool_t *pool)
 {
     const char *at = event->recipient ? strrchr(event->recipient, '@') : NULL;
-    json_t *data = json_object(), *tags = parse(event->tags, pool);
+    json_t *data = json_object(), *tags = eg_json_stored(event->tags, pool);
 
     set_text(data, "MessageId", event->message_id);
     set_text(data, "EventId", event->event_id);
@@ -94,7 +83,7 @@ static json_t *make_data(const egs_event *event, apr_pool_t *pool)
     if (tags) {
         json_object_set(data, "Tags", tags);
     }
-    set_detail(data, parse(event->detail, pool));
+    set_detail(data, eg_json_stored(event->detail, pool));
     set_id(data, "ListID", event->list_id);
     set_id(data, "SubscriberID", event->subscriber_id);
     set_id(data, "JourneyID", event->journey_id);
@@ -102,17 +91,12 @@ static json_t *make_data(const egs_event *event, apr_pool_t *pool)
     return data;
 }
 
-/* A text to at most max bytes, whole characters. */
 static void cut(json_t *object, const char *key, apr_size_t max, apr_pool_t *pool)
 {
     const char *text = json_string_value(json_object_get(object, key));
-    apr_size_t length = max;
 
-    if (text && strlen(text) > max) {
-        while (length && ((unsigned char)text[length] & 0xc0) == 0x80) {
-            length--;
-        }
-        json_object_set_new(object, key, json_string(apr_pstrmemdup(pool, text, length)));
+    if (text) {
+        json_object_set_new(object, key, json_string(eg_utf8_cut(text, max, pool)));
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "utf8.h"
 
 /* Bytes; with all of them, and each escaped, a body stays under 20 kB. */
 #define SUBJECT_MAX 998
@@ -12,34 +13,9 @@
 #define AGENT_MAX 512
 #define WORD_MAX 255
 
-static const json_t *parse(const char *text, apr_pool_t *pool)
-{
-    const char *problem;
-    json_t *value = NULL;
-
-    if (!text || eg_json_parse(&value, &problem, text, strlen(text), pool) != APR_SUCCESS) {
-        return NULL;
-    }
-    return value;
-}
-
-/* At most max bytes, whole characters. */
-static const char *cut(const char *text, apr_size_t max, apr_pool_t *pool)
-{
-    apr_size_t length = max;
-
-    if (!text || strlen(text) <= max) {
-        return text;
-    }
-    while (length && ((unsigned char)text[length] & 0xc0) == 0x80) {
-        length--;
-    }
-    return apr_pstrmemdup(pool, text, length);
-}
-
 static const char *text_of(const json_t *object, const char *key, apr_size_t max, apr_pool_t *pool)
 {
-    return cut(json_string_value(json_object_get(object, key)), max, pool);
+    return eg_utf8_cut(json_string_value(json_object_get(object, key)), max, pool);
 }
 
 static void take_dialogue(egs_facts *facts, const json_t *smtp, apr_pool_t *pool)
@@ -55,11 +31,11 @@ static void take_dialogue(egs_facts *facts, const json_t *smtp, apr_pool_t *pool
 void egs_webhook_facts(egs_facts *facts, const egs_event *event, apr_pool_t *pool)
 {
     const char *at = event->recipient ? strrchr(event->recipient, '@') : NULL;
-    const json_t *detail = parse(event->detail, pool), *bounce = json_object_get(detail, "bounce");
-    const json_t *tags = parse(event->tags, pool);
+    const json_t *detail = eg_json_stored(event->detail, pool), *bounce = json_object_get(detail, "bounce");
+    const json_t *tags = eg_json_stored(event->tags, pool);
 
     memset(facts, 0, sizeof *facts);
-    facts->subject = cut(event->subject, SUBJECT_MAX, pool);
+    facts->subject = eg_utf8_cut(event->subject, SUBJECT_MAX, pool);
     facts->recipient_domain = at ? at + 1 : NULL;
     facts->tags = json_is_array(tags) ? (json_t *)tags : eg_json_own(json_array(), pool);
     facts->attempt = (int)json_integer_value(json_object_get(detail, "attempt"));

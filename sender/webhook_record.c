@@ -2,7 +2,6 @@
  * Results of posts, many in one transaction.
  */
 #include <apr_strings.h>
-#include <string.h>
 
 #include "json.h"
 #include "webhook_post.h"
@@ -35,13 +34,9 @@ static void list(const char **lists[LISTS], int at, const egs_post *post, apr_po
 
 static void log_disabled(const eg_rows *rows, eg_db *db)
 {
-    const char *text = eg_rows_text(rows, 0, "disabled"), *problem;
-    json_t *disabled, *hook;
+    json_t *disabled = eg_json_stored(eg_rows_text(rows, 0, "disabled"), db->pool), *hook;
     size_t i;
 
-    if (eg_json_parse(&disabled, &problem, text, strlen(text), db->pool) != APR_SUCCESS) {
-        return;
-    }
     json_array_foreach(disabled, i, hook)
     {
         eg_log_at(db->log, EG_LOG_INFO, APR_SUCCESS,

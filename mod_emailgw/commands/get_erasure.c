@@ -1,5 +1,4 @@
 /* EmailGateway.GetErasure: how far it is with erasing somebody, and what was found. */
-#include <string.h>
 
 #include "command.h"
 #include "json.h"
@@ -37,13 +36,9 @@ static const struct {
 
 static json_t *report(const char *text, apr_pool_t *pool)
 {
-    json_t *shown = json_object(), *stored = NULL;
-    const char *problem;
+    json_t *shown = json_object(), *stored = eg_json_stored(text, pool);
 
-    if (eg_json_parse(&stored, &problem, text, strlen(text), pool) != APR_SUCCESS) {
-        return shown;
-    }
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    for (size_t i = 0; stored != NULL && i < sizeof counts / sizeof *counts; i++) {
         json_object_set_new(shown, counts[i].shown,
                             json_integer(json_integer_value(json_object_get(stored, counts[i].stored))));
     }

@@ -75,18 +75,13 @@ static int check_idempotency_key(batch *b)
     return 1;
 }
 
-static eg_dbarg hash_arg(const batch *b, const unsigned char *hash)
-{
-    return eg_db_bytes(b->call->idempotency_key != NULL ? hash : NULL, EG_HASH_SIZE);
-}
-
 static apr_status_t begin(batch *b, eg_rows **rows)
 {
     const eg_call *call = b->call;
-    apr_status_t rv =
-        eg_db_call(rows, call->db, EG_DB_REPEATABLE, "begin_batch",
-                   EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
-                              hash_arg(b, b->hashes.key), hash_arg(b, b->hashes.body)));
+    apr_status_t rv = eg_db_call(
+        rows, call->db, EG_DB_REPEATABLE, "begin_batch",
+        EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
+                   eg_idempotency_arg(b->call, b->hashes.key), eg_idempotency_arg(b->call, b->hashes.body)));
 
     if (rv == APR_SUCCESS) {
         b->domain = *rows;
@@ -320,7 +315,8 @@ static apr_status_t answer(batch *b)
     text = eg_json_text(call->reply, call->pool);
     rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "end_batch",
                     EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(call->key_hash, EG_HASH_SIZE),
-                               hash_arg(b, b->hashes.key), hash_arg(b, b->hashes.body), eg_db_text(text)));
+                               eg_idempotency_arg(b->call, b->hashes.key),
+                               eg_idempotency_arg(b->call, b->hashes.body), eg_db_text(text)));
     if (rv != APR_SUCCESS) {
         return rv;
     }

@@ -31,7 +31,8 @@
 #define EG_NAME_MAX 320      /* a display name */
 #define EG_HEADERS_MAX 16384 /* all custom header names and values together */
 #define EG_HEADER_COUNT_MAX 100
-#define EG_FIELD_NAME_MAX 76    /* of a custom header: leaves room for a value in its first line */
+#define EG_FIELD_NAME_MAX 76 /* of a custom header: leaves room for a value in its first line */
+#define EG_UNSUBSCRIBE_FIELDS "List-Unsubscribe*"
 #define EG_TLS_FIELD "X-EG-TLS" /* in Headers: how a mail is to be delivered; not sent along */
 #define EG_CONTENT_ID_MAX 200
 #define EG_TAG_MAX 128

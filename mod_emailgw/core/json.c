@@ -183,6 +183,15 @@ static const char *widen_integers(apr_size_t *wide_length, const char *text, apr
     return wide;
 }
 
+json_t *eg_json_stored(const char *text, apr_pool_t *pool)
+{
+    const char *problem;
+    json_t *value;
+
+    return text != NULL && eg_json_parse(&value, &problem, text, strlen(text), pool) == APR_SUCCESS ? value
+                                                                                                    : NULL;
+}
+
 apr_size_t eg_json_values(const char *text, apr_size_t length)
 {
     return find_excess(text, length, APR_SIZE_MAX).values;

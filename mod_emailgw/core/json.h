@@ -23,6 +23,9 @@ apr_status_t eg_json_parse(json_t **value, const char **problem, const char *tex
 apr_status_t eg_json_parse_many(json_t **value, const char **problem, const char *text, apr_size_t length,
                                 apr_size_t values_max, apr_pool_t *pool);
 
+/** A text that was stored as JSON; NULL where there is none, and for what nobody would have stored. */
+json_t *eg_json_stored(const char *text, apr_pool_t *pool);
+
 /** How many values a text has, as the cap counts them: names of members are some, too. Reads it to its end. */
 apr_size_t eg_json_values(const char *text, apr_size_t length);
 

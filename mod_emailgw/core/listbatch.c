@@ -10,18 +10,6 @@ void eg_listbatch_init(eg_listbatch *batch, int passed, apr_pool_t *pool)
     *batch = (eg_listbatch){ .mails = eg_json_own(json_array(), pool), .passed = passed };
 }
 
-/* The subscriber's own fields; NULL for none, and for what no AddSubscribers would have stored. */
-static const json_t *own_fields(const eg_rows *rows, int row, apr_pool_t *pool)
-{
-    const char *text = eg_rows_text(rows, row, "fields"), *problem;
-    json_t *value = NULL;
-
-    if (text == NULL || eg_json_parse(&value, &problem, text, strlen(text), pool) != APR_SUCCESS) {
-        return NULL;
-    }
-    return value;
-}
-
 /* @return 0 when it becomes too large */
 static int fill_content(const char **out, const char *text, eg_template_kind kind,
                         const eg_template_fields *fields, apr_pool_t *pool)
@@ -35,7 +23,8 @@ static void add_one(eg_listbatch *batch, const eg_listmail *mail, const eg_rows 
 {
     const char *email = eg_rows_text(rows, row, "email"), *name = eg_rows_text(rows, row, "name");
     json_t *recipient = eg_json_own(json_pack("{s:s, s:s}", "email", email, "name", name), pool);
-    const eg_template_fields fields = { { own_fields(rows, row, pool), mail->data, recipient } };
+    const eg_template_fields fields = { { eg_json_stored(eg_rows_text(rows, row, "fields"), pool), mail->data,
+                                          recipient } };
     const char *subject, *html, *plain;
     apr_size_t size;
 

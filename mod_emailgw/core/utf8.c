@@ -102,6 +102,19 @@ apr_size_t eg_utf8_escape(char *out, apr_size_t size, const char *text, apr_size
     return at;
 }
 
+const char *eg_utf8_cut(const char *text, apr_size_t max, apr_pool_t *pool)
+{
+    apr_size_t length = max;
+
+    if (text == NULL || strlen(text) <= max) {
+        return text;
+    }
+    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80) {
+        length--;
+    }
+    return apr_pstrmemdup(pool, text, length);
+}
+
 const char *eg_utf8_excerpt(const char *text, apr_size_t length, apr_pool_t *pool)
 {
     char escaped[EXCERPT_MAX * ESCAPE_SIZE + 1];

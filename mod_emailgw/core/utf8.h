@@ -30,6 +30,9 @@ int eg_utf8_is_control(apr_uint32_t code);
  */
 apr_size_t eg_utf8_escape(char *out, apr_size_t size, const char *text, apr_size_t length);
 
+/** A text of at most max bytes, whole characters: itself where it is no longer. NULL stays NULL. */
+const char *eg_utf8_cut(const char *text, apr_size_t max, apr_pool_t *pool);
+
 /** At most 64 bytes of text, escaped, with "..." behind it when cut: for a sentence that quotes it. */
 const char *eg_utf8_excerpt(const char *text, apr_size_t length, apr_pool_t *pool);
 

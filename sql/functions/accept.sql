@@ -91,8 +91,7 @@ BEGIN
                          WHERE t.account_id = v_mail.account_id));
                 IF v_quota.period IS NOT NULL THEN
                     status := 17;
-                    detail := format('%s emails per %s, until %s UTC', v_quota.allowed, v_quota.period,
-                                     to_char(v_quota.ends_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'));
+                    detail := emailgw_api.quota_detail(v_quota.period, v_quota.allowed, v_quota.ends_at);
                     retry_seconds := ceil(extract(epoch FROM v_quota.ends_at - now()));
                     v_late := true; -- the quota may have gone to the same request, which was faster
                     EXIT decide;

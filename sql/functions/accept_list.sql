@@ -84,7 +84,7 @@ BEGIN
         VALUES (p_account_id, v_key.domain_id, c_endpoint, p_idempotency_key, p_body_hash, p_job_id)
         ON CONFLICT (account_id, domain_id, endpoint, key_hash) DO UPDATE
            SET body_hash = excluded.body_hash, message_id = excluded.message_id, created_at = now()
-         WHERE i.created_at <= now() - interval '24 hours';
+         WHERE i.created_at <= now() - emailgw_api.idempotency_window(c_endpoint);
         IF NOT FOUND THEN -- another request with this key was faster
             SELECT a.status, a.message_id, true INTO status, message_id, replayed
               FROM emailgw_api.idempotent_answer(p_account_id, v_key.domain_id, c_endpoint, p_idempotency_key,

@@ -26,7 +26,7 @@ BEGIN
     VALUES (p_account_id, v_domain_id, c_endpoint, p_idempotency_key, p_body_hash)
     ON CONFLICT (account_id, domain_id, endpoint, key_hash) DO UPDATE
        SET body_hash = excluded.body_hash, answer = NULL, created_at = now()
-     WHERE i.created_at <= now() - interval '24 hours';
+     WHERE i.created_at <= now() - emailgw_api.idempotency_window(c_endpoint);
     v_known := NOT FOUND;
     IF v_known THEN
         SELECT CASE WHEN i.body_hash = p_body_hash THEN 0 ELSE 409 END,
