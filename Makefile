@@ -108,7 +108,7 @@ log-ids: ## give the EGLOGNO()s without a number their numbers
 install: all ## install the three and example configurations (DESTDIR is honoured)
 	install -D -m 644 $(B)/mod_emailgw.so "$(DESTDIR)$$(apxs -q LIBEXECDIR)/mod_emailgw.so"
 	install -D -m 755 -t "$(DESTDIR)$(SBINDIR)" $(B)/emailgw-sender $(B)/emailgwctl
-	install -D -m 644 -t "$(DESTDIR)$(SYSCONFDIR)/emailgw/examples" conf/*
+	install -D -m 644 -t "$(DESTDIR)$(SYSCONFDIR)/emailgw/examples" $(filter-out %.md,$(wildcard conf/*))
 
 clean: ## remove build/, stopping what `make run` started
 	@[ ! -e build/run/state ] || t/instance down build/run
