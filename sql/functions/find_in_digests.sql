@@ -1,7 +1,7 @@
 -- find_in_digests: the events of days with a digest that have each of the terms, which
 -- are folded, in their subject (field 1), their recipient (field 3) or any of their texts
 -- (field 0).
--- Planned once, not again for each part of a digest.
+-- Planned once, not again for each call.
 CREATE FUNCTION emailgw_api.find_in_digests(p_account_id bigint, p_domain_id bigint, p_days date[], p_types smallint[],
                                             p_fields smallint[], p_terms text[])
 RETURNS SETOF uuid
@@ -11,32 +11,29 @@ DECLARE
     c_any CONSTANT integer := 0;
     c_subject CONSTANT integer := 1;
     c_recipient CONSTANT integer := 3;
-    v_part record;
-    v_ids uuid[];
-    v_types smallint[];
 BEGIN
-    FOR v_part IN
-        SELECT d.event_ids, d.types, d.emails, d.subjects, d.others
-          FROM unnest(p_days) AS g (day)
-         CROSS JOIN LATERAL (SELECT l.* FROM emailgw.digest_texts AS l
-                              WHERE l.account_id = p_account_id AND l.domain_id = p_domain_id AND l.day = g.day OFFSET 0) AS d
-         WHERE NOT EXISTS (SELECT FROM unnest(p_fields, p_terms) AS t (field, term)
-                            WHERE (t.field = c_recipient OR strpos(d.subjects, t.term) = 0)
-                              AND (t.field = c_subject OR strpos(d.emails, t.term) = 0)
-                              AND (t.field <> c_any OR strpos(d.others, t.term) = 0))
-    LOOP
-        v_ids := v_part.event_ids; -- here once, not again for each line
-        v_types := v_part.types;
-        RETURN QUERY
-        SELECT v_ids[l.line]
-          FROM unnest(p_fields, p_terms) WITH ORDINALITY AS t (field, term, n)
-         CROSS JOIN LATERAL (
-               SELECT * FROM emailgw_api.text_lines(CASE WHEN t.field <> c_recipient THEN v_part.subjects END, t.term)
-               UNION ALL SELECT * FROM emailgw_api.text_lines(CASE WHEN t.field <> c_subject THEN v_part.emails END, t.term)
-               UNION ALL SELECT * FROM emailgw_api.text_lines(CASE WHEN t.field = c_any THEN v_part.others END, t.term)) AS l (line)
-         WHERE p_types IS NULL OR v_types[l.line] = ANY (p_types)
-         GROUP BY l.line
-        HAVING count(DISTINCT t.n) = cardinality(p_terms);
-    END LOOP;
+    RETURN QUERY
+    SELECT d.event_ids[l.line]
+      FROM unnest(p_days) AS g (day)
+     CROSS JOIN LATERAL ( -- || reads an array once, not again for each line
+           SELECT l.event_ids || '{}' AS event_ids, l.types || '{}' AS types, l.emails, l.subjects, l.others,
+                  l.email_ends || '{}' AS email_ends, l.subject_ends || '{}' AS subject_ends, l.other_ends || '{}' AS other_ends
+             FROM emailgw.digest_texts AS l
+            WHERE l.account_id = p_account_id AND l.domain_id = p_domain_id AND l.day = g.day
+              AND NOT EXISTS (SELECT FROM unnest(p_fields, p_terms) AS t (field, term)
+                               WHERE (t.field = c_recipient OR strpos(l.subjects, t.term) = 0)
+                                 AND (t.field = c_subject OR strpos(l.emails, t.term) = 0)
+                                 AND (t.field <> c_any OR strpos(l.others, t.term) = 0))
+           OFFSET 0) AS d
+     CROSS JOIN LATERAL (
+           SELECT l.line
+             FROM unnest(p_fields, p_terms) WITH ORDINALITY AS t (field, term, n)
+            CROSS JOIN LATERAL (
+                  SELECT * FROM emailgw_api.text_lines(CASE WHEN t.field <> c_recipient THEN d.subjects END, d.subject_ends, t.term)
+                  UNION ALL SELECT * FROM emailgw_api.text_lines(CASE WHEN t.field <> c_subject THEN d.emails END, d.email_ends, t.term)
+                  UNION ALL SELECT * FROM emailgw_api.text_lines(CASE WHEN t.field = c_any THEN d.others END, d.other_ends, t.term)) AS l (line)
+            GROUP BY l.line
+           HAVING count(DISTINCT t.n) = cardinality(p_terms)) AS l
+     WHERE p_types IS NULL OR d.types[l.line] = ANY (p_types);
 END
 $$;

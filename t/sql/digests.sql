@@ -3,7 +3,7 @@
 \set exclusive
 \ir lib/setup.psql
 \ir lib/events.psql
-SELECT plan(45);
+SELECT plan(47);
 
 DELETE FROM emailgw.digest; -- all of this undone in the end
 DELETE FROM emailgw.digest_day;
@@ -76,12 +76,13 @@ SELECT pg_temp.same(:account, :domain, 'every answer is the same');
 
 -- They are what is read.
 SAVEPOINT made;
-UPDATE emailgw.digest_texts SET subjects = replace(subjects, 'receipt', 'invoice'), emails = replace(emails, 'user1@', 'user1000@'),
-                                others = replace(others, 'shop', 'store');
+-- (As long as before: where lines end is known.)
+UPDATE emailgw.digest_texts SET subjects = replace(subjects, 'receipt', 'invoice'), emails = replace(emails, 'user1@', 'userx@'),
+                                others = replace(others, 'shop', 'mart');
 UPDATE emailgw.digest_value SET count = count + 1000;
 UPDATE emailgw.digest_recipient SET sent = sent + 1000;
 SELECT is((SELECT total FROM emailgw_api.get_events(:account, :domain, 0, 1, NULL, NULL, NULL, NULL, f::smallint[], t::text[])), n, 'a search reads them: ' || t)
-  FROM (VALUES ('{1}', '{invoice}', 20::bigint), ('{1}', '{receipt}', 10), ('{3}', '{user1000@}', 2), ('{0}', '{invoice}', 20), ('{0}', '{store}', 80), ('{0}', '{shop}', 40)) AS q (f, t, n);
+  FROM (VALUES ('{1}', '{invoice}', 20::bigint), ('{1}', '{receipt}', 10), ('{3}', '{userx@}', 2), ('{0}', '{invoice}', 20), ('{0}', '{mart}', 80), ('{0}', '{shop}', 40)) AS q (f, t, n);
 SELECT cmp_ok((SELECT doc_count FROM emailgw_api.aggr_events(:account, :domain, f, NULL, NULL, 1, '{}')), '>', 1000::bigint, 'AggrEvents does: ' || f)
   FROM unnest('{hour,recipientDomain,mxHost,smtpCode}'::text[]) AS f;
 SELECT cmp_ok((SELECT sent FROM emailgw_api.recipient_stats(:account, :domain, NULL, NULL, 'a.example', 0, 1)), '>', 2000::bigint, 'and so do the domains of recipients');
@@ -114,7 +115,12 @@ SELECT is(emailgw_api.make_digests(1, 60), 0, 'a day is kept');
 SELECT is((SELECT count(*) FROM emailgw.digest AS d WHERE d.day < pg_temp.day(-1)), 0::bigint, '... and what is older goes');
 
 -- Lines.
-SELECT is(ARRAY(SELECT emailgw_api.text_lines(t, 'ab') ORDER BY 1), l::integer[], 'lines of ' || replace(t, E'\n', '/'))
-  FROM (VALUES (E'\nab\n', '{1}'), (E'\nx\n\nab\n', '{3}'), (E'\nabab ab\nab\n', '{1,2}'), (E'\nx\n', '{}'), (E'\naab\nb\n', '{1}')) AS c (t, l);
+SELECT is(ARRAY(SELECT DISTINCT emailgw_api.text_lines(t, e, 'ab') ORDER BY 1), l::integer[], 'lines of ' || replace(t, E'\n', '/'))
+  FROM (VALUES (E'\nab\n', '{4}'::integer[], '{1}'), (E'\nx\n\nab\n', '{3,4,7}', '{3}'), (E'\nabab ab\nab\n', '{9,12}', '{1,2}'),
+               (E'\nx\n', '{3}', '{}'), (E'\naab\nb\n', '{5,7}', '{1}'), (E'\nüü\nüab\n', '{6,11}', '{2}')) AS c (t, e, l);
+SELECT is(t.subject_ends, ARRAY(SELECT 1 + sum(octet_length(l.line) + 1) OVER (ORDER BY l.n)
+                                  FROM string_to_table(trim(E'\n' FROM t.subjects), E'\n') WITH ORDINALITY AS l (line, n))::integer[],
+          'where lines end')
+  FROM emailgw.digest_texts AS t WHERE t.domain_id = :domain LIMIT 1;
 SELECT * FROM finish();
 ROLLBACK;
