@@ -94,7 +94,7 @@ static const option options_known[] = {
       "waits between attempts" },
     { "lifetime", DURATION, AT(lifetime), MILLISECONDS(10), SECONDS(30 * 86400), "48h",
       "10ms to 30d, with a unit (ms, s, min, h, d)", "how long a mail is tried" },
-    { "connections", COUNT, AT(connections), 1, 256, "32", "1 to 256", "transfers of a thread at a time" },
+    { "connections", COUNT, AT(connections), 1, 256, "128", "1 to 256", "transfers of a thread at a time" },
     { "stop_timeout", DURATION, AT(stop_timeout), 0, SECONDS(3600), "60s",
       "0s to 1h, with a unit (ms, s, min, h, d)", "patience with what is in flight at the end" },
     { "threads", COUNT, AT(threads), 1, 64, "2", "1 to 64", "threads that take and deliver mails" },

@@ -8,6 +8,7 @@
 #include "complaint.h"
 #include "policy.h"
 #include "results.h"
+#include "senderlog.h"
 
 #define RECORD_AFTER apr_time_from_msec(50) /* from the first outcome that waits to be recorded */
 
@@ -110,7 +111,7 @@ static void withdraw(egs_outcome *outcome)
     }
 }
 
-static void settle(egs_results *results, egs_job *job, int safe)
+static void settle(egs_results *results, egs_job *job, int safe, const eg_log *log)
 {
     const egs_options *options = egs_stock_settings(job)->options;
     double dice = 0;
@@ -123,15 +124,17 @@ static void settle(egs_results *results, egs_job *job, int safe)
     }
     egs_policy_judge(&job->outcome, job->tries + 1, egs_clock() - job->age_start, dice, options);
     if (job->outcome.result == EGS_DELIVERED) {
-        log_delivery(results->log, job);
+        log_delivery(log, job);
     }
     else if (job->outcome.result != EGS_RELEASED) {
-        log_failure(results->log, job, results->scratch);
+        log_failure(log, job, results->scratch);
     }
 }
 
 static void settle_all(egs_results *results, egs_carrier *carrier)
 {
+    egs_senderlog_lines lines;
+    eg_log log = egs_senderlog_gather(&lines, results->log);
     const egs_settings *settings;
     egs_job *job;
     int safe;
@@ -143,9 +146,10 @@ static void settle_all(egs_results *results, egs_carrier *carrier)
     safe = !carrier || !settings->transport->sync ||
            settings->transport->sync(carrier, settings->plan) == APR_SUCCESS;
     while ((job = egs_jobs_take(&results->fresh))) {
-        settle(results, job, safe);
+        settle(results, job, safe, &log);
         egs_jobs_add(&results->told, job);
     }
+    egs_senderlog_flush(&lines);
 }
 
 static void log_loss(const egs_results *results, const egs_job *first, int count)

@@ -1,5 +1,5 @@
 /*
- * The sender's log file: one line, one write(2).
+ * The sender's log file: one line, one write(2), or some lines gathered into one.
  */
 #include <apr_strings.h>
 #include <errno.h>
@@ -68,21 +68,65 @@ static const char *cause(char *buffer, size_t size, apr_status_t rv)
     return buffer;
 }
 
-static void write_line(const eg_log *log, eg_log_level level, apr_status_t rv, const char *text)
+/* @return octets, with the line feed; at most LINE_SIZE - 1 */
+static size_t format_line(char line[LINE_SIZE], eg_log_level level, apr_status_t rv, const char *text)
 {
     static const char *const levels[] = { "err", "warn", "info", "debug" };
-    const egs_senderlog *file = log->baton;
-    char line[LINE_SIZE], when[EG_DATETIME_SIZE], why[210];
-    int length = snprintf(line, sizeof line, "%s %s %s%s\n", eg_datetime_format(when, apr_time_now()),
+    char when[EG_DATETIME_SIZE], why[210];
+    int length = snprintf(line, LINE_SIZE, "%s %s %s%s\n", eg_datetime_format(when, apr_time_now()),
                           levels[level], text, cause(why, sizeof why, rv));
 
+    return length > 0 ? (size_t)length : 0;
+}
+
+static void write_text(const eg_log *log, const char *text, size_t length)
+{
+    const egs_senderlog *file = log->baton;
+
     /* Where the log cannot be written there is nowhere to say so, and mail goes on. */
-    if (length > 0 && write(file->fd, line, (size_t)length) < 0) {
+    if (length && write(file->fd, text, length) < 0) {
         return;
     }
+}
+
+static void write_line(const eg_log *log, eg_log_level level, apr_status_t rv, const char *text)
+{
+    char line[LINE_SIZE];
+
+    write_text(log, line, format_line(line, level, rv, text));
+}
+
+static void gather_line(const eg_log *log, eg_log_level level, apr_status_t rv, const char *text)
+{
+    egs_senderlog_lines *lines = log->baton;
+    char line[LINE_SIZE];
+    size_t length = format_line(line, level, rv, text);
+
+    if (lines->length + length > sizeof lines->text) {
+        egs_senderlog_flush(lines);
+    }
+    if (length > sizeof lines->text) {
+        write_text(lines->log, line, length);
+        return;
+    }
+    memcpy(lines->text + lines->length, line, length);
+    lines->length += length;
 }
 
 eg_log egs_senderlog_view(egs_senderlog *file, eg_log_level level)
 {
     return (eg_log){ .write = write_line, .level = level, .baton = file };
+}
+
+eg_log egs_senderlog_gather(egs_senderlog_lines *lines, const eg_log *log)
+{
+    lines->log = log;
+    lines->length = 0;
+    return (eg_log){ .write = gather_line, .level = log->level, .baton = lines };
+}
+
+void egs_senderlog_flush(egs_senderlog_lines *lines)
+{
+    write_text(lines->log, lines->text, lines->length);
+    lines->length = 0;
 }

@@ -68,8 +68,9 @@ BEGIN
            attempt = q.attempt + 1, first_attempt_at = coalesce(q.first_attempt_at, now())
      WHERE q.ctid = ANY (v_taken)
     RETURNING q.account_id, q.message_id, q.recipient_no::integer, q.attempt::integer,
-              (SELECT r.attempts::integer FROM recipient AS r
-                WHERE r.account_id = q.account_id AND r.message_id = q.message_id AND r.recipient_no = q.recipient_no),
+              CASE WHEN q.attempt = 1 THEN 0 -- the first lease
+                   ELSE (SELECT r.attempts::integer FROM recipient AS r
+                          WHERE r.account_id = q.account_id AND r.message_id = q.message_id AND r.recipient_no = q.recipient_no) END,
               q.email, q.lane, q.domain_id,
               q.size_bytes, (extract(epoch FROM now() - q.first_attempt_at) * 1000000)::bigint,
               q.lane = ANY (p_dead);

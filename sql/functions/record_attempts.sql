@@ -28,32 +28,28 @@ DECLARE
     v_ids CONSTANT uuid[] := emailgw_api.event_ids(cardinality(p_message_ids));
     v_told record;
 BEGIN
-    WITH found AS ( -- as this statement sees them; changed below only where that still holds: by their
-                    -- keys, since a row that is being woken or leased at this moment gets another place
-        SELECT o.*, q.domain_id, q.email, q.counted, q.queued_at
-          FROM (SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_attempts, p_results,
-                                     p_retry_seconds, p_details)
-                       AS l (account_id, message_id, recipient_no, attempt, result, retry_seconds, detail)
-                 ORDER BY l.account_id, l.message_id, l.recipient_no) AS o
-         CROSS JOIN LATERAL (SELECT l.domain_id, l.email, l.counted, l.queued_at FROM queue AS l
-                              WHERE l.account_id = o.account_id AND l.message_id = o.message_id
-                                AND l.recipient_no = o.recipient_no AND l.attempt = o.attempt
-                                AND (l.leased OR o.result = 'cancelled') OFFSET 0) AS q
+    WITH outcome AS (
+        SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_attempts, p_results, p_retry_seconds, p_details)
+                      AS l (account_id, message_id, recipient_no, attempt, result, retry_seconds, detail)
+         ORDER BY l.account_id, l.message_id, l.recipient_no
     ), finished AS (
-        DELETE FROM queue AS q USING found AS f
-         WHERE q.account_id = f.account_id AND q.message_id = f.message_id AND q.recipient_no = f.recipient_no
-           AND q.attempt = f.attempt AND (q.leased OR f.result = 'cancelled')
-           AND f.result NOT IN ('deferred', 'released')
-        RETURNING f.*
+        DELETE FROM queue AS q USING outcome AS o
+         WHERE q.account_id = o.account_id AND q.message_id = o.message_id AND q.recipient_no = o.recipient_no
+           AND q.attempt = o.attempt AND (q.leased OR o.result = 'cancelled')
+           AND o.result NOT IN ('deferred', 'released')
+        RETURNING o.*, q.domain_id, q.email, q.counted, q.queued_at
     ), again AS (
         UPDATE queue AS q
-           SET ready = f.result = 'released', leased = false, counted = q.counted OR f.result <> 'released',
-               next_at = CASE WHEN f.result = 'released' THEN now()
-                              ELSE now() + make_interval(secs => f.retry_seconds) END
-          FROM found AS f
-         WHERE q.account_id = f.account_id AND q.message_id = f.message_id AND q.recipient_no = f.recipient_no
-           AND q.attempt = f.attempt AND q.leased AND f.result IN ('deferred', 'released')
-        RETURNING f.*
+           SET ready = o.result = 'released', leased = false, counted = q.counted OR o.result <> 'released',
+               next_at = CASE WHEN o.result = 'released' THEN now()
+                              ELSE now() + make_interval(secs => o.retry_seconds) END
+          FROM outcome AS o
+         CROSS JOIN LATERAL (SELECT l.counted FROM queue AS l -- before this: RETURNING has what it becomes
+                              WHERE l.account_id = o.account_id AND l.message_id = o.message_id
+                                AND l.recipient_no = o.recipient_no AND o.result IN ('deferred', 'released') OFFSET 0) AS was
+         WHERE q.account_id = o.account_id AND q.message_id = o.message_id AND q.recipient_no = o.recipient_no
+           AND q.attempt = o.attempt AND q.leased
+        RETURNING o.*, q.domain_id, q.email, was.counted, q.queued_at
     ), owned AS (
         SELECT * FROM finished UNION ALL SELECT * FROM again
     ), marked AS (

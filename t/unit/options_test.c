@@ -69,7 +69,7 @@ static void has_defaults(void **state)
     assert_int_equal(options.retry.each[0], apr_time_from_sec(60));
     assert_int_equal(options.retry.each[7], apr_time_from_sec(8 * 3600));
     assert_int_equal(options.lifetime, apr_time_from_sec(48 * 3600));
-    assert_int_equal(options.connections, 32);
+    assert_int_equal(options.connections, 128);
     assert_int_equal(options.stop_timeout, apr_time_from_sec(60));
 }
 
