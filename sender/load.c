@@ -9,7 +9,7 @@
 #include "job.h"
 #include "json.h"
 
-/* The distinct messages of a slice, as the arguments of the two calls want them. */
+/* The distinct messages of a slice, as the arguments of get_contents. */
 typedef struct {
     const char **account_ids;
     const char **message_ids;
@@ -145,18 +145,40 @@ static void hand_out(egs_job *jobs, int count, egs_content *content, const json_
     }
 }
 
+/*
+ * Most mails have no attachments, and are not asked for.
+ * @param attachments  set to NULL where there is no other
+ */
+static apr_status_t load_attachments(eg_rows **attachments, const eg_rows *contents, eg_db *db)
+{
+    int count = eg_rows_count(contents);
+    const char **account_ids = apr_palloc(db->pool, ((apr_size_t)count + 1) * sizeof(char *));
+    const char **message_ids = apr_palloc(db->pool, ((apr_size_t)count + 1) * sizeof(char *));
+    apr_size_t taken = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (eg_rows_bool(contents, i, "attached")) {
+            account_ids[taken] = eg_rows_text(contents, i, "account_id");
+            message_ids[taken++] = eg_rows_text(contents, i, "message_id");
+        }
+    }
+    *attachments = NULL;
+    return taken ? eg_db_call(attachments, db, EG_DB_REPEATABLE, "get_attachments",
+                              EG_DB_ARGS(eg_db_texts(account_ids, taken), eg_db_texts(message_ids, taken)))
+                 : APR_SUCCESS;
+}
+
 apr_status_t egs_load(egs_job *jobs, int count, const eg_secret *secret, eg_db *db)
 {
     wanted list = list_messages(jobs, count, secret, db->pool);
-    eg_dbarg accounts = eg_db_texts(list.account_ids, list.count);
-    eg_dbarg messages = eg_db_texts(list.message_ids, list.count);
     eg_rows *contents, *attachments;
     apr_status_t rv = eg_db_call(&contents, db, EG_DB_REPEATABLE, "get_contents",
-                                 EG_DB_ARGS(accounts, messages, eg_db_texts(list.hashes, list.count)));
+                                 EG_DB_ARGS(eg_db_texts(list.account_ids, list.count),
+                                            eg_db_texts(list.message_ids, list.count),
+                                            eg_db_texts(list.hashes, list.count)));
 
     if (rv == APR_SUCCESS) {
-        rv =
-            eg_db_call(&attachments, db, EG_DB_REPEATABLE, "get_attachments", EG_DB_ARGS(accounts, messages));
+        rv = load_attachments(&attachments, contents, db);
     }
     if (rv != APR_SUCCESS) {
         return rv;
@@ -164,9 +186,13 @@ apr_status_t egs_load(egs_job *jobs, int count, const eg_secret *secret, eg_db *
     for (int i = 0; i < eg_rows_count(contents); i++) {
         egs_content *content = read_content(contents, i, db->pool);
 
-        take_attachments(content, attachments, db->pool);
+        if (attachments) {
+            take_attachments(content, attachments, db->pool);
+        }
         hand_out(jobs, count, content, json_column(contents, i, "suppressed", db->pool));
     }
-    eg_rows_free(attachments); /* twice the size of what they hold */
+    if (attachments) {
+        eg_rows_free(attachments); /* twice the size of what they hold */
+    }
     return APR_SUCCESS;
 }

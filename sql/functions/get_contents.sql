@@ -9,12 +9,13 @@
 -- given; NULL where those have none. source_address is NULL where the domain's
 -- mail is sent from whichever the system takes. What is tracked is said by the mail,
 -- else by its domain; tracking_url is NULL where links have nothing to begin with.
+-- Where attached is false there are no attachments.
 CREATE FUNCTION emailgw_api.get_contents(p_account_ids bigint[], p_message_ids uuid[], p_hashes jsonb[] DEFAULT NULL)
 RETURNS TABLE (account_id bigint, message_id uuid, domain text, from_email text, from_name text, subject text,
                mail_to jsonb, mail_cc jsonb, reply_to jsonb, headers jsonb, html text, plain text,
                first_attempt_us bigint, domain_id bigint, dkim_selector text, return_host text, list_id bigint,
                suppressed jsonb, source_address text, track_links boolean, track_opens boolean,
-               unsubscribe_link boolean, tracking_url text, raw bytea)
+               unsubscribe_link boolean, tracking_url text, raw bytea, attached boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
@@ -29,7 +30,7 @@ BEGIN
            (extract(epoch FROM coalesce(q.first_attempt_at, now())) * 1000000)::bigint,
            m.domain_id, d.dkim_selector, CASE WHEN d.mail_host <> '' THEN d.subdomain || '.' || d.name END, m.list_id,
            q.suppressed, host(d.source_address), coalesce(m.track_links, d.link_tracking),
-           coalesce(m.track_opens, d.open_tracking), d.unsubscribe_link, d.tracking_base_url, c.raw
+           coalesce(m.track_opens, d.open_tracking), d.unsubscribe_link, d.tracking_base_url, c.raw, c.attached
       FROM unnest(p_account_ids, p_message_ids, p_hashes) AS w (account_id, message_id, hashes)
      CROSS JOIN LATERAL (SELECT * FROM message AS l
                           WHERE l.account_id = w.account_id AND l.message_id = w.message_id

@@ -39,8 +39,9 @@ BEGIN
                           WHERE (p_mails[t.mail_no]).message_id = ANY (v_stored));
     END IF;
 
-    INSERT INTO emailgw.content (account_id, message_id, mail_to, mail_cc, reply_to, headers, html, plain, raw)
-    SELECT t.account_id, m.message_id, m.mail_to, m.mail_cc, t.reply_to, m.headers, m.html, m.plain, m.raw
+    INSERT INTO emailgw.content (account_id, message_id, mail_to, mail_cc, reply_to, headers, html, plain, raw, attached)
+    SELECT t.account_id, m.message_id, m.mail_to, m.mail_cc, t.reply_to, m.headers, m.html, m.plain, m.raw,
+           m.attachments IS NOT NULL OR t.subscriber_id IS NOT NULL
       FROM unnest(v_taken) AS t
      CROSS JOIN LATERAL (SELECT (p_mails[t.mail_no]).*) AS m;
 

@@ -1,6 +1,6 @@
 -- get_contents and get_attachments: what a message is rendered from.
 \ir lib/setup.psql
-SELECT plan(20);
+SELECT plan(21);
 
 SELECT message_id AS id FROM pg_temp.send(:account, p_headers => '[["X-B", "2"], ["X-A", "1"]]',
     p_attachments => '[{"filename": "a", "type": "text/plain", "disposition": "attachment"},
@@ -21,6 +21,8 @@ SELECT is((SELECT array_agg(a.attachment_no || a.filename || coalesce(a.content_
           || encode(a.content, 'escape'))
              FROM emailgw_api.get_attachments(ARRAY[:account, :account], ARRAY[:'id', :'id2']::uuid[]) AS a),
                  '{1a-a,2bcb}', 'attachments in their order');
+SELECT results_eq(format('SELECT attached FROM emailgw_api.get_contents(%s) ORDER BY headers DESC', :'both'), '{t,f}'::boolean[],
+                  'which of them has some');
 SELECT is_empty(format('SELECT * FROM emailgw_api.get_contents(%s)', :'foreign'),
           'another account has no such message');
 SELECT is_empty(format('SELECT * FROM emailgw_api.get_attachments(%s)', :'foreign'),
