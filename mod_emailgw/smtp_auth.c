@@ -37,7 +37,6 @@ static void log_in(eg_smtp_session *session, const char *username, const char *p
     session->handler->authenticate(&answer, session->handler->baton, username, password,
                                    eg_smtp_state_scratch(session));
     session->authenticated = answer.code == 235;
-    session->known |= session->authenticated;
     session->auth_failures += answer.code != 235;
     eg_smtp_state_reply(session, answer.code, answer.enhanced, answer.text);
 }

@@ -1,4 +1,6 @@
 /* DATA: the text of a mail, and what becomes of it. */
+#include <string.h>
+
 #include "smtp_state.h"
 
 static const eg_smtp_reply refusals[] = {
@@ -49,9 +51,7 @@ static eg_smtp_reply hand_over(eg_smtp_session *session)
     }
     session->handler->complete(&answer, session->handler->baton, envelope, message, session->mail.pool);
     if (answer.code == 250) {
-        session->errors = 0;
-        session->commands = 0;
-        session->greetings = 0;
+        memset(&session->since, 0, sizeof session->since);
     }
     return answer;
 }

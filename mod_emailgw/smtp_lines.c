@@ -5,12 +5,19 @@
 
 #include "smtp_state.h"
 
-/* Is its welcome over? All replies to a stranger have room in a socket: no thread waits for him to read. */
+/* All replies to a stranger have room in a socket: no thread waits for him to read. */
+static int commands_max(const eg_smtp_session *session)
+{
+    if (session->authenticated) {
+        return EG_SMTP_COMMANDS_MAX;
+    }
+    return EG_SMTP_STRANGER_COMMANDS_MAX + (session->since.recipients > 0 ? EG_SMTP_STRANGER_MORE : 0);
+}
+
+/* Is its welcome over? */
 static int is_enough(const eg_smtp_session *session)
 {
-    int commands_max = session->known ? EG_SMTP_COMMANDS_MAX : EG_SMTP_STRANGER_COMMANDS_MAX;
-
-    return session->errors >= EG_SMTP_ERRORS_MAX || session->commands >= commands_max ||
+    return session->since.errors >= EG_SMTP_ERRORS_MAX || session->since.commands >= commands_max(session) ||
            session->auth_failures >= EG_SMTP_AUTH_FAILURES_MAX;
 }
 
@@ -29,7 +36,7 @@ static apr_size_t line_max(const eg_smtp_session *session)
 
 static void refuse_long(eg_smtp_session *session)
 {
-    session->commands++;
+    session->since.commands++;
     if (line_max(session) == EG_SMTP_AUTH_MAX) {
         session->wants = EG_SMTP_WANT_COMMAND;
         eg_smtp_state_refuse(session, 500, "5.5.6", "The line is too long");
@@ -91,7 +98,7 @@ apr_size_t eg_smtp_lines_feed(eg_smtp_session *session, const char *data, apr_si
         session->after_cr = data[i] == '\r';
         if (after_cr != (data[i] == '\n')) {
             /* Others may see lines end elsewhere: then this is not what its author believes that it is. */
-            session->errors++;
+            session->since.errors++;
             eg_smtp_state_close(session, 500, "5.5.2", "A line has a CR or LF alone");
             return i + 1;
         }

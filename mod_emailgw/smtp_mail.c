@@ -56,6 +56,18 @@ static void refuse_recipient(eg_smtp_session *session, const eg_smtp_reply *answ
     eg_smtp_state_reply(session, answer->code, answer->enhanced, answer->text);
 }
 
+/*
+ * No command, as each mail has its recipients_max of them. A stranger who gives up one
+ * mail after the other has no more for all of them.
+ */
+static void count_recipient(eg_smtp_session *session)
+{
+    session->since.recipients++;
+    if (session->authenticated || session->since.recipients <= session->settings->recipients_max) {
+        session->since.commands--;
+    }
+}
+
 void eg_smtp_mail_add(eg_smtp_session *session, const char *args)
 {
     eg_smtp_envelope *envelope = &session->mail.envelope;
@@ -82,7 +94,6 @@ void eg_smtp_mail_add(eg_smtp_session *session, const char *args)
         }
     }
     APR_ARRAY_PUSH(envelope->recipients, const char *) = apr_pstrdup(session->mail.pool, address);
-    session->known = 1;
-    session->commands--; /* bounded by recipients_max already */
+    count_recipient(session);
     eg_smtp_state_reply(session, 250, "2.1.5", "Recipient ok");
 }

@@ -43,7 +43,6 @@ void eg_smtp_session_secured(eg_smtp_session *session)
     session->secure = 1;
     session->greeted = 0;
     session->authenticated = 0;
-    session->known = 0;
 }
 
 void eg_smtp_session_stop(eg_smtp_session *session)

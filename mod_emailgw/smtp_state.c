@@ -29,7 +29,7 @@ void eg_smtp_state_reply(eg_smtp_session *session, int code, const char *enhance
 
 void eg_smtp_state_count_error(eg_smtp_session *session, int code)
 {
-    session->errors += code >= 500;
+    session->since.errors += code >= 500;
 }
 
 void eg_smtp_state_refuse(eg_smtp_session *session, int code, const char *enhanced, const char *text)

@@ -39,10 +39,14 @@ struct eg_smtp_session {
     const char *username; /* of AUTH LOGIN, while its password is awaited; in the scratch pool */
     apr_pool_t *scratch;  /* of one command or one AUTH; NULL between them */
     int secure, greeted, authenticated, stopping;
-    int known;                       /* it has logged in, or a recipient of it was taken */
-    int errors, commands, greetings; /* since the last mail */
     int auth_failures;
     apr_int64_t steps;
+
+    /* since the last mail that was taken */
+    struct {
+        int errors, commands, greetings;
+        int recipients; /* that were taken */
+    } since;
 
     /* the mail; pool is NULL without one */
     struct {

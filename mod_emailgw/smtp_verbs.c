@@ -20,8 +20,10 @@ static int greet(eg_smtp_session *session, const char *name)
     }
     eg_smtp_state_forget_mail(session);
     session->greeted = 1;
-    session->greetings++;
-    session->errors += session->greetings > EG_SMTP_GREETINGS_MAX; /* its answer is the longest there is */
+    session->since.greetings++;
+    if (session->since.greetings > EG_SMTP_GREETINGS_MAX) {
+        session->since.errors++; /* its answer is the longest there is */
+    }
     return 1;
 }
 
@@ -173,7 +175,7 @@ void eg_smtp_verbs_run(eg_smtp_session *session, char *line, apr_size_t length)
         line[--length] = '\0';
     }
     found = find_command(line, verb);
-    session->commands++;
+    session->since.commands++;
     if (!is_clean(line, length)) {
         eg_smtp_state_refuse(session, 500, "5.5.2", "A command has control characters or broken UTF-8");
     }

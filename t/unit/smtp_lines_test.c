@@ -97,19 +97,22 @@ static void ends_after_too_much(void **state)
     assert_string_equal(codes(t), "250 454 454 454 421");
 }
 
+#define TO_BOUNCES HELLO "MAIL FROM:<>\r\nRCPT TO:<b+x@example.com>\r\n"
+
 /* Nobody knows it yet: all that it is told has room in the socket. */
 static void ends_strangers_early(void **state)
 {
     static const struct {
         eg_smtp_mode mode;
         const char *first;
-        int known;
+        int more; /* commands that are heard after that */
     } cases[] = {
-        { EG_SMTP_SUBMISSION, HELLO, 0 },
-        { EG_SMTP_SUBMISSION, HELLO "AUTH PLAIN AGFubgB4\r\n", 0 },
-        { EG_SMTP_SUBMISSION, READY, 1 },
-        { EG_SMTP_BOUNCES, HELLO "MAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\n", 0 },
-        { EG_SMTP_BOUNCES, HELLO "MAIL FROM:<>\r\nRCPT TO:<b+x@example.com>\r\n", 1 },
+        { EG_SMTP_SUBMISSION, HELLO, EG_SMTP_STRANGER_COMMANDS_MAX - 1 },
+        { EG_SMTP_SUBMISSION, HELLO "AUTH PLAIN AGFubgB4\r\n", EG_SMTP_STRANGER_COMMANDS_MAX - 2 },
+        { EG_SMTP_SUBMISSION, READY, EG_SMTP_COMMANDS_MAX - 2 },
+        { EG_SMTP_BOUNCES, HELLO "MAIL FROM:<>\r\nRCPT TO:<c@example.com>\r\n",
+          EG_SMTP_STRANGER_COMMANDS_MAX - 3 },
+        { EG_SMTP_BOUNCES, TO_BOUNCES, EG_SMTP_STRANGER_COMMANDS_MAX + EG_SMTP_STRANGER_MORE - 2 },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -118,10 +121,56 @@ static void ends_strangers_early(void **state)
         print_message("# %s\n", cases[i].first);
         t->settings.mode = cases[i].mode;
         say(t, cases[i].first);
-        say_often(t, "NOOP\r\n", EG_SMTP_STRANGER_COMMANDS_MAX - 3);
+        say_often(t, "NOOP\r\n", cases[i].more);
         assert_int_equal(t->next, EG_SMTP_READ);
-        say_often(t, "NOOP\r\n", 4);
-        assert_int_equal(t->next, cases[i].known ? EG_SMTP_READ : EG_SMTP_CLOSE);
+        say(t, "NOOP\r\n");
+        assert_int_equal(t->next, EG_SMTP_CLOSE);
+    }
+}
+
+/* Whatever recipients a stranger knows, without a mail they bring him no further. */
+static void ends_strangers_who_bring_no_mail(void **state)
+{
+    static const char *const rounds[] = {
+        "MAIL FROM:<>\r\nRCPT TO:<b+x@example.com>\r\nRSET\r\n",
+        "MAIL FROM:<>\r\nRCPT TO:<b+x@example.com>\r\nRCPT TO:<b+y@example.com>\r\nRCPT "
+        "TO:<b+z@example.com>\r\n" HELLO "RSET\r\n",
+        "RCPT TO:<b+x@example.com>\r\nMAIL FROM:<>\r\n",
+    };
+    const int max = EG_SMTP_STRANGER_COMMANDS_MAX + EG_SMTP_STRANGER_MORE;
+
+    for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+        talk *t = begin(*state);
+
+        print_message("# %s\n", rounds[i]);
+        t->settings.mode = EG_SMTP_BOUNCES;
+        say_often(t, HELLO, 1);
+        say_often(t, rounds[i], 100000);
+        assert_int_equal(t->next, EG_SMTP_CLOSE);
+        assert_true(t->asked > 0 && t->asked < max);
+        assert_true(strlen(codes(t)) <= 4 * (size_t)(max + t->settings.recipients_max + 1));
+    }
+}
+
+/* Only one that is taken: 452 and 550 bring nobody any further. */
+static void counts_mails_that_are_taken(void **state)
+{
+    static const int verdicts[] = { 0, 452, 550 };
+
+    for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
+        talk *t = begin(*state);
+        int mails = 0;
+
+        print_message("# %d\n", verdicts[i]);
+        t->settings.mode = EG_SMTP_BOUNCES;
+        t->verdict = verdicts[i];
+        say(t, HELLO);
+        for (; mails < 1000 && t->next == EG_SMTP_READ; mails++) {
+            say(t, "MAIL FROM:<>\r\nRCPT TO:<b+x@example.com>\r\nDATA\r\n");
+            say(t, "x\r\n.\r\n");
+        }
+        assert_int_equal(t->next, verdicts[i] == 0 ? EG_SMTP_READ : EG_SMTP_CLOSE);
+        assert_true(verdicts[i] == 0 || (mails >= 30 && mails < 50));
     }
 }
 
@@ -144,8 +193,10 @@ static void goes_on_after_mails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(answers_as_it_should), EG_TEST(limits_lines),         EG_TEST(limits_answers_of_auth),
-        EG_TEST(ends_after_too_much),  EG_TEST(ends_strangers_early), EG_TEST(goes_on_after_mails),
+        EG_TEST(answers_as_it_should),        EG_TEST(limits_lines),
+        EG_TEST(limits_answers_of_auth),      EG_TEST(ends_after_too_much),
+        EG_TEST(ends_strangers_early),        EG_TEST(ends_strangers_who_bring_no_mail),
+        EG_TEST(counts_mails_that_are_taken), EG_TEST(goes_on_after_mails),
     };
     return EG_TEST_RUN(tests);
 }

@@ -20,6 +20,7 @@ typedef struct {
     const char *logins; /* "name/password|" of each */
     apr_int64_t room;   /* octets */
     int refused;        /* mails */
+    int asked;          /* recipients, of bounces */
     int verdict;        /* of the next mail; 0: 250 */
     int utf8;           /* of the last mail */
     eg_smtp_next next;
@@ -49,8 +50,8 @@ static inline void authenticate(eg_smtp_reply *reply, void *baton, const char *u
 
 static inline void recipient(eg_smtp_reply *reply, void *baton, const char *address, apr_pool_t *pool)
 {
-    (void)baton;
     (void)pool;
+    ((talk *)baton)->asked++;
     if (strncmp(address, "b+", 2) == 0) {
         reply->code = 250;
     }
