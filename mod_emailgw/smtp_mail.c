@@ -57,8 +57,8 @@ static void refuse_recipient(eg_smtp_session *session, const eg_smtp_reply *answ
 }
 
 /*
- * No command, as each mail has its recipients_max of them. A stranger who gives up one
- * mail after the other has no more for all of them.
+ * Those of a mail are no commands: recipients_max bounds them. A stranger has as many
+ * for all mails that he begins and gives up again.
  */
 static void count_recipient(eg_smtp_session *session)
 {
