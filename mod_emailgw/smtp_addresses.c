@@ -20,22 +20,33 @@ static int read_list(apr_array_header_t **list, const eg_smtp_message *m, const 
     return field == NULL || eg_rawfield_addresses(list, &m->raw, field, m->call->pool) == APR_SUCCESS;
 }
 
+/* Is its one address all that somebody can see in it? @return 0 when it is not, and the message refused */
+static int check_clear(eg_smtp_message *m, const char *name)
+{
+    const eg_rawfield *field = eg_rawpart_find(&m->raw, m->header, name);
+
+    if (eg_addresslist_is_clear(eg_rawfield_value(&m->raw, field, m->call->pool), m->call->pool)) {
+        return 1;
+    }
+    return eg_smtp_refuse(
+        m, 550, "5.1.7",
+        "%s must have no group, no @ in a comment, and no @ without quotes before its address", name);
+}
+
 /* Without one its credential's own stands in. */
 static int read_from(eg_smtp_message *m)
 {
-    const eg_rawfield *field = eg_rawpart_find(&m->raw, m->header, "From");
     apr_array_header_t *list;
 
-    if (field == NULL) {
+    if (eg_rawpart_find(&m->raw, m->header, "From") == NULL) {
         m->mail.from = (eg_mail_address){ .name = NULL };
         return 1;
     }
     if (!read_list(&list, m, "From") || list->nelts != 1) {
         return eg_smtp_refuse(m, 550, "5.1.7", "From must have exactly one valid address");
     }
-    if (!eg_addresslist_is_clear(eg_rawfield_value(&m->raw, field, m->call->pool), m->call->pool)) {
-        return eg_smtp_refuse(m, 550, "5.1.7",
-                              "From must have no group, and no @ without quotes before its address");
+    if (!check_clear(m, "From")) {
+        return 0;
     }
     m->mail.from.box = APR_ARRAY_IDX(list, 0, eg_rawaddress).box;
     m->mail.from.name = APR_ARRAY_IDX(list, 0, eg_rawaddress).name;
@@ -46,13 +57,14 @@ static int read_from(eg_smtp_message *m)
  * Readers show it beside From as who really sent the mail (RFC 5322 section 3.6.2), so
  * it stays only where it is of From's domain: nobody's name is lent to others.
  */
-static void read_sender(eg_smtp_message *m)
+static int read_sender(eg_smtp_message *m)
 {
     apr_array_header_t *list;
 
     m->has_sender =
         read_list(&list, m, "Sender") && list->nelts == 1 && m->mail.from.box.domain != NULL &&
         eg_hostname_within(APR_ARRAY_IDX(list, 0, eg_rawaddress).box.domain, m->mail.from.box.domain);
+    return !m->has_sender || check_clear(m, "Sender");
 }
 
 static int read_reply_to(eg_smtp_message *m)
@@ -140,9 +152,5 @@ static int read_recipients(eg_smtp_message *m)
 
 int eg_smtp_message_addresses(eg_smtp_message *m)
 {
-    if (!read_from(m)) {
-        return 0;
-    }
-    read_sender(m);
-    return read_reply_to(m) && read_recipients(m);
+    return read_from(m) && read_sender(m) && read_reply_to(m) && read_recipients(m);
 }

@@ -14,8 +14,6 @@
 #define HEADER_ROOM 1024 /* bytes */
 #define FIELDS_ROOM 4
 
-#define REPLY_TEXT_MAX 400 /* bytes: a reply line has 512 at most (RFC 5321 section 4.5.3.1.5) */
-
 static const char *const once[] = { "From",
                                     "Sender",
                                     "Reply-To",
@@ -40,14 +38,14 @@ static const char *const removed[] = {
 
 int eg_smtp_refuse(eg_smtp_message *m, int code, const char *enhanced, const char *format, ...)
 {
-    char *text = apr_palloc(m->call->pool, REPLY_TEXT_MAX);
+    char *text = apr_palloc(m->call->pool, EG_SMTP_TEXT_MAX + 1);
     va_list args;
     const char *whole;
 
     va_start(args, format);
     whole = apr_pvsprintf(m->call->pool, format, args);
     va_end(args);
-    eg_utf8_escape(text, REPLY_TEXT_MAX, whole, strlen(whole));
+    eg_utf8_escape(text, EG_SMTP_TEXT_MAX + 1, whole, strlen(whole));
     m->reply = (eg_smtp_reply){ code, enhanced, text };
     return 0;
 }

@@ -21,7 +21,8 @@ typedef enum { EG_SMTP_SUBMISSION, EG_SMTP_BOUNCES } eg_smtp_mode;
 #define EG_SMTP_ERRORS_MAX 20            /* commands refused for good, RCPT of a mail aside */
 #define EG_SMTP_GREETINGS_MAX 10         /* EHLO and HELO: each one more is an error */
 #define EG_SMTP_COMMANDS_MAX 1000        /* commands, recipients that are taken aside */
-#define EG_SMTP_STRANGER_COMMANDS_MAX 50 /* ... of who has not logged in, nor had a recipient taken */
+#define EG_SMTP_STRANGER_COMMANDS_MAX 50 /* ... of who has not logged in */
+#define EG_SMTP_STRANGER_MORE 50         /* ... once a recipient was taken: enough for some tens of bounces */
 #define EG_SMTP_AUTH_FAILURES_MAX 3      /* of a connection; then 421 */
 #define EG_SMTP_RECIPIENTS_DEFAULT 100   /* RFC 5321 section 4.5.3.1.8 wants so many at least */
 

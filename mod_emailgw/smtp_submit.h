@@ -13,6 +13,8 @@ typedef struct {
     unsigned char password_hash[EG_HASH_SIZE];
 } eg_smtp_login;
 
+#define EG_SMTP_TEXT_MAX 400 /* octets of a reply's text: its line has 512 (RFC 5321 section 4.5.3.1.5) */
+
 /** What a transaction ended with: an SMTP reply. */
 typedef struct {
     int code;

@@ -8,15 +8,16 @@
 #include <apr_strings.h>
 
 static const egs_ctl_command *const commands[] = {
-    &egs_ctl_init,          &egs_ctl_migrate,       &egs_ctl_status,
-    &egs_ctl_user_add,      &egs_ctl_user_set,      &egs_ctl_user_list,
-    &egs_ctl_user_limits,   &egs_ctl_domain_add,    &egs_ctl_domain_enable,
-    &egs_ctl_domain_list,   &egs_ctl_domain_dns,    &egs_ctl_domain_rotate,
-    &egs_ctl_domain_source, &egs_ctl_key_add,       &egs_ctl_key_list,
-    &egs_ctl_key_delete,    &egs_ctl_suppress_add,  &egs_ctl_suppress_remove,
-    &egs_ctl_suppress_list, &egs_ctl_queue_list,    &egs_ctl_queue_cancel,
-    &egs_ctl_sts,           &egs_ctl_webhook_list,  &egs_ctl_webhook_replay,
-    &egs_ctl_inbound,       &egs_ctl_rotate_secret, &egs_ctl_erase,
+    &egs_ctl_init,          &egs_ctl_migrate,        &egs_ctl_status,
+    &egs_ctl_user_add,      &egs_ctl_user_set,       &egs_ctl_user_list,
+    &egs_ctl_user_limits,   &egs_ctl_domain_add,     &egs_ctl_domain_enable,
+    &egs_ctl_domain_list,   &egs_ctl_domain_dns,     &egs_ctl_domain_rotate,
+    &egs_ctl_domain_source, &egs_ctl_key_add,        &egs_ctl_key_list,
+    &egs_ctl_key_delete,    &egs_ctl_suppress_add,   &egs_ctl_suppress_remove,
+    &egs_ctl_suppress_list, &egs_ctl_queue_list,     &egs_ctl_queue_cancel,
+    &egs_ctl_sts,           &egs_ctl_webhook_list,   &egs_ctl_webhook_replay,
+    &egs_ctl_returned_list, &egs_ctl_returned_retry, &egs_ctl_returned_drop,
+    &egs_ctl_inbound,       &egs_ctl_rotate_secret,  &egs_ctl_erase,
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

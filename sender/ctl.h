@@ -59,6 +59,7 @@ extern const egs_ctl_command egs_ctl_suppress_add, egs_ctl_suppress_remove, egs_
 extern const egs_ctl_command egs_ctl_queue_list, egs_ctl_queue_cancel;
 extern const egs_ctl_command egs_ctl_sts;
 extern const egs_ctl_command egs_ctl_webhook_list, egs_ctl_webhook_replay;
+extern const egs_ctl_command egs_ctl_returned_list, egs_ctl_returned_retry, egs_ctl_returned_drop;
 extern const egs_ctl_command egs_ctl_inbound;
 extern const egs_ctl_command egs_ctl_rotate_secret;
 extern const egs_ctl_command egs_ctl_erase;
@@ -67,6 +68,18 @@ extern const egs_ctl_command egs_ctl_erase;
 
 /** The value of one of the command's options; "" for one that takes none; NULL when it was not given. */
 const char *egs_ctl_value(const egs_ctl *ctl, const char *name);
+
+/** The option of commands that list much, for egs_ctl_limit. */
+#define EGS_CTL_LIMIT                                                                                        \
+    {                                                                                                        \
+        "limit", "N", "at most so many lines, default 100", 0                                                \
+    }
+
+/** The value of --limit, 1 to 100000; 100 when it was not given. @return 0, or the exit status after a complaint */
+int egs_ctl_limit(apr_int64_t *limit, egs_ctl *ctl);
+
+/** Decimal digits, 1 to max. @return 0 when the text is none of that */
+int egs_ctl_number(apr_int64_t *number, const char *text, apr_int64_t max);
 
 /**
  * Call emailgw_api.<function>.

@@ -156,3 +156,15 @@ apr_status_t egs_returned_finish(egs_returned *returned, const egs_returned_clai
     }
     return rv;
 }
+
+apr_status_t egs_returned_note(const egs_returned_claim *claim, const char *problem, eg_db *db)
+{
+    const eg_returnpath *path = &claim->path;
+    eg_rows *rows;
+
+    return eg_db_call(&rows, db, EG_DB_REPEATABLE, "note_returned",
+                      EG_DB_ARGS(eg_db_int(path->account_id), eg_db_text(path->message_id),
+                                 eg_db_int(path->recipient_no),
+                                 eg_db_bytes(claim->digest.data, claim->digest.size),
+                                 eg_db_text(claim->lease), eg_db_text(problem)));
+}

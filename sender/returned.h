@@ -48,6 +48,12 @@ typedef struct {
 apr_status_t egs_returned_finish(egs_returned *returned, const egs_returned_claim *claim,
                                  const egs_inbound *inbound, eg_db *db);
 
+/**
+ * Why such a mail could not be recorded, for the operator; the caller keeps its lease.
+ * @return one of EG_DB_*
+ */
+apr_status_t egs_returned_note(const egs_returned_claim *claim, const char *problem, eg_db *db);
+
 /** "recorded", "again", "ignored", "gone", "unknown", "early", "fenced". */
 const char *egs_returned_name(egs_returned_result result);
 

@@ -11,6 +11,9 @@
 #define IDLE apr_time_from_msec(500)
 #define AWAY apr_time_from_sec(1) /* while the database does not answer */
 
+/* For the operator, who finds there what the database said. */
+static const char refused[] = "the database refuses what is to be recorded: see EG0101 in the sender's log";
+
 static void tell(const egs_returned_claim *claim, const egs_inbound *inbound, const egs_returned *returned,
                  const eg_log *log)
 {
@@ -37,6 +40,9 @@ static apr_status_t take(const egs_returned_claim *claim, eg_bytes mail, eg_db *
     if (rv == APR_SUCCESS) {
         tell(claim, &inbound, &returned, log);
     }
+    else if (rv == EG_DB_REFUSED) {
+        egs_returned_note(claim, refused, db);
+    }
     return rv;
 }
 
@@ -55,7 +61,7 @@ static apr_status_t take_row(const eg_rows *rows, int row, eg_db *db, const eg_l
         eg_log_at(
             log, EG_LOG_WARN, APR_SUCCESS,
             EGLOGNO(0441) "a mail that came back cannot be read and is set aside: account=%" APR_INT64_T_FMT
-                          " message=%s number=%d",
+                          " message=%s number=%d; emailgwctl returned list tells why",
             claim.path.account_id, claim.path.message_id, claim.path.recipient_no);
         return APR_SUCCESS;
     }

@@ -67,6 +67,37 @@ static int read_word(reader *r, eg_headerscan *scan, apr_pool_t *pool)
     return scan->at > from;
 }
 
+/* Is there an at sign in what may be comments, as people read them? */
+static int shows_at(const char *from, const char *end, apr_pool_t *pool)
+{
+    apr_size_t length = (apr_size_t)(end - from);
+    char *text;
+
+    if (memchr(from, '(', length) == NULL) {
+        return 0;
+    }
+    if (memchr(from, '@', length) != NULL) {
+        return 1;
+    }
+    text = apr_pstrmemdup(pool, from, length);
+    for (char *c = text; *c != '\0'; c++) {
+        if (*c == '(' || *c == ')') {
+            *c = ' '; /* encoded words end there as at blanks (RFC 2047 section 5 (2)) */
+        }
+    }
+    return strchr(eg_headerwords_decode(text, 3 * length, pool), '@') != NULL;
+}
+
+/* Past blanks and comments. @return 0 when a comment has no end */
+static int skip(reader *r, eg_headerscan *scan, apr_pool_t *pool)
+{
+    const char *from = scan->at;
+    int whole = eg_headerscan_skip(scan);
+
+    r->is_unclear |= shows_at(from, scan->at, pool);
+    return whole;
+}
+
 /* "<" address ">". @return 0 when it has no end or is empty, or where a mailbox has two */
 static int read_angle(reader *r, eg_headerscan *scan, apr_pool_t *pool)
 {
@@ -75,7 +106,7 @@ static int read_angle(reader *r, eg_headerscan *scan, apr_pool_t *pool)
     r->named_at = r->has_at;
     *r->spec_end++ = '\0';
     scan->at++;
-    while (eg_headerscan_skip(scan) && scan->at < scan->end && *scan->at != '>') {
+    while (skip(r, scan, pool) && scan->at < scan->end && *scan->at != '>') {
         if (!read_word(r, scan, pool)) {
             return 0;
         }
@@ -164,7 +195,7 @@ static apr_status_t parse(apr_array_header_t **list, int *is_clear, const char *
 
     begin(&r);
     for (;;) {
-        if (!eg_headerscan_skip(&scan)) {
+        if (!skip(&r, &scan, pool)) {
             return APR_EINVAL;
         }
         if (scan.at == scan.end) {

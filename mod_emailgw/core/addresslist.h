@@ -23,7 +23,8 @@ apr_status_t eg_addresslist_parse(apr_array_header_t **list, const char *value, 
 
 /**
  * Does everybody find the same addresses in it? Not with a group, nor with an at sign
- * in a name without quotes, but for the address itself: some take what is round it for the address.
+ * in a comment or in a name without quotes, but for the address itself: some take what is
+ * round it for the address, or show the comment in its place.
  * @return 0 also when it is no list
  */
 int eg_addresslist_is_clear(const char *value, apr_pool_t *pool);

@@ -1,10 +1,17 @@
-/* What commands share: their options' values, calls to the database, names given on the command line, a key file. */
+/*
+ * What commands share: their options' values, numbers, calls to the database, names
+ * given on the command line, a key file.
+ */
 #include <string.h>
 
 #include <apr_strings.h>
 
 #include "ctl.h"
 #include "hostname.h"
+
+#define NUMBER_DIGITS 16 /* as EG_ID_MAX has them */
+#define LIMIT_DEFAULT 100
+#define LIMIT_MAX 100000
 
 const char *egs_ctl_value(const egs_ctl *ctl, const char *name)
 {
@@ -14,6 +21,28 @@ const char *egs_ctl_value(const egs_ctl *ctl, const char *name)
         }
     }
     return NULL;
+}
+
+int egs_ctl_number(apr_int64_t *number, const char *text, apr_int64_t max)
+{
+    apr_size_t length = strlen(text);
+
+    if (length < 1 || length > NUMBER_DIGITS || strspn(text, "0123456789") != length) {
+        return 0;
+    }
+    *number = apr_atoi64(text);
+    return *number >= 1 && *number <= max;
+}
+
+int egs_ctl_limit(apr_int64_t *limit, egs_ctl *ctl)
+{
+    const char *text = egs_ctl_value(ctl, "limit");
+
+    *limit = LIMIT_DEFAULT;
+    if (text != NULL && !egs_ctl_number(limit, text, LIMIT_MAX)) {
+        return egs_ctl_misuse(ctl, "--limit: \"%s\" given, allowed is 1 to %d", text, LIMIT_MAX);
+    }
+    return 0;
 }
 
 /* db.c has said what happened; here is what to do about it. */

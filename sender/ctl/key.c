@@ -89,11 +89,9 @@ static int remove_key(egs_ctl *ctl)
 {
     apr_int64_t account_id, id;
     eg_rows *rows;
-    char *end;
     int failed;
 
-    id = apr_strtoi64(ctl->operand, &end, 10);
-    if (*ctl->operand == '\0' || *end != '\0' || id < 1 || id > EG_ID_MAX) {
+    if (!egs_ctl_number(&id, ctl->operand, EG_ID_MAX)) {
         return egs_ctl_misuse(ctl, "\"%s\" is no id of a key; emailgwctl key list shows them", ctl->operand);
     }
     failed = egs_ctl_account(&account_id, ctl);

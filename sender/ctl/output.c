@@ -192,7 +192,7 @@ void egs_ctl_show(const egs_ctl *ctl, json_t *object)
     }
     json_object_foreach(object, key, value)
     {
-        if (json_is_array(value)) {
+        if (json_array_size(value) > 0) {
             printf("%s\n", heading(key, ctl->pool));
             put_table(value, 2, ctl->pool);
             continue;

@@ -1,11 +1,5 @@
 /* emailgwctl queue list, cancel: what is still to be sent. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "ctl.h"
-
-#define LIMIT_DEFAULT 100
-#define LIMIT_MAX 100000
 
 static const egs_ctl_column columns[] = {
     { "account_id", EGS_COLUMN_NUMBER },   { "username", EGS_COLUMN_TEXT }, { "message_id", EGS_COLUMN_TEXT },
@@ -16,25 +10,17 @@ static const egs_ctl_column columns[] = {
 
 static const egs_ctl_option list_options[] = {
     { "user", "NAME", "of this user only", 0 },
-    { "limit", "N", "at most so many lines, default 100", 0 },
+    EGS_CTL_LIMIT,
     { NULL, NULL, NULL, 0 },
 };
 
 static int list(egs_ctl *ctl)
 {
-    const char *text = egs_ctl_value(ctl, "limit");
-    long limit = LIMIT_DEFAULT;
-    apr_int64_t account_id;
+    apr_int64_t account_id, limit;
     eg_rows *rows;
-    int failed;
+    int failed = egs_ctl_limit(&limit, ctl);
 
-    if (text != NULL) {
-        limit = strspn(text, "0123456789") == strlen(text) && strlen(text) < 8 ? atol(text) : 0;
-        if (limit < 1 || limit > LIMIT_MAX) {
-            return egs_ctl_misuse(ctl, "--limit: \"%s\" given, allowed is 1 to %d", text, LIMIT_MAX);
-        }
-    }
-    failed = egs_ctl_account(&account_id, ctl);
+    failed = failed ? failed : egs_ctl_account(&account_id, ctl);
     if (!failed) {
         failed = egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "ctl_queue_list",
                               EG_DB_ARGS(egs_ctl_id(account_id), eg_db_int(limit)));

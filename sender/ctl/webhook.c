@@ -1,6 +1,4 @@
 /* emailgwctl webhook list, replay: what is told of events, and telling it again. */
-#include <string.h>
-
 #include <apr_strings.h>
 
 #include "ctl.h"
@@ -62,15 +60,10 @@ static int find_time(const char **text, egs_ctl *ctl, const char *option, apr_ti
 
 static int find_webhook(apr_int64_t *webhook_id, egs_ctl *ctl)
 {
-    const char *text = ctl->operand;
-    size_t length = strlen(text);
-
-    if (length < 1 || length > 16 || strspn(text, "0123456789") != length) {
-        return egs_ctl_misuse(ctl, "\"%s\" is no webhook: its number is needed (emailgwctl webhook list)",
-                              text);
-    }
-    *webhook_id = apr_atoi64(text);
-    return 0;
+    return egs_ctl_number(webhook_id, ctl->operand, EG_ID_MAX)
+               ? 0
+               : egs_ctl_misuse(ctl, "\"%s\" is no webhook: its number is needed (emailgwctl webhook list)",
+                                ctl->operand);
 }
 
 static eg_dbarg flag(const egs_ctl *ctl, const char *option)

@@ -43,7 +43,8 @@ BEGIN
         WINDOW sofar AS (ORDER BY d.due_at, d.account_id, d.message_id, d.recipient_no, d.digest)
     )
     UPDATE returned_queue AS q
-       SET due_at = clock_timestamp() + make_interval(secs => p_lease_seconds), attempts = q.attempts + 1
+       SET due_at = clock_timestamp() + make_interval(secs => p_lease_seconds), attempts = q.attempts + 1,
+           problem = NULL
       FROM ranked AS r
      WHERE q.account_id = r.account_id AND q.message_id = r.message_id AND q.recipient_no = r.recipient_no
        AND q.digest = r.digest AND (r.n = 1 OR r.attempted = 0 AND r.bytes <= c_bytes)

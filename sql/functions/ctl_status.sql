@@ -17,8 +17,7 @@ AS $$
              WHERE i.inhparent = 'emailgw.content'::regclass),
            current_setting('server_version'),
            emailgw_api.durability(),
-           (SELECT count(*) FROM returned_queue AS b WHERE b.set_aside_at IS NULL),
-           (SELECT count(*) FROM returned_queue AS b WHERE b.set_aside_at IS NOT NULL)
+           b.waiting, b.set_aside
       FROM (SELECT count(*) AS queued,
                    count(*) FILTER (WHERE w.state = 'ready') AS due,
                    count(*) FILTER (WHERE w.state = 'sending') AS in_flight,
@@ -28,4 +27,5 @@ AS $$
                                            WHEN emailgw_api.queue_state(r) = 'sending' THEN 'sending' END AS state
                       FROM queue AS r
                       JOIN domain AS d ON d.account_id = r.account_id AND d.domain_id = r.domain_id) AS w) AS q
+     CROSS JOIN emailgw_api.ctl_returned_count() AS b
 $$;

@@ -175,6 +175,7 @@ subtest 'From: 3, 23' => sub {
         [ 'no address', 422, 23, { From => person('sender') }, qr/invalid: 'sender'/ ],
         [ 'two addresses', 422, 23, { From => person("$own, $own") } ],
         [ 'an address in angles', 422, 23, { From => person("<$own>") } ],
+        [ 'a comment', 422, 23, { From => person("(ceo\@bank.example) $own") } ],
         [ "a name's injection", 422, 23, { From => person("$own>\r\nRCPT TO:<evil\@example.net") } ],
         [ 'another domain', 422, 3, { From => person('sender@example.net') }, qr/\Q$account->{domain}\E/ ],
         [ "a domain that only ends alike", 422, 3, { From => person("sender\@evil$account->{domain}") } ],
@@ -189,6 +190,9 @@ subtest 'From: 3, 23' => sub {
     is($gw->send_mail(as => $account, From => person("s\@news.$account->{domain}"))->{status}, 200,
         'a subdomain');
     is($gw->send_mail(as => $account, From => person($own, 'x' x 320))->{status}, 200, 'a name of 320 bytes');
+    my $id = $gw->send_mail(as => $account, From => person($own, '(ceo@bank.example)'))->{json}{MessageID};
+    my ($mail) = $gw->wait_for(sub { $id && $gw->outbox($id) }, 10, 'delivery') ? $gw->outbox($id) : ();
+    like($mail->{raw}, qr/^From: "\(ceo\@bank\.example\)" <\Q$own\E>\r$/m, 'a name like a comment goes out as a name, in quotes');
 };
 
 subtest 'Subject and contents: 8, 9, 10, 11' => sub {

@@ -5,6 +5,7 @@
 
 #include <apr_general.h>
 
+#include "addresslist.h"
 #include "json.h"
 #include "mimecode.h"
 #include "raw.h"
@@ -41,7 +42,7 @@ static eg_bytes with_line_ends(const uint8_t *data, size_t size, apr_pool_t *poo
 static void check_reply(const eg_smtp_reply *reply)
 {
     require(reply->code >= 400 && reply->code < 600 && reply->enhanced[0] == '0' + reply->code / 100);
-    require(strlen(reply->text) > 5 && strlen(reply->text) < 400);
+    require(strlen(reply->text) > 5 && strlen(reply->text) <= EG_SMTP_TEXT_MAX);
     for (const char *c = reply->text; *c; c++) {
         require(*c >= ' ' && *c < 0x7f);
     }
@@ -61,6 +62,14 @@ static void check_lines(eg_bytes message, apr_size_t body)
         require((feed != NULL ? feed : end) - line <= EG_WIRE_LINE_MAX + 1);
         line = feed != NULL ? feed + 1 : end;
     }
+}
+
+/* Nobody can take another address for the one that a field has. */
+static void check_clear(const eg_rawmail *mail, const char *name, apr_pool_t *pool)
+{
+    const eg_rawfield *field = eg_rawpart_find(mail, eg_rawmail_part(mail, 0), name);
+
+    require(field == NULL || eg_addresslist_is_clear(eg_rawfield_value(mail, field, pool), pool));
 }
 
 static void check_sent(const eg_smtp_message *m, apr_pool_t *pool)
@@ -84,6 +93,8 @@ static void check_sent(const eg_smtp_message *m, apr_pool_t *pool)
         require(eg_rawpart_count(&mail, eg_rawmail_part(&mail, 0), must[i]) == 1);
         require(eg_rawpart_count(&mail, eg_rawmail_part(&mail, 0), must_not[i]) == 0);
     }
+    check_clear(&mail, "From", pool);
+    check_clear(&mail, "Sender", pool);
     require(mail.parts->nelts == m->raw.parts->nelts);
     check_lines(sent, mail.parts->nelts == 1 ? eg_rawmail_part(&mail, 0)->body : sent.size);
 }

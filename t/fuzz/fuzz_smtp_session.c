@@ -1,8 +1,8 @@
 /*
  * eg_smtp_session: whatever comes, in packets of whatever size, the replies are lines,
- * nobody hands over a mail without having logged in, and no mail has a bare CR or LF, a
- * NUL, or more than it may have. The first octet says how the session is, the second one
- * how long the packets are.
+ * nobody hands over a mail without having logged in, no mail has a bare CR or LF, a NUL, or
+ * more than it may have, and no stranger asks for ever who is known. The first octet says
+ * how the session is, the second one how long the packets are.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,6 +27,7 @@ static void must(int holds)
 typedef struct {
     const eg_smtp_settings *settings;
     int logged_in, closed;
+    int asked; /* whether a recipient is known, since the last mail that was taken */
 } peer;
 
 /* Lines of "250 text" or "250-text", at most 512 octets of printable ASCII each. */
@@ -62,9 +63,11 @@ static void authenticate(eg_smtp_reply *reply, void *baton, const char *username
 
 static void recipient(eg_smtp_reply *reply, void *baton, const char *address, apr_pool_t *pool)
 {
+    peer *p = baton;
     eg_mailbox box;
 
-    must(((peer *)baton)->settings->mode == EG_SMTP_BOUNCES);
+    must(p->settings->mode == EG_SMTP_BOUNCES);
+    must(++p->asked <= EG_SMTP_STRANGER_COMMANDS_MAX + EG_SMTP_STRANGER_MORE + p->settings->recipients_max);
     must(eg_mailbox_parse(&box, address, pool) == APR_SUCCESS);
     reply->code = *address == 'b' ? 250 : 550;
 }
@@ -97,7 +100,10 @@ static void complete(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *
              APR_SUCCESS);
     }
     must(strpbrk(envelope->sender, "\r\n") == NULL);
-    *reply = (eg_smtp_reply){ 250, "2.0.0", envelope->sender };
+    if (message.size % 5 != 4) {
+        p->asked = 0;
+        *reply = (eg_smtp_reply){ 250, "2.0.0", envelope->sender };
+    }
 }
 
 static void refused(void *baton, const eg_smtp_reply *reply, const eg_smtp_envelope *envelope)

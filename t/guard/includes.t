@@ -12,6 +12,7 @@ my @rules = (
     [ qr{^curl/}, 'libcurl', qr{^sender/(?:smtp_conn\.h|webhook_http\.c|sts_fetch\.c)$} ],
     [ qr{^smtp_conn\.h$}, 'the inside of an SMTP connection and libcurl with it',
         qr{^sender/smtp(?:_conn|_connect|_mail|_source)?\.c$} ],
+    [ qr{^smtp_state\.h$}, 'the inside of an SMTP session', qr{^mod_emailgw/smtp_(?:session|state|lines|verbs|auth|mail|data)\.c$} ],
     [ qr{^(?:gmime/|glib)}, 'GMime', qr{^sender/(?:mime|mime_texts|inbound_parts|main)\.c$} ],
 );
 my %httpd_header = map { $_ => 1 } qw(config.h directives.h request.h response.h store.h limiter.h tracking.h

@@ -135,6 +135,43 @@ subtest 'what is refused at RCPT' => sub {
     is(scalar(grep { $_->{to} =~ /victim/ } $gw->outbox), 0, '... and nobody else');
 };
 
+# Commands in turn, each with its own reply, until the session ends: how many were answered, and the code of the last one.
+sub until_the_end {
+    my ($smtp, @round) = @_;
+    for my $count (0 .. 1000) {
+        my $code = $smtp->say($round[ $count % @round ]);
+        return ($count, $code) if $code !~ /^[25]50/;
+    }
+    return (1000, 'no end');
+}
+
+subtest 'who brings no mail' => sub {
+    my ($mail) = sent($account, 'ida@example.net');
+    my @try = ('MAIL FROM:<>', "RCPT TO:<$mail->{return_path}>", 'RSET');
+    for my $with ([ 'a return path', @try ], [ 'and forged ones', $try[0], $try[1] =~ s/b\+../b+zz/r, @try[1, 2] ]) {
+        my ($what, @round) = @$with;
+        my $smtp = EmailGW::Smtp->connect($port);
+        $smtp->say('EHLO mx.example.org');
+        my ($count, $code) = until_the_end($smtp, @round);
+        is($code, 421, "$what: the end");
+        like($smtp->{reply}, qr/^421 4\.7\.0 .* commands without a mail/, '... as what it is');
+        ok($smtp->is_closed, '... and the connection closed');
+        cmp_ok($count, '<=', 200, "... after $count commands");
+        cmp_ok($count, '>=', 90, '... and not before some tens of mails could have been delivered');
+    }
+
+    my $smtp = EmailGW::Smtp->connect($port);
+    $smtp->say('EHLO mx.example.org');
+    my %code;
+    for (1 .. 100) {
+        $smtp->begin_mail('', $mail->{return_path});
+        $smtp->write(wire(report('ida@example.net')) . ".\r\n");
+        $code{ $smtp->read // 'closed' }++;
+    }
+    is_deeply(\%code, { 250 => 100 }, 'who brings mails may bring 100');
+    ends_as($mail, '2 4', '... of which each counts once');
+};
+
 subtest 'what tells nothing' => sub {
     my ($mail) = sent($account, 'carl@example.net');
     my $smtp = EmailGW::Smtp->connect($port);

@@ -66,6 +66,14 @@ subtest 'a mail, and the API\'s reasons' => sub {
     like($mail->{raw}, qr/^\.dot\r?$/m, 'its dots are unstuffed');
     is($smtp->mail($sender, 'r@example.org', "From: x\@other.example\r\nSubject: x\r\n\r\nx"), 550, 'From of another domain');
     like($smtp->{reply}, qr/^550 5\.7\.1 /, '... in these words') or diag($smtp->{reply});
+    for my $from ("(ceo\@bank.example) $sender", "Shop <$sender> (ceo\@bank.example)", "(=?utf-8?q?ceo=40bank.example?=) $sender") {
+        is($smtp->mail($sender, 'r@example.org', "From: $from\r\nSubject: x\r\n\r\nx"), 550, "From: $from");
+        like($smtp->{reply}, qr/^550 5\.1\.7 From must have .*no \@ in a comment/, '... in these words');
+    }
+    is($smtp->mail($sender, 'r@example.org', "$header\r\nSender: (ceo\@bank.example) $sender\r\n\r\nx"), 550, 'the same in Sender');
+    like($smtp->{reply}, qr/^550 5\.1\.7 Sender must have /, '... in these words');
+    is($smtp->mail($sender, 'r@example.org', "From: $sender (Shop)\r\nSubject: x\r\n\r\nx"), 250, 'a comment without an address');
+    is($smtp->mail($sender, 'r@example.org', "From: \"ceo\@bank.example\" <$sender>\r\nSubject: x\r\n\r\nx"), 250, 'a name in quotes is a name');
     $gw->ctl(qw(suppress add --user), $account->{username}, '--domain', $account->{domain}, 'gone@example.org');
     is($smtp->mail($sender, 'gone@example.org', "$header\r\n\r\nx"), 550, 'a suppressed recipient');
     like($smtp->{reply}, qr/suppression list.*gone\@example\.org/, '... in the API\'s words');

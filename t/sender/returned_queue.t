@@ -1,7 +1,7 @@
 # Mails that the module took at return paths: on disk before they are acknowledged, read by
 # whichever sender lives, recorded once. Put there by the module's own code, as its role.
 use EmailGW;
-use EmailGW::Returned qw(report feedback);
+use EmailGW::Returned qw(report feedback while_recording no_trouble end_leases);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
@@ -191,20 +191,6 @@ subtest 'without a sender' => sub {
     each_once('when a sender is there', @mails);
 };
 
-# What happens to a mail while a sender has it in hand: recording waits, or fails, for that one alone, or for all.
-sub while_recording {
-    my ($mail, $statement) = @_;
-    my $which = $mail ? "NEW.message_id = '$mail->{id}' AND NEW.email = '$mail->{to}'" : 'NEW.type = 4';
-    $gw->sql("CREATE OR REPLACE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
-        IF $which THEN $statement END IF; RETURN NEW; END \$\$");
-    $gw->sql('DROP TRIGGER IF EXISTS poison ON emailgw.event; CREATE TRIGGER poison BEFORE INSERT ON emailgw.event FOR EACH ROW EXECUTE FUNCTION public.poison()');
-}
-
-# The leases of the dead are over.
-sub end_leases {
-    $gw->sql('UPDATE emailgw.returned_queue SET due_at = now() WHERE due_at > now()');
-}
-
 sub attempts {
     my ($mail) = @_;
     return $gw->sql("SELECT coalesce(max(q.attempts), -1) FROM emailgw.returned_queue AS q JOIN emailgw.recipient AS r
@@ -214,7 +200,7 @@ sub attempts {
 subtest 'a mail that no sender survives' => sub {
     my ($poison, @others) = sent($account, 'poison@example.net', map { "beside$_\@example.net" } 1 .. 12);
     ($poison) = grep { $_->{to} =~ /poison/ } $poison, @others;
-    while_recording($poison, 'PERFORM pg_sleep(600);');
+    while_recording($gw, $poison, 'PERFORM pg_sleep(600);');
     $gw->stop('sender');
     come_back(report($_->{to}), $_->{return_path}) for @others[ 0 .. 4 ], $poison, @others[ 5 .. 11 ];
     for my $death (1 .. 5) {
@@ -223,7 +209,7 @@ subtest 'a mail that no sender survives' => sub {
         $gw->wait_for(sub { $gw->sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%finish_returned%' AND wait_event = 'PgSleep'") }, 10, 'in hand');
         $gw->kill('sender');
         $gw->sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
-        end_leases();
+        end_leases($gw);
     }
     $gw->start('sender');
     read_all(20);
@@ -239,17 +225,17 @@ subtest 'a mail that cannot be recorded' => sub {
     $gw->sql('DELETE FROM emailgw.returned_queue');
     my ($poison, @others) = sent($account, 'refused@example.net', map { "again$_\@example.net" } 1 .. 5);
     ($poison) = grep { $_->{to} =~ /refused/ } $poison, @others;
-    while_recording($poison, q(RAISE 'no';));
+    while_recording($gw, $poison, q(RAISE 'no';));
     $gw->expects('EG0101');
     come_back(report($_->{to}), $_->{return_path}) for $poison, @others;
     $gw->wait_for(sub { !grep { story($_) ne '2 4' } @others }, 10, 'the others, at once');
     for my $attempt (1 .. 5) {
         $gw->wait_for(sub { attempts($poison) >= $attempt }, 10, "attempt $attempt");
-        end_leases();
+        end_leases($gw);
     }
     $gw->wait_for(sub { $gw->ctl('status')->{returned_set_aside} == 1 }, 10, 'set aside');
     is(story($poison), '2', '... and nothing told');
-    $gw->sql('DROP TRIGGER poison ON emailgw.event');
+    no_trouble($gw);
     $gw->sql('DELETE FROM emailgw.returned_queue');
 };
 
@@ -257,7 +243,7 @@ subtest 'kill -9 of the sender, ten times' => sub {
     my @mails = map { my $n = $_; sent($account, map { "kill$n-$_\@example.net" } 1 .. 50) } 1 .. 10;
     my @rows = map { {%$_} } @mails;
     $gw->stop('sender');
-    while_recording(undef, 'PERFORM pg_sleep(0.1);'); # so that it has some in hand at any moment
+    while_recording($gw, undef, 'PERFORM pg_sleep(0.1);'); # so that it has some in hand at any moment
     my $interrupted = 0;
     for my $kill (1 .. 10) {
         # As the module's role, all at once.
@@ -277,7 +263,7 @@ subtest 'kill -9 of the sender, ten times' => sub {
         $gw->kill('sender');
         $interrupted++ if $gw->sql('SELECT count(*) FROM emailgw.returned_queue WHERE attempts > 0');
     }
-    $gw->sql('DROP TRIGGER poison ON emailgw.event');
+    no_trouble($gw);
     diag("$interrupted of 10 kills left mails that were in hand; " . waiting() . ' waited after the last');
     cmp_ok($interrupted, '>', 0, 'the sender had mails in hand');
     my $begun = time;

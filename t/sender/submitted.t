@@ -97,6 +97,7 @@ subtest 'what is refused' => sub {
         [ 'From of two', "From: a\@$domain, b\@$domain\r\n\r\n", qr/\A550 5\.1\.7 From must have exactly one valid address\z/ ],
         [ 'From of a group', "From: ceo\@bank.example: shop\@$domain;\r\n\r\n", qr/\A550 5\.1\.7 From must have no group/ ],
         [ 'From with another address', "From: ceo\@bank.example <shop\@$domain>\r\n\r\n", qr/\A550 5\.1\.7 From must have no group/ ],
+        [ 'From with a comment that is an address', "From: (ceo\@bank.example) shop\@$domain\r\n\r\n", qr/\A550 5\.1\.7 From must have .* no \@ in a comment/ ],
         [ 'From is none', "From: shop\r\n\r\n", qr/\A550 5\.1\.7 From must/ ],
         [ 'From of another domain', "From: shop\@example.org\r\n\r\n",
             qr/\A550 5\.7\.1 From is invalid: 'shop\@example\.org' is not an address of this credential's domain \Q$domain\E\z/ ],

@@ -1,7 +1,8 @@
--- add_returned, claim_returned, finish_returned, return_path_state: a mail that came
--- back waits for a sender until what it says is recorded.
+-- add_returned, claim_returned, finish_returned, note_returned, return_path_state: a mail
+-- that came back waits for a sender until what it says is recorded. ctl_returned_*: what
+-- an operator does with those that could not be.
 \ir lib/setup.psql
-SELECT plan(65);
+SELECT plan(89);
 
 SELECT pg_temp.new_account() AS other \gset
 SELECT pg_temp.new_domain(:other, 'example.org') AS other_domain \gset
@@ -105,6 +106,53 @@ SELECT is((SELECT h.purged FROM emailgw_api.housekeeping(7, 90) AS h), 0::bigint
 UPDATE emailgw.returned_queue SET set_aside_at = now() - interval '15 days' WHERE set_aside_at IS NOT NULL;
 SELECT is((SELECT h.purged FROM emailgw_api.housekeeping(7, 90) AS h), 1::bigint, '... for two weeks');
 ROLLBACK TO aside;
+
+-- What an operator sees of both, and does.
+SELECT q.returned_id AS aside FROM emailgw.returned_queue AS q WHERE q.set_aside_at IS NOT NULL \gset
+SELECT q.returned_id AS other_mail FROM emailgw.returned_queue AS q WHERE q.set_aside_at IS NULL \gset
+SELECT pg_temp.end_leases() \gset
+SELECT results_eq('SELECT c.waiting, c.set_aside FROM emailgw_api.ctl_returned_count() AS c', 'VALUES (1::bigint, 1::bigint)', 'how many');
+SELECT results_eq('SELECT l.message_id, l.email, l.state, l.attempts, l.size_bytes, l.reason, l.came_at = now(), l.set_aside_at = now()
+                     FROM emailgw_api.ctl_returned_list(false, 0, 9) AS l ORDER BY l.email DESC',
+          format($$ VALUES ('%1$s'::uuid, 'carl@example.net', 'set aside', 5, 6, 'no sender has read it to its end', true, true),
+                           ('%1$s'::uuid, 'bob@example.net', 'waiting', 2, 6, NULL, true, NULL) $$, :'id'), 'list');
+UPDATE emailgw.returned_queue SET due_at = now() + interval '1 second';
+SELECT is((SELECT array_agg(l.state ORDER BY l.returned_id) FROM emailgw_api.ctl_returned_list(false, 0, 9) AS l WHERE l.set_aside_at IS NULL), '{reading}', 'list: a sender has one');
+SELECT is((SELECT array_agg(l.returned_id) FROM emailgw_api.ctl_returned_list(true, 0, 9) AS l), ARRAY[:aside::bigint], 'list: those set aside alone');
+SELECT is((SELECT array_agg(l.returned_id) FROM emailgw_api.ctl_returned_list(false, 0, 1) AS l), ARRAY[least(:aside, :other_mail)::bigint], 'list: the first');
+SELECT is((SELECT array_agg(l.returned_id) FROM emailgw_api.ctl_returned_list(false, least(:aside, :other_mail), 9) AS l),
+          ARRAY[greatest(:aside, :other_mail)::bigint], 'list: what is behind it');
+CREATE FUNCTION pg_temp.note(p_id uuid, p_no integer, p_lease timestamptz) RETURNS text
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT emailgw_api.note_returned(q.account_id, q.message_id, q.recipient_no, q.digest, p_lease::text, 'why')
+      FROM emailgw.returned_queue AS q WHERE q.message_id = p_id AND q.recipient_no = p_no;
+    SELECT string_agg(coalesce(l.reason, '-'), ', ') FROM emailgw_api.ctl_returned_list(false, 0, 9) AS l WHERE l.set_aside_at IS NULL
+$$;
+SELECT is(pg_temp.note(:'id', 2, now()), '-', 'note: another one''s lease');
+SELECT is(pg_temp.note(:'id', 2, now() + interval '1 second'), 'why', 'note: the own one''s');
+SELECT is((SELECT l.state FROM emailgw_api.ctl_returned_list(false, 0, 9) AS l WHERE l.set_aside_at IS NULL), 'waiting', '... for nobody reads it now');
+SELECT pg_temp.end_leases() \gset
+SELECT is((SELECT count(*) FROM emailgw_api.claim_returned(9, 60) AS c WHERE c.recipient_no = 2), 1::bigint, 'claimed again');
+SELECT is((SELECT l.reason FROM emailgw_api.ctl_returned_list(false, 0, 9) AS l WHERE l.set_aside_at IS NULL), NULL, '... nothing is known of that attempt yet');
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_retry(:other_mail) AS r)::text, '("not set aside: it waits for a sender, or one has it in hand",0)', 'retry: one that waits');
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_drop(:other_mail) AS r)::text, '("not set aside: it waits for a sender, or one has it in hand",0)', 'drop: one that waits');
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_retry(:aside + :other_mail) AS r)::text, '("unknown mail",0)', 'retry: an id of none');
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_drop(:aside + :other_mail) AS r)::text, '("unknown mail",0)', 'drop: an id of none');
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_retry(:aside) AS r)::text, '(ok,1)', 'retry');
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_retry(:aside) AS r)::text, '("not set aside: it waits for a sender, or one has it in hand",0)', '... once');
+SELECT is((SELECT array_agg(c.recipient_no) FROM emailgw_api.claim_returned(9, 60) AS c WHERE c.lease IS NOT NULL), '{3}', '... and a sender has it');
+SELECT results_eq(format('SELECT l.attempts, l.reason FROM emailgw_api.ctl_returned_list(false, 0, 9) AS l WHERE l.returned_id = %s', :aside),
+          'VALUES (1, NULL)', '... as if it were new');
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_retry(NULL) AS r)::text, '(ok,0)', 'retry: all of none');
+UPDATE emailgw.returned_queue SET set_aside_at = now() WHERE returned_id = :aside;
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_retry(NULL) AS r)::text, '(ok,1)', 'retry: all');
+UPDATE emailgw.returned_queue SET set_aside_at = now();
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_drop(:aside) AS r)::text, '(ok,1)', 'drop');
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_drop(NULL) AS r)::text, '(ok,1)', 'drop: all');
+SELECT is((SELECT r FROM emailgw_api.ctl_returned_drop(NULL) AS r)::text, '(ok,0)', '... none are left');
+ROLLBACK TO aside;
+
 UPDATE emailgw.returned_queue SET attempts = 4 WHERE recipient_no = 2;
 SELECT pg_temp.end_leases() \gset
 SELECT is((SELECT c.lease IS NULL FROM emailgw_api.claim_returned(9, 60) AS c), false, 'the fifth attempt is made');

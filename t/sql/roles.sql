@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(132);
+SELECT plan(133);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -95,6 +95,7 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'get_sts_policies'),
     ('emailgw_sender', 'housekeeping'),
     ('emailgw_sender', 'make_partitions'),
+    ('emailgw_sender', 'note_returned'),
     ('emailgw_sender', 'record_attempts'),
     ('emailgw_sender', 'record_complaint'),
     ('emailgw_sender', 'record_domain_checks'),
@@ -241,6 +242,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.record_returned(%s, '%s', 1, '', 'bounce', '{}', '{}', true) $$,
     $$ SELECT emailgw_api.claim_returned(10, 60) $$,
     $$ SELECT emailgw_api.finish_returned(%s, '%s', 1, '', 'now', 'bounce', '{}', '{}') $$,
+    $$ SELECT emailgw_api.note_returned(%s, '%s', 1, '', 'now', 'x') $$,
     $$ SELECT emailgw_api.claim_webhooks(10, 60, 0, '{}') $$,
     $$ SELECT emailgw_api.claim_domain_checks(1, 1, 1) $$,
     $$ SELECT emailgw_api.record_domain_checks('[]', 1, 1, 1) $$,

@@ -3,12 +3,14 @@
 #     use EmailGW::Returned qw(report feedback);
 #     report('ann@example.net', Status => '5.2.2');    # undef leaves a field out
 #     feedback('abuse', "Original-Mail-From: <x\@example.com>\n");
+#     while_recording($gw, $mail, "RAISE 'no';");      # recording what it says fails; no_trouble($gw) ends that
+#     end_leases($gw);                                 # of senders that have died
 package EmailGW::Returned;
 use strict;
 use warnings;
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(report feedback);
+our @EXPORT_OK = qw(report feedback while_recording no_trouble end_leases);
 
 # A report on an address: fields of its group.
 sub report {
@@ -69,6 +71,25 @@ Subject: Hello
 
 --=_f--
 END
+}
+
+# What happens while a sender records a bounce of that mail, {id, to}, or of any with undef.
+sub while_recording {
+    my ($gw, $mail, $statement) = @_;
+    my $which = $mail ? "NEW.message_id = '$mail->{id}' AND NEW.email = '$mail->{to}'" : 'NEW.type = 4';
+    $gw->sql("CREATE OR REPLACE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN
+        IF $which THEN $statement END IF; RETURN NEW; END \$\$");
+    $gw->sql('DROP TRIGGER IF EXISTS poison ON emailgw.event; CREATE TRIGGER poison BEFORE INSERT ON emailgw.event FOR EACH ROW EXECUTE FUNCTION public.poison()');
+}
+
+sub no_trouble {
+    my ($gw) = @_;
+    $gw->sql('DROP TRIGGER poison ON emailgw.event');
+}
+
+sub end_leases {
+    my ($gw) = @_;
+    $gw->sql('UPDATE emailgw.returned_queue SET due_at = now() WHERE due_at > now()');
 }
 
 1;
