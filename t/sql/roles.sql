@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(132);
+SELECT plan(133);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -39,6 +39,7 @@ INSERT INTO granted VALUES
     ('emailgw_module', 'domain_stats'),
     ('emailgw_module', 'end_batch'),
     ('emailgw_module', 'export_events'),
+    ('emailgw_module', 'get_batch_templates'),
     ('emailgw_module', 'get_apis'),
     ('emailgw_module', 'get_domain'),
     ('emailgw_module', 'get_domains'),
@@ -203,6 +204,7 @@ SELECT is(pg_temp.try('emailgw_module', format(s, :account)), '00000', 'emailgw_
     $$ SELECT emailgw_api.get_subscribers(%s, 1, NULL, 0, 10) $$,
     $$ SELECT emailgw_api.delete_subscriber(%s, 1, 1) $$,
     $$ SELECT emailgw_api.delete_list(%s, 1) $$,
+    $$ SELECT emailgw_api.get_batch_templates(%s, '{1}', 1) $$,
     $$ SELECT emailgw_api.prepare_mail(%s, '\x01', NULL, NULL, 1, 1) $$,
     $$ SELECT emailgw_api.get_list_targets(%s, 1, 1, 0, 1, 1) $$,
     $$ SELECT emailgw_api.accept_list(%s, '00000000-0000-7000-8000-000000000000', '\x01', NULL, NULL, 1, 'a@example.com', '',
