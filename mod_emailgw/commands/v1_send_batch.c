@@ -137,7 +137,7 @@ static const char *take_key(const batch *b, entry *e)
  * client's key has a NUL in it; and they are in the order of the mails, as accept() takes
  * them: so those that come first are within a limit.
  */
-static void derive_key(batch *b, entry *e)
+static void derive_key(const batch *b, entry *e)
 {
     unsigned char source[6 + EG_HASH_SIZE] = "batch", *key = e->send.hashes.key;
 
@@ -177,7 +177,7 @@ static void start_entry(entry *e, const batch *b, size_t index)
 }
 
 /* @return 1 when nothing is wrong with it in itself */
-static int read_entry(entry *e, const batch *b)
+static int read_entry(const batch *b, entry *e)
 {
     const char *own = take_key(b, e);
     int is_well;
@@ -204,7 +204,7 @@ static void take_bytes(batch *b, entry *e)
 }
 
 /* @param done  set where it has its result: it was taken before */
-static apr_status_t fill_in(int *done, entry *e, batch *b)
+static apr_status_t fill_in(int *done, batch *b, entry *e)
 {
     const eg_rows *rows;
     int row;
@@ -314,14 +314,14 @@ static apr_status_t run_list(batch *b, entry *e)
 }
 
 /* A mail to a list has a transaction of its own, after those of the mails before it. */
-static apr_status_t send_to_list(entry *e, batch *b)
+static apr_status_t send_to_list(batch *b, entry *e)
 {
     apr_status_t rv = accept_portion(b);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    /* Half of a job's id is no chance: two of one moment must not meet. */
+    /* Less of a job's id is random than of others: two of one batch must not be able to meet. */
     e->call.now += apr_time_from_msec((apr_time_t)e->index);
     rv = run_list(b, e);
     if (rv == APR_SUCCESS) {
@@ -336,7 +336,7 @@ static apr_status_t send_to_list(entry *e, batch *b)
 }
 
 /* One more into the portion, or what is wrong with it into the results. */
-static apr_status_t add_to_portion(entry *e, batch *b)
+static apr_status_t add_to_portion(batch *b, entry *e)
 {
     apr_status_t rv = APR_SUCCESS;
 
@@ -362,14 +362,14 @@ static apr_status_t add(batch *b, size_t index)
         set_result(b, e);
         return rv;
     }
-    is_well = read_entry(e, b);
+    is_well = read_entry(b, e);
     if (is_well && e->send.mail.list_given) {
-        return send_to_list(e, b);
+        return send_to_list(b, e);
     }
     if (is_well && e->send.mail.template_given) {
-        rv = fill_in(&done, e, b);
+        rv = fill_in(&done, b, e);
     }
-    return rv != APR_SUCCESS || done ? rv : add_to_portion(e, b);
+    return rv != APR_SUCCESS || done ? rv : add_to_portion(b, e);
 }
 
 static apr_status_t send_all(batch *b)
