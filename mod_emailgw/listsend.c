@@ -20,22 +20,27 @@ static apr_status_t new_job_id(char id[EG_UUID_SIZE], apr_time_t now)
  * The mails of a short list.
  * @param made  set where they are few and small enough to be taken with the request
  */
-static apr_status_t make_mails(int *made, eg_listbatch *batch, eg_call *call, const eg_mail *mail,
+static apr_status_t make_mails(int *made, eg_listbatch *batch, eg_call *call, eg_send *send,
                                apr_int64_t domain_id)
 {
+    const eg_mail *mail = &send->mail;
     const eg_listmail texts = { mail->subject, mail->html, mail->plain, mail->data, eg_mail_attached(mail) };
     eg_rows *rows;
     apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_list_targets",
                                  EG_DB_ARGS(eg_db_int(call->account_id), eg_db_int(mail->target_list_id),
                                             eg_db_int(domain_id), eg_db_int(0), eg_db_int(EG_ID_MAX),
-                                            eg_db_int(EG_LIST_DIRECT_MAX + 1)));
+                                            eg_db_int(send->direct.mails + 1)));
 
-    if (rv != APR_SUCCESS || eg_rows_count(rows) > EG_LIST_DIRECT_MAX) {
+    if (rv != APR_SUCCESS || eg_rows_count(rows) > send->direct.mails) {
         return rv;
     }
     eg_listbatch_init(batch, 0, call->pool);
-    eg_listbatch_add(batch, &texts, rows, EG_LIST_DIRECT_BYTES_MAX, call->pool);
-    *made = batch->bytes <= EG_LIST_DIRECT_BYTES_MAX;
+    eg_listbatch_add(batch, &texts, rows, send->direct.bytes, call->pool);
+    *made = batch->bytes <= send->direct.bytes;
+    if (*made) {
+        send->direct.mails -= batch->passed;
+        send->direct.bytes -= batch->bytes;
+    }
     return APR_SUCCESS;
 }
 
@@ -89,7 +94,7 @@ apr_status_t eg_listsend_answer(eg_call *call, const char *job_id)
     return APR_SUCCESS;
 }
 
-apr_status_t eg_listsend_run(eg_call *call, const eg_send *send, apr_int64_t domain_id, int subscribers)
+apr_status_t eg_listsend_run(eg_call *call, eg_send *send, apr_int64_t domain_id, int subscribers)
 {
     const eg_mail *mail = &send->mail;
     char job_id[EG_UUID_SIZE];
@@ -103,8 +108,8 @@ apr_status_t eg_listsend_run(eg_call *call, const eg_send *send, apr_int64_t dom
         return eg_send_report_all(call, send);
     }
     rv = new_job_id(job_id, call->now);
-    if (rv == APR_SUCCESS && subscribers <= EG_LIST_DIRECT_MAX) {
-        rv = make_mails(&direct, &batch, call, mail, domain_id);
+    if (rv == APR_SUCCESS && subscribers <= send->direct.mails) {
+        rv = make_mails(&direct, &batch, call, send, domain_id);
     }
     if (rv == APR_SUCCESS) {
         rv = eg_accept_list(&rows, call, mail, job_id, &send->hashes, direct ? &batch : NULL);
@@ -116,5 +121,7 @@ apr_status_t eg_listsend_run(eg_call *call, const eg_send *send, apr_int64_t dom
         return refuse(call, send, rows);
     }
     call->replayed = eg_rows_bool(rows, 0, "replayed");
-    return eg_listsend_answer(call, eg_rows_text(rows, 0, "message_id"));
+    rv = eg_listsend_answer(call, eg_rows_text(rows, 0, "message_id"));
+    /* "Nothing was carried out" would be wrong. */
+    return rv == APR_SUCCESS ? rv : EG_DB_UNKNOWN;
 }

@@ -8,10 +8,10 @@
 
 /**
  * Take a mail to a list, and answer the call.
- * @param send  whole, its texts still templates
+ * @param send  whole, its texts still templates; send->direct says which lists are short
  * @param subscribers  that the list has, or had a moment ago
  */
-apr_status_t eg_listsend_run(eg_call *call, const eg_send *send, apr_int64_t domain_id, int subscribers);
+apr_status_t eg_listsend_run(eg_call *call, eg_send *send, apr_int64_t domain_id, int subscribers);
 
 /** The answer that a mail to a list had. @param job_id  of sql accept_list */
 apr_status_t eg_listsend_answer(eg_call *call, const char *job_id);

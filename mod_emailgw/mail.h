@@ -62,6 +62,9 @@ void eg_mail_parse_options(eg_mail *mail, eg_call *call); /* Tags, SendAt, Track
  */
 json_t *eg_mail_structure(const eg_call *call, const char *name);
 
+/** TemplateID or TargetListID. @param id  what is no id is 0, the id of nothing. @return is it given? */
+int eg_mail_read_id(apr_int64_t *id, const eg_call *call, const char *name);
+
 /** With a template or to a list: are Subject and contents templates that are to be filled in? */
 int eg_mail_is_template(const eg_mail *mail);
 

@@ -5,8 +5,7 @@
 #include "mail.h"
 #include "template.h"
 
-/* @return is it given? What is no id is the id of nothing. */
-static int read_id(apr_int64_t *id, eg_call *call, const char *name)
+int eg_mail_read_id(apr_int64_t *id, const eg_call *call, const char *name)
 {
     json_t *value = eg_call_arg(call, name);
 
@@ -29,8 +28,8 @@ void eg_mail_parse_template(eg_mail *mail, eg_call *call)
 {
     json_t *data = eg_mail_structure(call, "TemplateData");
 
-    mail->template_given = read_id(&mail->template_id, call, "TemplateID");
-    mail->list_given = read_id(&mail->target_list_id, call, "TargetListID");
+    mail->template_given = eg_mail_read_id(&mail->template_id, call, "TemplateID");
+    mail->list_given = eg_mail_read_id(&mail->target_list_id, call, "TargetListID");
     if (data == NULL || !eg_mail_is_template(mail)) {
         return;
     }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 #include "fieldlist.h"
 #include "hostname.h"
 
@@ -28,35 +27,13 @@ void eg_send_hash_json(unsigned char hash[EG_HASH_SIZE], const json_t *value)
     free(text);
 }
 
-/* Of what only a single mail can have: told where all else is well. */
-static void refuse_ids(eg_call *call, const eg_mail *mail)
-{
-    if (eg_errors_any(&call->errors)) {
-        return;
-    }
-    if (mail->template_given) {
-        eg_errors_add(&call->errors, EG_E_TEMPLATE,
-                      "Invalid TemplateID: a mail of a batch has its own contents");
-    }
-    if (mail->list_given) {
-        eg_errors_add(&call->errors, EG_E_LIST,
-                      "Invalid TargetListID: a mail of a batch goes to its own recipients");
-    }
-}
-
 int eg_send_read(eg_send *send, eg_call *call)
 {
+    send->direct = (eg_direct){ EG_LIST_DIRECT_MAX, EG_LIST_DIRECT_BYTES_MAX };
     eg_mail_parse(&send->mail, call);
     if (call->idempotency_key != NULL && eg_send_hash_key(send->hashes.key, call)) {
         eg_send_hash_json(send->hashes.body, call->args);
     }
-    return !eg_errors_any(&call->errors);
-}
-
-int eg_send_check(eg_send *send, eg_call *call)
-{
-    eg_send_read(send, call);
-    refuse_ids(call, &send->mail);
     return !eg_errors_any(&call->errors);
 }
 

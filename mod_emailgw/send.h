@@ -6,21 +6,25 @@
 
 #include "accept.h"
 
+/** What may be made of mails to a list with the request itself, and not by the sender. */
+typedef struct {
+    int mails;
+    apr_size_t bytes; /* contents of them all */
+} eg_direct;
+
 /** On its way from its arguments into the queue. */
 typedef struct {
     eg_mail mail;
     eg_idempotency hashes; /* where the call has an idempotency_key */
+    eg_direct direct;      /* of a mail to a list: less by what was made */
     char message_id[EG_UUID_SIZE];
 } eg_send;
 
 /**
  * Read a mail from call->args and call->idempotency_key; every error that applies and
  * can be told without the database is added to call->errors.
- * @return 1 when accept() may be asked for it
+ * @return 1 when there is none: accept() may be asked for it, or, with a template or to a list, templated.h
  */
-int eg_send_check(eg_send *send, eg_call *call);
-
-/** The same for a call that sends with templates and to lists: eg_templated_run is next for those. */
 int eg_send_read(eg_send *send, eg_call *call);
 
 /** Add what only the key's domain can tell of a mail's faults. @param rows  one, of sql authenticate */

@@ -37,15 +37,28 @@ static apr_status_t answer_again(eg_call *call, const eg_send *send, const eg_ro
     return APR_SUCCESS;
 }
 
+static void check_template(eg_call *call, const eg_rows *rows, int row)
+{
+    if (!eg_rows_bool(rows, row, "template_known")) {
+        eg_errors_add(&call->errors, EG_E_TEMPLATE, "Invalid TemplateID: there is none with this id");
+    }
+}
+
 /* What the request names must be there. */
 static void check_ids(eg_call *call, const eg_mail *mail, const eg_rows *rows)
 {
-    if (mail->template_given && !eg_rows_bool(rows, 0, "template_known")) {
-        eg_errors_add(&call->errors, EG_E_TEMPLATE, "Invalid TemplateID: there is none with this id");
+    if (mail->template_given) {
+        check_template(call, rows, 0);
     }
     if (mail->list_given && !eg_rows_bool(rows, 0, "list_known")) {
         eg_errors_add(&call->errors, EG_E_LIST, "Invalid TargetListID: there is none with this id");
     }
+}
+
+static void take_template(eg_mail *mail, eg_call *call, const eg_rows *rows, int row)
+{
+    eg_mail_take_template(mail, call, eg_rows_text(rows, row, "subject"), eg_rows_text(rows, row, "html"),
+                          eg_rows_text(rows, row, "plain"));
 }
 
 static apr_status_t go_on(int *done, eg_call *call, eg_send *send, const eg_rows *rows)
@@ -53,8 +66,7 @@ static apr_status_t go_on(int *done, eg_call *call, eg_send *send, const eg_rows
     eg_mail *mail = &send->mail;
 
     if (mail->template_given) {
-        eg_mail_take_template(mail, call, eg_rows_text(rows, 0, "subject"), eg_rows_text(rows, 0, "html"),
-                              eg_rows_text(rows, 0, "plain"));
+        take_template(mail, call, rows, 0);
     }
     if (!mail->list_given) {
         eg_mail_fill(mail, call);
@@ -92,4 +104,30 @@ apr_status_t eg_templated_run(int *done, eg_call *call, eg_send *send)
         return eg_send_report_all(call, send);
     }
     return go_on(done, call, send, rows);
+}
+
+void eg_templated_fill(eg_call *call, eg_mail *mail, const eg_rows *rows, int row)
+{
+    check_template(call, rows, row);
+    if (!eg_errors_any(&call->errors)) {
+        take_template(mail, call, rows, row);
+        eg_mail_fill(mail, call);
+    }
+}
+
+apr_status_t eg_templated_replay(int *done, eg_call *call, const eg_send *send)
+{
+    eg_rows *rows;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (call->idempotency_key == NULL) {
+        return rv;
+    }
+    rv = look_up(&rows, call, send);
+    if (rv != APR_SUCCESS || eg_rows_int(rows, 0, "status") != 0 || eg_rows_text(rows, 0, "answer") == NULL) {
+        return rv;
+    }
+    *done = 1;
+    eg_errors_init(&call->errors, call->pool);
+    return answer_again(call, send, rows);
 }

@@ -14,4 +14,22 @@
  */
 apr_status_t eg_templated_run(int *done, eg_call *call, eg_send *send);
 
+/** @name For one whose template was read with others (templates.h) */
+/** @{ */
+
+/**
+ * Fill a mail that has a template, and goes to no list, in as eg_templated_run does; faults go to call->errors.
+ * @param rows  of sql get_batch_templates
+ * @param row  its template
+ */
+void eg_templated_fill(eg_call *call, eg_mail *mail, const eg_rows *rows, int row);
+
+/**
+ * One with faults may have been taken before under its Idempotency-Key, with the template as it was then.
+ * @param done  set where it was: the call is answered so, in place of its errors
+ */
+apr_status_t eg_templated_replay(int *done, eg_call *call, const eg_send *send);
+
+/** @} */
+
 #endif

@@ -6,7 +6,8 @@
 
 #include "command.h"
 #include "json.h"
-#include "send.h"
+#include "templated.h"
+#include "templates.h"
 #include "utf8.h"
 #include "uuid.h"
 
@@ -26,8 +27,10 @@ typedef struct {
     json_t *messages;
     const eg_rows *domain;        /* of sql begin_batch */
     eg_idempotency hashes;        /* of the whole, where the call has an idempotency_key */
+    eg_templates *templates;      /* of messages */
     json_t *results;              /* array, in the order of messages */
     apr_int64_t accepted;         /* of these */
+    eg_direct left;               /* mails to lists that may still be made, bytes that may be filled in */
     apr_pool_t *pool;             /* of the portion at hand */
     eg_db *db;                    /* ... for what it asks */
     entry entries[EG_ACCEPT_MAX]; /* ... those of it that may be accepted */
@@ -91,10 +94,23 @@ static apr_status_t begin(batch *b, eg_rows **rows)
 
 /* ---- one of its mails ---------------------------------------------------------------------------------- */
 
-/* What is wrong with it, where something is. */
-static void set_refused(batch *b, entry *e)
+/* What it is answered, or what is wrong with it. */
+static void set_result(batch *b, entry *e)
 {
-    json_array_set_new(b->results, e->index, eg_errors_json(&e->call.errors));
+    if (e->call.reply == NULL) {
+        json_array_set_new(b->results, e->index, eg_errors_json(&e->call.errors));
+        return;
+    }
+    json_array_set(b->results, e->index, e->call.reply);
+    b->accepted++;
+    b->committed = 1;
+}
+
+/* The database cannot take it: the others must not suffer. */
+static void set_broken(batch *b, entry *e)
+{
+    eg_errors_add(&e->call.errors, INTERNAL, "Internal error. The server's error log has the details");
+    set_result(b, e);
 }
 
 /* Its own IdempotencyKey, taken out of it: the same mail by POST /api/v1/email has it in the header. */
@@ -121,7 +137,7 @@ static const char *take_key(const batch *b, entry *e)
  * client's key has a NUL in it; and they are in the order of the mails, as accept() takes
  * them: so those that come first are within a limit.
  */
-static void derive_key(batch *b, entry *e)
+static void derive_key(const batch *b, entry *e)
 {
     unsigned char source[6 + EG_HASH_SIZE] = "batch", *key = e->send.hashes.key;
 
@@ -160,24 +176,54 @@ static void start_entry(entry *e, const batch *b, size_t index)
     eg_errors_init(&e->call.errors, b->pool);
 }
 
-/* @return 1 when accept() may be asked for it */
-static int check_entry(entry *e, batch *b)
+/* @return 1 when nothing is wrong with it in itself */
+static int read_entry(const batch *b, entry *e)
 {
-    const char *own;
+    const char *own = take_key(b, e);
     int is_well;
 
-    if (!is_request(e)) {
-        return 0;
-    }
-    own = take_key(b, e);
     e->call.idempotency_key = own != NULL ? own : b->call->idempotency_key;
-    is_well = eg_send_check(&e->send, &e->call);
+    is_well = eg_send_read(&e->send, &e->call);
     if (own == NULL && e->call.idempotency_key != NULL) {
         derive_key(b, e);
     }
-    eg_send_check_domain(&e->call, &e->send, b->domain);
-    b->size += e->send.mail.size;
-    return is_well && !eg_errors_any(&e->call.errors);
+    return is_well;
+}
+
+/* A batch of a few bytes can fill large templates in, again and again. */
+static void take_bytes(batch *b, entry *e)
+{
+    if (e->send.mail.size > b->left.bytes) {
+        eg_errors_add(
+            &e->call.errors, EG_E_TOO_LARGE,
+            "The mail is too large: mails of a batch that fields are filled in may have %d bytes together",
+            EG_BATCH_FILLED_MAX);
+        return;
+    }
+    b->left.bytes -= e->send.mail.size;
+}
+
+/* @param done  set where it has its result: it was taken before */
+static apr_status_t fill_in(int *done, batch *b, entry *e)
+{
+    const eg_rows *rows;
+    int row;
+    apr_status_t rv = eg_templates_find(&rows, &row, b->templates, e->index, e->send.mail.template_id);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    eg_templated_fill(&e->call, &e->send.mail, rows, row);
+    if (!eg_errors_any(&e->call.errors)) {
+        take_bytes(b, e);
+    }
+    if (eg_errors_any(&e->call.errors)) {
+        rv = eg_templated_replay(done, &e->call, &e->send);
+    }
+    if (*done) {
+        set_result(b, e);
+    }
+    return rv;
 }
 
 /* ---- a portion ----------------------------------------------------------------------------------------- */
@@ -185,16 +231,15 @@ static int check_entry(entry *e, batch *b)
 /* What accept() says of a mail. @param row  its */
 static apr_status_t settle(batch *b, entry *e, const eg_rows *rows, int row)
 {
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
     if (eg_rows_int(rows, row, "status") == 0) {
-        b->accepted++;
-        json_array_set_new(b->results, e->index,
-                           json_pack("{s:s}", "MessageID", eg_rows_text(rows, row, "message_id")));
-        return APR_SUCCESS;
+        eg_call_reply(&e->call, json_pack("{s:s}", "MessageID", eg_rows_text(rows, row, "message_id")));
     }
-    rv = eg_send_refuse(&e->call, &e->send, rows, row);
-    set_refused(b, e);
+    else {
+        rv = eg_send_refuse(&e->call, &e->send, rows, row);
+    }
+    set_result(b, e);
     return rv;
 }
 
@@ -211,8 +256,7 @@ static apr_status_t accept_one(batch *b, entry *e)
     if (rv != EG_DB_REFUSED) {
         return rv;
     }
-    eg_errors_add(&e->call.errors, INTERNAL, "Internal error. The server's error log has the details");
-    set_refused(b, e);
+    set_broken(b, e);
     return APR_SUCCESS;
 }
 
@@ -223,6 +267,9 @@ static apr_status_t accept_portion(batch *b)
     eg_rows *rows;
     apr_status_t rv;
 
+    if (b->count == 0) {
+        return APR_SUCCESS;
+    }
     for (int i = 0; i < b->count; i++) {
         entry *e = &b->entries[i];
 
@@ -250,20 +297,79 @@ static void start_portion(batch *b)
     b->size = 0;
 }
 
-/* One more into the portion, or its errors into the results. */
-static apr_status_t add(batch *b, size_t index)
+/* What a list takes is taken from all that the batch has. */
+static apr_status_t run_list(batch *b, entry *e)
 {
-    entry *e = &b->entries[b->count];
+    eg_direct *direct = &e->send.direct, all;
+    int done = 0;
     apr_status_t rv;
 
-    start_entry(e, b, index);
-    if (!check_entry(e, b)) {
-        set_refused(b, e);
-        return APR_SUCCESS;
+    direct->mails = direct->mails < b->left.mails ? direct->mails : b->left.mails;
+    direct->bytes = direct->bytes < b->left.bytes ? direct->bytes : b->left.bytes;
+    all = *direct;
+    rv = eg_templated_run(&done, &e->call, &e->send);
+    b->left.mails -= all.mails - direct->mails;
+    b->left.bytes -= all.bytes - direct->bytes;
+    return rv;
+}
+
+/* A mail to a list has a transaction of its own, after those of the mails before it. */
+static apr_status_t send_to_list(batch *b, entry *e)
+{
+    apr_status_t rv = accept_portion(b);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    /* Less of a job's id is random than of others: two of one batch must not be able to meet. */
+    e->call.now += apr_time_from_msec((apr_time_t)e->index);
+    rv = run_list(b, e);
+    if (rv == APR_SUCCESS) {
+        set_result(b, e);
+    }
+    else if (rv == EG_DB_REFUSED) {
+        set_broken(b, e);
+        rv = APR_SUCCESS;
+    }
+    start_portion(b);
+    return rv;
+}
+
+/* One more into the portion, or what is wrong with it into the results. */
+static apr_status_t add_to_portion(batch *b, entry *e)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    eg_send_check_domain(&e->call, &e->send, b->domain);
+    b->size += e->send.mail.size;
+    if (eg_errors_any(&e->call.errors)) {
+        set_result(b, e);
+        return rv;
     }
     rv = eg_uuid_new(e->send.message_id, e->call.now);
     b->count += rv == APR_SUCCESS;
     return rv;
+}
+
+static apr_status_t add(batch *b, size_t index)
+{
+    entry *e = &b->entries[b->count];
+    apr_status_t rv = APR_SUCCESS;
+    int done = 0, is_well;
+
+    start_entry(e, b, index);
+    if (!is_request(e)) {
+        set_result(b, e);
+        return rv;
+    }
+    is_well = read_entry(b, e);
+    if (is_well && e->send.mail.list_given) {
+        return send_to_list(b, e);
+    }
+    if (is_well && e->send.mail.template_given) {
+        rv = fill_in(&done, b, e);
+    }
+    return rv != APR_SUCCESS || done ? rv : add_to_portion(b, e);
 }
 
 static apr_status_t send_all(batch *b)
@@ -276,7 +382,7 @@ static apr_status_t send_all(batch *b)
         json_array_append_new(b->results, json_null());
         rv = add(b, i);
         if (rv == APR_SUCCESS && (b->count == EG_ACCEPT_MAX || b->size >= PORTION_SIZE || i + 1 == count)) {
-            rv = b->count > 0 ? accept_portion(b) : APR_SUCCESS;
+            rv = accept_portion(b);
             start_portion(b);
         }
     }
@@ -357,7 +463,9 @@ static apr_status_t run(eg_call *call)
         return eg_errors_any(&call->errors) ? APR_SUCCESS
                                             : answer_again(call, eg_rows_text(rows, 0, "answer"));
     }
+    b->templates = eg_templates_make(call, b->messages);
     b->results = eg_json_own(json_array(), call->pool);
+    b->left = (eg_direct){ EG_BATCH_DIRECT_MAX, EG_BATCH_FILLED_MAX };
     apr_pool_create(&b->pool, call->pool);
     rv = send_all(b);
     if (rv == APR_SUCCESS) {

@@ -61,6 +61,8 @@
 #define EG_BATCH_MAX_LIMIT 1000                      /* ... largest settable */
 #define EG_BATCH_BODY_MAX_DEFAULT (50 * 1024 * 1024) /* bytes */
 #define EG_BATCH_VALUES_MAX 500000                   /* values in its JSON text */
+#define EG_BATCH_DIRECT_MAX 10000                    /* mails to lists that are made with the request */
+#define EG_BATCH_FILLED_MAX (256 * 1024 * 1024)      /* bytes of contents that fields were filled in */
 
 /* What one sender domain may have. */
 #define EG_KEYS_MAX 100

@@ -124,6 +124,19 @@ subtest 'Idempotency-Key' => sub {
     is($again->{body}, $first->{body}, 'the first answer again');
     is($again->{headers}{'idempotent-replayed'}, 'true', '... which says so');
     is(codes(send_it(@request, Subject => 'other')), '409: 409', 'another request');
+
+    # Its mails are there, and it cannot be told which.
+    @request = (TargetListID => $list, headers => { 'Idempotency-Key' => 'untold' });
+    my $jobs = "SELECT count(*) FROM emailgw.list_job WHERE account_id = $account->{account_id}";
+    my $before = $gw->sql($jobs);
+    $gw->expects('EG0101');
+    $gw->sql('ALTER FUNCTION emailgw_api.get_list_answer RENAME TO get_list_answer_away');
+    my $untold = send_it(@request);
+    $gw->sql('ALTER FUNCTION emailgw_api.get_list_answer_away RENAME TO get_list_answer');
+    is("$untold->{status} " . ($untold->{body} =~ /not known.*same Idempotency-Key/ ? 'not known' : $untold->{body}), '503 not known',
+        'whether it was taken is not known');
+    is(scalar @{ send_it(@request)->{json}{MessageID} }, 6, 'the same again tells');
+    is($gw->sql($jobs) - $before, 1, '... and sends nothing more');
 };
 
 subtest 'limits' => sub {
