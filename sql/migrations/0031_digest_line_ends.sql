@@ -3,6 +3,7 @@
 
 SET LOCAL search_path = emailgw, pg_temp;
 
+LOCK TABLE digest, digest_texts IN ACCESS EXCLUSIVE MODE; -- what is being made is waited for, and goes, too
 DELETE FROM digest;
 DELETE FROM digest_day;
 ALTER TABLE digest_texts ADD COLUMN email_ends integer[] NOT NULL, ADD COLUMN subject_ends integer[] NOT NULL,

@@ -3,7 +3,7 @@
 \set exclusive
 \ir lib/setup.psql
 \ir lib/events.psql
-SELECT plan(47);
+SELECT plan(53);
 
 DELETE FROM emailgw.digest; -- all of this undone in the end
 DELETE FROM emailgw.digest_day;
@@ -115,9 +115,11 @@ SELECT is(emailgw_api.make_digests(1, 60), 0, 'a day is kept');
 SELECT is((SELECT count(*) FROM emailgw.digest AS d WHERE d.day < pg_temp.day(-1)), 0::bigint, '... and what is older goes');
 
 -- Lines.
-SELECT is(ARRAY(SELECT DISTINCT emailgw_api.text_lines(t, e, 'ab') ORDER BY 1), l::integer[], 'lines of ' || replace(t, E'\n', '/'))
+SELECT is(ARRAY(SELECT DISTINCT emailgw_api.text_lines(t, e, 'ab', r) ORDER BY 1), l::integer[],
+          'lines of ' || replace(t, E'\n', '/') || ' for a term that is ' || CASE WHEN r THEN 'rare' ELSE 'frequent' END)
   FROM (VALUES (E'\nab\n', '{4}'::integer[], '{1}'), (E'\nx\n\nab\n', '{3,4,7}', '{3}'), (E'\nabab ab\nab\n', '{9,12}', '{1,2}'),
-               (E'\nx\n', '{3}', '{}'), (E'\naab\nb\n', '{5,7}', '{1}'), (E'\nüü\nüab\n', '{6,11}', '{2}')) AS c (t, e, l);
+               (E'\nx\n', '{3}', '{}'), (E'\naab\nb\n', '{5,7}', '{1}'), (E'\nüü\nüab\n', '{6,11}', '{2}')) AS c (t, e, l),
+       (VALUES (true), (false)) AS w (r);
 SELECT is(t.subject_ends, ARRAY(SELECT 1 + sum(octet_length(l.line) + 1) OVER (ORDER BY l.n)
                                   FROM string_to_table(trim(E'\n' FROM t.subjects), E'\n') WITH ORDINALITY AS l (line, n))::integer[],
           'where lines end')
