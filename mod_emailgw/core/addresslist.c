@@ -67,7 +67,20 @@ static int read_word(reader *r, eg_headerscan *scan, apr_pool_t *pool)
     return scan->at > from;
 }
 
-/* Is there an at sign in what may be comments, as people read them? */
+/* An at sign, one that looks like it, or what another reader may decode to one. */
+static int reads_as_at(const char *text)
+{
+    static const char *const signs[] = { "@", "\xEF\xBC\xA0", "\xEF\xB9\xAB", "=?" };
+
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        if (strstr(text, signs[i]) != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* May somebody read an at sign in what may be comments? */
 static int shows_at(const char *from, const char *end, apr_pool_t *pool)
 {
     apr_size_t length = (apr_size_t)(end - from);
@@ -85,7 +98,7 @@ static int shows_at(const char *from, const char *end, apr_pool_t *pool)
             *c = ' '; /* encoded words end there as at blanks (RFC 2047 section 5 (2)) */
         }
     }
-    return strchr(eg_headerwords_decode(text, 3 * length, pool), '@') != NULL;
+    return reads_as_at(eg_headerwords_decode(text, 3 * length, pool));
 }
 
 /* Past blanks and comments. @return 0 when a comment has no end */

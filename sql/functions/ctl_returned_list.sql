@@ -15,7 +15,7 @@ AS $$
                 WHEN q.attempts > 0 AND q.due_at > now() AND q.problem IS NULL THEN 'reading'
                 ELSE 'waiting' END,
            q.came_at, q.set_aside_at, q.attempts::integer, octet_length(q.mail),
-           coalesce(q.problem, CASE WHEN q.set_aside_at IS NOT NULL THEN 'no sender has read it to its end' END)
+           coalesce(q.problem, CASE WHEN q.set_aside_at IS NOT NULL THEN 'the sender died on it, or the database was away or too slow' END)
       FROM returned_queue AS q
       LEFT JOIN account AS a ON a.account_id = q.account_id
       LEFT JOIN recipient AS r ON r.account_id = q.account_id AND r.message_id = q.message_id

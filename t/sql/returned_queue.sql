@@ -114,7 +114,7 @@ SELECT pg_temp.end_leases() \gset
 SELECT results_eq('SELECT c.waiting, c.set_aside FROM emailgw_api.ctl_returned_count() AS c', 'VALUES (1::bigint, 1::bigint)', 'how many');
 SELECT results_eq('SELECT l.message_id, l.email, l.state, l.attempts, l.size_bytes, l.reason, l.came_at = now(), l.set_aside_at = now()
                      FROM emailgw_api.ctl_returned_list(false, 0, 9) AS l ORDER BY l.email DESC',
-          format($$ VALUES ('%1$s'::uuid, 'carl@example.net', 'set aside', 5, 6, 'no sender has read it to its end', true, true),
+          format($$ VALUES ('%1$s'::uuid, 'carl@example.net', 'set aside', 5, 6, 'the sender died on it, or the database was away or too slow', true, true),
                            ('%1$s'::uuid, 'bob@example.net', 'waiting', 2, 6, NULL, true, NULL) $$, :'id'), 'list');
 UPDATE emailgw.returned_queue SET due_at = now() + interval '1 second';
 SELECT is((SELECT array_agg(l.state ORDER BY l.returned_id) FROM emailgw_api.ctl_returned_list(false, 0, 9) AS l WHERE l.set_aside_at IS NULL), '{reading}', 'list: a sender has one');
