@@ -110,6 +110,12 @@ static int needs_escape(const char *c, const char *end)
     return (unsigned char)*c < ' ' || (unsigned char)*c >= 0x7f || *c == '=';
 }
 
+/* At the beginning of a line, also of one that only a soft break makes, it could end the part. */
+static int begins_boundary(const char *c, const char *end)
+{
+    return end - c >= 2 && c[0] == '-' && c[1] == '-';
+}
+
 /* With soft line breaks that leave room for the "=" of the next one. @return behind the last byte; NULL to: count alone */
 static apr_size_t write_quoted_printable(char *to, eg_bytes content)
 {
@@ -119,31 +125,31 @@ static apr_size_t write_quoted_printable(char *to, eg_bytes content)
 
     for (; c < end; c++) {
         char piece[3] = { *c };
-        apr_size_t length = 1;
+        int ends = is_line_end(c, end), escaped = !ends && needs_escape(c, end);
+        apr_size_t length = ends ? 2 : escaped ? 3 : 1;
 
-        if (is_line_end(c, end)) {
-            memcpy(piece, "\r\n", 2);
-            length = 2;
-            c++;
-        }
-        else if (needs_escape(c, end)) {
-            piece[0] = '=';
-            piece[1] = hex[(unsigned char)*c >> 4];
-            piece[2] = hex[(unsigned char)*c & 15];
-            length = 3;
-        }
-        if (piece[0] != '\r' && column + length >= QP_LINE_MAX) {
+        if (!ends && column + length >= QP_LINE_MAX) {
             if (to != NULL) {
                 memcpy(to + size, "=\r\n", 3);
             }
             size += 3;
             column = 0;
         }
+        if (ends) {
+            memcpy(piece, "\r\n", 2);
+            c++;
+        }
+        else if (escaped || (column == 0 && begins_boundary(c, end))) {
+            piece[0] = '=';
+            piece[1] = hex[(unsigned char)*c >> 4];
+            piece[2] = hex[(unsigned char)*c & 15];
+            length = 3;
+        }
         if (to != NULL) {
             memcpy(to + size, piece, length);
         }
         size += length;
-        column = piece[0] == '\r' ? 0 : column + length;
+        column = ends ? 0 : column + length;
     }
     return size;
 }

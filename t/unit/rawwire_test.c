@@ -10,6 +10,8 @@
 
 #define UE "\xc3\xbc"
 #define MIXED(label) "Content-Type: multipart/mixed; boundary=b\r\n" label "\r\n"
+#define X23 "xxxxxxxxxxxxxxxxxxxxxxx"
+#define X69 X23 X23 X23
 #define QP "Content-Transfer-Encoding: quoted-printable\r\n"
 #define B64 "Content-Transfer-Encoding: base64\r\n"
 #define TEXT "Content-Type: text/plain; charset=utf-8\r\n"
@@ -42,6 +44,10 @@ static const struct {
     { "in an encoding that is not known", "Content-Transfer-Encoding: x-y\r\n\r\n" UE, EG_MIME_8BIT, NULL },
     { "part by part", MIXED("") "--b\r\n" TEXT "\r\nx " UE " y z\r\n--b\r\n\r\nx\r\n--b--\r\n", EG_MIME_FITS,
       MIXED("") "--b\r\n" TEXT QP "\r\nx =C3=BC y z\r\n--b\r\n\r\nx\r\n--b--\r\n" },
+    { "a boundary at a soft line break", MIXED("") "--b\r\n" TEXT "\r\n" UE X69 "--b\r\n--b--\r\n",
+      EG_MIME_FITS, MIXED("") "--b\r\n" TEXT QP "\r\n=C3=BC" X69 "=\r\n=2D-b\r\n--b--\r\n" },
+    { "a boundary within an encoding", MIXED("") "--b\r\n" TEXT QP "\r\n=2D-b\r\n" UE "- -- -\r\n--b--\r\n",
+      EG_MIME_FITS, MIXED("") "--b\r\n" TEXT QP "\r\n=2D-b\r\n=C3=BC- -- -\r\n--b--\r\n" },
     { "the multipart's label", MIXED("Content-Transfer-Encoding: 8bit\r\n") "--b\r\n\r\nx\r\n--b--\r\n",
       EG_MIME_FITS, MIXED("Content-Transfer-Encoding: 7bit\r\n") "--b\r\n\r\nx\r\n--b--\r\n" },
     { "before the first part", MIXED("") UE "\r\n--b\r\n\r\nx\r\n--b--\r\n", EG_MIME_8BIT, NULL },
