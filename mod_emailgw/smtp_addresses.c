@@ -81,7 +81,8 @@ static apr_hash_t *read_shown(const eg_smtp_message *m, const char *field)
         for (int i = 0; i < list->nelts; i++) {
             const eg_rawaddress *each = &APR_ARRAY_IDX(list, i, eg_rawaddress);
 
-            apr_hash_set(shown, eg_address_fold(each->box.address, m->call->pool), APR_HASH_KEY_STRING, each->name);
+            apr_hash_set(shown, eg_address_fold(each->box.address, m->call->pool), APR_HASH_KEY_STRING,
+                         each->name);
         }
     }
     return shown;

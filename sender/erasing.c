@@ -2,7 +2,11 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
+#include "addressfold.h"
 #include "addresshash.h"
+#include "erasable.h"
 #include "job.h"
 
 #define INTERVAL apr_time_from_sec(1) /* while nobody is to be erased */
@@ -29,19 +33,114 @@ static const char *open_address(eg_db *db, const eg_secret *secret, const eg_row
     return address.data;
 }
 
-/* Parts, one after the other, as long as there are any and it does not take too long. */
+/* ---- parts of mails ------------------------------------------------------------------------------ */
+
+/* Have the texts of one kind looked through for the person, who is known in the same kind. */
+static apr_status_t look_through(const egs_erasable *erasable, int is_bytes, const char *address, eg_db *db)
+{
+    apr_array_header_t *asked = apr_array_make(db->pool, 8, sizeof(const char *));
+    apr_array_header_t *texts = apr_array_make(db->pool, 8, sizeof(egs_erasable_text *));
+    eg_rows *rows;
+    apr_status_t rv;
+
+    for (int i = 0; i < erasable->texts->nelts; i++) {
+        egs_erasable_text *text = &APR_ARRAY_IDX(erasable->texts, i, egs_erasable_text);
+
+        if (text->is_bytes == is_bytes) {
+            APR_ARRAY_PUSH(asked, const char *) = text->text;
+            APR_ARRAY_PUSH(texts, egs_erasable_text *) = text;
+        }
+    }
+    if (asked->nelts == 0) {
+        return APR_SUCCESS;
+    }
+    rv = eg_db_call(&rows, db, EG_DB_REPEATABLE, "erase_texts",
+                    EG_DB_ARGS(eg_db_text(address),
+                               eg_db_texts((const char *const *)asked->elts, (apr_size_t)asked->nelts)));
+    for (int i = 0; rv == APR_SUCCESS && i < eg_rows_count(rows); i++) {
+        int no = (int)eg_rows_int(rows, i, "no") - 1;
+
+        APR_ARRAY_IDX(texts, no, egs_erasable_text *)->erased = eg_rows_text(rows, i, "erased");
+    }
+    return rv;
+}
+
+/* What next_erasure_part gave. */
+static egs_erasable *read_part(const eg_rows *part, eg_bytes content, const char *address, apr_pool_t *pool)
+{
+    return eg_rows_int(part, 0, "part_no") == 0
+               ? egs_erasable_mail(content, eg_address_fold(address, pool), pool)
+               : egs_erasable_attachment(content, eg_rows_text(part, 0, "content_type"), pool);
+}
+
+/* The next part of a mail to several, one of whom is erased. @return APR_EOF when there is none */
+static apr_status_t erase_part(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_id, const char *address)
+{
+    unsigned char before[EG_HASH_SIZE];
+    egs_erasable *erasable;
+    eg_bytes content, erased = { NULL, 0 };
+    eg_rows *part, *put;
+    apr_status_t rv =
+        eg_db_call(&part, db, EG_DB_REPEATABLE, "next_erasure_part", EG_DB_ARGS(account_id, erasure_id));
+
+    if (rv != APR_SUCCESS || eg_rows_count(part) == 0) {
+        return rv != APR_SUCCESS ? rv : APR_EOF;
+    }
+    content = eg_rows_bytes(part, 0, "content", db->pool);
+    eg_secret_hash(before, content.data, content.size);
+    erasable = read_part(part, content, address, db->pool);
+    rv = look_through(erasable, 0, address, db);
+    rv = rv == APR_SUCCESS
+             ? look_through(erasable, 1, egs_erasable_bytes((eg_bytes){ address, strlen(address) }, db->pool),
+                            db)
+             : rv;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!egs_erasable_is_same(erasable)) {
+        erased = egs_erasable_write(erasable);
+    }
+    return eg_db_call(&put, db, EG_DB_REPEATABLE, "put_erasure_part",
+                      EG_DB_ARGS(account_id, erasure_id, eg_db_text(eg_rows_text(part, 0, "account_id")),
+                                 eg_db_text(eg_rows_text(part, 0, "message_id")),
+                                 eg_db_text(eg_rows_text(part, 0, "part_no")),
+                                 eg_db_bytes(before, sizeof before), eg_db_bytes(erased.data, erased.size)));
+}
+
+/* Those that the last step has noted, each with memory of its own. @return APR_SUCCESS when none is left */
+static apr_status_t erase_parts(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_id, const char *address)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS) {
+        apr_pool_t *pool;
+
+        rv = apr_pool_create(&pool, db->pool);
+        if (rv == APR_SUCCESS) {
+            rv = erase_part(eg_db_with_pool(db, pool), account_id, erasure_id, address);
+            apr_pool_destroy(pool);
+        }
+    }
+    return rv == APR_EOF ? APR_SUCCESS : rv;
+}
+
+/* ---- steps --------------------------------------------------------------------------------------- */
+
+/* One after the other, as long as there are any and it does not take too long. */
 static void erase(eg_db *db, const eg_rows *claimed, const char *address, const char *hash, const eg_log *log)
 {
+    eg_dbarg account_id = eg_db_int(eg_rows_int(claimed, 0, "account_id"));
+    eg_dbarg erasure_id = eg_db_int(eg_rows_int(claimed, 0, "erasure_id"));
     apr_time_t end = egs_clock() + AT_ONCE;
     const char *state = "more";
 
     while (strcmp(state, "more") == 0 && egs_clock() < end) {
         eg_rows *rows;
 
-        if (eg_db_call(&rows, db, EG_DB_REPEATABLE, "erase_step",
-                       EG_DB_ARGS(eg_db_int(eg_rows_int(claimed, 0, "account_id")),
-                                  eg_db_int(eg_rows_int(claimed, 0, "erasure_id")), eg_db_text(address),
-                                  eg_db_text(hash), eg_db_int(BATCH))) != APR_SUCCESS) {
+        if (erase_parts(db, account_id, erasure_id, address) != APR_SUCCESS ||
+            eg_db_call(&rows, db, EG_DB_REPEATABLE, "erase_step",
+                       EG_DB_ARGS(account_id, erasure_id, eg_db_text(address), eg_db_text(hash),
+                                  eg_db_int(BATCH))) != APR_SUCCESS) {
             return;
         }
         state = eg_rows_text(rows, 0, "state");

@@ -35,8 +35,11 @@ BEGIN
     GET DIAGNOSTICS v_keys = ROW_COUNT;
 
     DELETE FROM emailgw.returned_queue AS q
-     WHERE q.account_id = p_account_id AND encode(q.mail, 'escape') ~* c_letters
-       AND encode(q.mail, 'escape') ~* p_pattern;
+     WHERE q.account_id = p_account_id
+       AND (encode(q.mail, 'escape') ~* c_letters AND encode(q.mail, 'escape') ~* p_pattern
+            OR EXISTS (SELECT FROM emailgw.recipient AS r -- whatever it says, and in whatever encoding
+                        WHERE r.account_id = q.account_id AND r.message_id = q.message_id
+                          AND r.recipient_no = q.recipient_no AND r.email = emailgw.erased_address()));
     GET DIAGNOSTICS v_returned = ROW_COUNT;
 
     PERFORM pg_advisory_xact_lock(hashtext('emailgw housekeeping')); -- no digest is being made of what there was

@@ -72,6 +72,19 @@ subtest 'at the time of sending' => sub {
     is($status->(), 'suppressed', '... is not sent to whoever was erased');
 };
 
+subtest 'templates' => sub {
+    my %id = map { $_->[0] => $gw->api('EmailGateway.AddTemplate', as => $account, Name => $_->[0], Subject => $_->[1], HTMLContent => $_->[2])->{json}{NewTemplateID} }
+        [ 'html', 'x', 'Ask Tim&#64;Example.org' ], [ 'subject', 'tim@example.org', 'x' ], [ 'for tim@example.org', 'x', 'x' ], [ 'other', 'x', 'timtim@example.org' ];
+    $gw->api('EmailGateway.AddTemplate', as => $other, Name => 'theirs', Subject => 'tim@example.org', HTMLContent => 'x');
+    my $id = erase(EmailAddress => 'tim@example.org')->{json}{ErasureID};
+    my $reply = done($id)->{json};
+    is_deeply($reply->{Templates}, [ map { { TemplateID => $id{$_}, Name => $_ } } 'html', 'subject', 'for tim@example.org' ], 'are named')
+        or diag(explain($reply));
+    is($gw->api('EmailGateway.GetTemplates', as => $account, TemplateID => $id{html})->{json}{Templates}[0]{HTMLContent}, 'Ask Tim&#64;Example.org', '... and not changed');
+    $gw->api('EmailGateway.DeleteTemplate', as => $account, TemplateID => $id{html});
+    is(scalar @{ report(ErasureID => $id)->{json}{Templates} }, 2, 'one that is deleted is not named any more');
+};
+
 subtest 'nobody' => sub {
     my $report = done(erase(EmailAddress => 'nobody@example.org')->{json}{ErasureID})->{json}{Report};
     is(delete($report->{EventsRead}) > 0, 1, 'all events were looked at');

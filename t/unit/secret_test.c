@@ -294,7 +294,8 @@ static void hashes_of_addresses_fold_all_letters(void **state)
 
     assert_string_equal(eg_addresshash_new(secret, "\xc3\xa9mile@EXAMPLE.org", pool), hash);
     assert_string_equal(eg_addresshash_all(secret, "\xc3\xa9mile@example.org", pool), hash);
-    assert_string_equal(eg_addresshash_all(secret, EMILE, pool), apr_pstrcat(pool, hash, " " EMILE_ONCE, NULL));
+    assert_string_equal(eg_addresshash_all(secret, EMILE, pool),
+                        apr_pstrcat(pool, hash, " " EMILE_ONCE, NULL));
     remove_directory(directory, pool);
 }
 
