@@ -1,4 +1,5 @@
--- Addresses fold alike whatever the database's locale is; what erasing finds that is no row.
+-- Addresses fold alike whatever the database's locale is; what erasing finds that is no row;
+-- digests of days with many events.
 
 SET LOCAL search_path = emailgw, pg_temp;
 
@@ -45,3 +46,7 @@ CREATE TABLE erasure_part (
     PRIMARY KEY (asked_by, erasure_id, account_id, message_id, part_no),
     FOREIGN KEY (asked_by, erasure_id) REFERENCES erasure ON DELETE CASCADE
 );
+
+-- A digest is made part by part, so that no day takes a transaction long.
+ALTER TABLE digest ADD COLUMN made_until uuid;
+COMMENT ON COLUMN digest.made_until IS 'events below this id are in it; NULL: all are';
