@@ -94,7 +94,7 @@ lint: deps-dev deps-test ## warnings as errors, cppcheck
 
 format: deps-dev ## lay the C sources out by .clang-format
 	clang-format -i $(SOURCES) $(wildcard mod_emailgw/*.h mod_emailgw/core/*.h sender/*.h sender/ctl/*.h) \
-	    $(wildcard t/unit/*.[ch] t/fuzz/*.c t/bench/*.c t/sender/*.c)
+	    $(wildcard t/unit/*.[ch] t/fuzz/*.[ch] t/bench/*.c t/sender/*.c)
 
 fuzz: deps-dev $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS=60
 	@set -e; for fuzzer in $(FUZZERS); do \

@@ -5,6 +5,7 @@
 #include <apr_general.h>
 
 #include "../unit/erasing.h"
+#include "lineends.h"
 #include "rawmail.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -19,24 +20,6 @@ static void require(int holds)
 static void require_same(eg_bytes a, eg_bytes b)
 {
     require(a.size == b.size && memcmp(a.data, b.data, a.size) == 0);
-}
-
-/* As mails come in: no NUL, CR and LF only together. */
-static eg_bytes with_line_ends(const uint8_t *data, size_t size, apr_pool_t *pool)
-{
-    char *text = apr_palloc(pool, 2 * size + 1);
-    apr_size_t length = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        if (data[i] == '\n') {
-            text[length++] = '\r';
-            text[length++] = '\n';
-        }
-        else if (data[i] != '\r' && data[i] != '\0') {
-            text[length++] = (char)data[i];
-        }
-    }
-    return (eg_bytes){ text, length };
 }
 
 static eg_bytes erase(eg_bytes raw, apr_pool_t *pool)
@@ -67,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         apr_pool_create(&all, NULL);
     }
     apr_pool_create(&pool, all);
-    raw = with_line_ends(data, size, pool);
+    raw = lineends_of(data, size, pool);
     erased = erase(raw, pool);
     again = erase(erased, pool); /* a field that was no list can have become one */
     require_same(erase(again, pool), again);
