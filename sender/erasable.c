@@ -188,10 +188,12 @@ static const char *decoded_value(const egs_erasable *erasable, const eg_rawmail 
                                  erasable->pool);
 }
 
-static int is_own(const eg_rawmail *mail, const eg_rawfield *field)
+/* Who sends it: not so of a mail within it, which may be the person's. */
+static int is_own(const egs_erasable *erasable, const eg_rawmail *mail, const eg_rawfield *field)
 {
-    return eg_rawfield_is(mail, field, "From") || eg_rawfield_is(mail, field, "Sender") ||
-           eg_rawfield_is(mail, field, "Resent-From") || eg_rawfield_is(mail, field, "Resent-Sender");
+    return mail->bytes.data == erasable->bytes.data &&
+           (eg_rawfield_is(mail, field, "From") || eg_rawfield_is(mail, field, "Sender") ||
+            eg_rawfield_is(mail, field, "Resent-From") || eg_rawfield_is(mail, field, "Resent-Sender"));
 }
 
 /* @return 0 when it is no list of addresses */
@@ -211,7 +213,7 @@ static int add_addresses(egs_erasable *erasable, const eg_rawmail *mail, const e
         const eg_rawaddress *each = &APR_ARRAY_IDX(list, i, eg_rawaddress);
         eg_rawaddress *kept;
 
-        if (!is_own(mail, field) &&
+        if (!is_own(erasable, mail, field) &&
             strcmp(eg_address_fold(each->box.address, erasable->pool), erasable->person) == 0) {
             it->is_shorter = erasable->is_changed = 1;
             continue;

@@ -29,7 +29,8 @@ typedef struct {
 /**
  * A mail as it was handed in: its header fields, texts in base64 and quoted-printable and
  * in all charsets that are known, signed parts and mails within it. Fields that are lists
- * of addresses lose the person's; From and Sender, which are the account's own, do not.
+ * of addresses lose the person's; but not From and Sender of the mail itself, which are
+ * the account's own.
  * @param raw  kept, not copied
  * @param person  an address, folded (addressfold.h)
  */

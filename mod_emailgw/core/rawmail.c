@@ -50,8 +50,11 @@ static int has_clean_lines(const char *data, apr_size_t at, apr_size_t end)
     return 1;
 }
 
-/* The fields of a header, to the empty line or the end. @return what is wrong, or NULL */
-static const char *read_fields(eg_rawpart *part, const char *data, apr_size_t end)
+/*
+ * The fields of a header, to the empty line or the end. What is none, behind one, stands
+ * for a field without a name where readers pass over it. @return what is wrong, or NULL
+ */
+static const char *read_fields(eg_rawpart *part, const char *data, apr_size_t end, int is_open)
 {
     apr_size_t at = part->at, limit = end - at > EG_RAW_HEADER_MAX ? at + EG_RAW_HEADER_MAX : end;
 
@@ -59,7 +62,10 @@ static const char *read_fields(eg_rawpart *part, const char *data, apr_size_t en
         eg_rawfield field = { .at = at };
 
         if (!find_colon(&field, data, limit)) {
-            return "its header has a line that is no header field";
+            if (!is_open || part->fields->nelts == 0) {
+                return "its header has a line that is no header field";
+            }
+            field.colon = at;
         }
         do {
             at = behind_line(data, at, end);
@@ -201,7 +207,7 @@ static const char *read_header(eg_rawpart *part, const char **boundary, const eg
                                apr_size_t end, apr_pool_t *pool)
 {
     eg_headervalue type;
-    const char *problem = read_fields(part, mail->bytes.data, end), *charset;
+    const char *problem = read_fields(part, mail->bytes.data, end, mail->is_open), *charset;
     int readable;
 
     *boundary = NULL;

@@ -31,7 +31,8 @@ static void check_tree(const eg_rawmail *mail, apr_pool_t *pool)
         for (int n = 0; n < part->fields->nelts; n++) {
             const eg_rawfield *field = eg_rawpart_field(part, n);
 
-            require(field->at == field_at && field->at < field->colon && field->colon < field->end);
+            require(field->at == field_at && field->at + !mail->is_open <= field->colon &&
+                    field->colon < field->end);
             require(strlen(eg_rawfield_value(mail, field, pool)) < field->end - field->colon);
             field_at = field->end;
         }

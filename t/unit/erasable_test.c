@@ -50,8 +50,8 @@ static const struct {
     { "signed", H "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
       H "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
     { "a mail within it",
-      H MIXED "--b\r\nContent-Type: message/rfc822\r\n\r\nTo: ann@example.org, bob@example.org\r\n" TEXT64(
-          ANN64) "\r\n--b--\r\n",
+      H MIXED "--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: ann@example.org\r\nTo: ann@example.org, "
+              "bob@example.org\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
       H MIXED
       "--b\r\nContent-Type: message/rfc822\r\n\r\nTo: bob@example.org\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
     { "a multipart without an end", H MIXED "--b\r\n" TEXT64(ANN64), H MIXED "--b\r\n" TEXT64(ERASED64) },
@@ -64,6 +64,9 @@ static const struct {
       H "Content-Type: multipart/mixed\r\n\r\n[erased]\r\n" },
     { "a part that is none", H MIXED "--b\r\nAsk ann@example.org\r\n--b--\r\n",
       H MIXED "--b\r\nAsk [erased]\r\n--b--\r\n" },
+    { "a part whose header has a line that is none",
+      H MIXED "--b\r\nX-A:\r\nann@example.org\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
+      H MIXED "--b\r\nX-A:\r\n[erased]\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
     { "what is between parts, but boundaries",
       H "Content-Type: multipart/mixed; boundary=\"ann@example.org\"\r\n\r\nfor ann@example.org\r\n"
         "--ann@example.org\r\n\r\nx\r\n--ann@example.org--\r\nann@example.org",
