@@ -188,10 +188,10 @@ static const char *decoded_value(const egs_erasable *erasable, const eg_rawmail 
                                  erasable->pool);
 }
 
-/* Who sends it: not so of a mail within it, which may be the person's. */
+/* Who sends it: not so of a part or a mail within it, which may be the person's. */
 static int is_own(const egs_erasable *erasable, const eg_rawmail *mail, const eg_rawfield *field)
 {
-    return mail->bytes.data == erasable->bytes.data &&
+    return mail->bytes.data == erasable->bytes.data && field->at < eg_rawmail_part(mail, 0)->header_end &&
            (eg_rawfield_is(mail, field, "From") || eg_rawfield_is(mail, field, "Sender") ||
             eg_rawfield_is(mail, field, "Resent-From") || eg_rawfield_is(mail, field, "Resent-Sender"));
 }

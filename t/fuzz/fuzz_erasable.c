@@ -31,7 +31,7 @@ static eg_bytes erase(eg_bytes raw, apr_pool_t *pool)
         require(egs_erasable_is_same(erasable));
         require_same(egs_erasable_write(erasable), raw);
     }
-    erasing_look_through(erasable, pool);
+    erasing_look_through(erasable, ERASING_PERSON, pool);
     erased = egs_erasable_write(erasable);
     require(!egs_erasable_is_same(erasable) || erased.data == raw.data);
     return erased;

@@ -106,7 +106,7 @@ static void finds_and_erases(void **state)
         egs_erasable *erasable = egs_erasable_mail(raw, ERASING_PERSON, *state);
 
         print_message("# %s\n", cases[i].what);
-        erasing_look_through(erasable, *state);
+        erasing_look_through(erasable, ERASING_PERSON, *state);
         erased = egs_erasable_write(erasable);
         assert_string_equal(apr_pstrmemdup(*state, erased.data, erased.size),
                             cases[i].erased != NULL ? cases[i].erased : cases[i].raw);
@@ -132,7 +132,7 @@ static void depth_is_bounded(void **state)
         const char *raw = nested(depth, *state);
         egs_erasable *erasable = egs_erasable_mail((eg_bytes){ raw, strlen(raw) }, ERASING_PERSON, *state);
 
-        erasing_look_through(erasable, *state);
+        erasing_look_through(erasable, ERASING_PERSON, *state);
         assert_int_equal(egs_erasable_is_same(erasable), depth > 5);
     }
 }
@@ -167,7 +167,7 @@ static void attachments_that_are_text(void **state)
         eg_bytes erased;
 
         print_message("# %s\n", attachments[i].what);
-        erasing_look_through(erasable, *state);
+        erasing_look_through(erasable, ERASING_PERSON, *state);
         erased = egs_erasable_write(erasable);
         assert_int_equal(erased.size, attachments[i].erased.size);
         assert_memory_equal(erased.data, attachments[i].erased.data, erased.size);
