@@ -7,6 +7,7 @@
 #include "addressfold.h"
 #include "addresshash.h"
 #include "erasable.h"
+#include "hostname.h"
 #include "job.h"
 
 #define INTERVAL apr_time_from_sec(1) /* while nobody is to be erased */
@@ -33,10 +34,33 @@ static const char *open_address(eg_db *db, const eg_secret *secret, const eg_row
     return address.data;
 }
 
+/* An address first as it is stored, then as people may write it. */
+typedef struct {
+    const char *each[2];
+    apr_size_t count;
+} spellings;
+
+static spellings spell(const char *address, apr_pool_t *pool)
+{
+    const char *domain = strrchr(address, '@') + 1, *own = eg_hostname_unicode(domain, pool);
+    const char *local = apr_pstrmemdup(pool, address, (apr_size_t)(domain - address));
+
+    return (spellings){ { address, apr_pstrcat(pool, local, own, NULL) }, strcmp(own, domain) == 0 ? 1 : 2 };
+}
+
+/* In the form in which texts are that no charset makes sense of. */
+static spellings spell_in_bytes(spellings person, apr_pool_t *pool)
+{
+    for (apr_size_t i = 0; i < person.count; i++) {
+        person.each[i] = egs_erasable_bytes((eg_bytes){ person.each[i], strlen(person.each[i]) }, pool);
+    }
+    return person;
+}
+
 /* ---- parts of mails ------------------------------------------------------------------------------ */
 
 /* Have the texts of one kind looked through for the person, who is known in the same kind. */
-static apr_status_t look_through(const egs_erasable *erasable, int is_bytes, const char *address, eg_db *db)
+static apr_status_t look_through(const egs_erasable *erasable, int is_bytes, spellings person, eg_db *db)
 {
     apr_array_header_t *asked = apr_array_make(db->pool, 8, sizeof(const char *));
     apr_array_header_t *texts = apr_array_make(db->pool, 8, sizeof(egs_erasable_text *));
@@ -55,7 +79,7 @@ static apr_status_t look_through(const egs_erasable *erasable, int is_bytes, con
         return APR_SUCCESS;
     }
     rv = eg_db_call(&rows, db, EG_DB_REPEATABLE, "erase_texts",
-                    EG_DB_ARGS(eg_db_text(address),
+                    EG_DB_ARGS(eg_db_texts(person.each, person.count),
                                eg_db_texts((const char *const *)asked->elts, (apr_size_t)asked->nelts)));
     for (int i = 0; rv == APR_SUCCESS && i < eg_rows_count(rows); i++) {
         int no = (int)eg_rows_int(rows, i, "no") - 1;
@@ -74,7 +98,7 @@ static egs_erasable *read_part(const eg_rows *part, eg_bytes content, const char
 }
 
 /* The next part of a mail to several, one of whom is erased. @return APR_EOF when there is none */
-static apr_status_t erase_part(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_id, const char *address)
+static apr_status_t erase_part(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_id, spellings person)
 {
     unsigned char before[EG_HASH_SIZE];
     egs_erasable *erasable;
@@ -88,12 +112,9 @@ static apr_status_t erase_part(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_
     }
     content = eg_rows_bytes(part, 0, "content", db->pool);
     eg_secret_hash(before, content.data, content.size);
-    erasable = read_part(part, content, address, db->pool);
-    rv = look_through(erasable, 0, address, db);
-    rv = rv == APR_SUCCESS
-             ? look_through(erasable, 1, egs_erasable_bytes((eg_bytes){ address, strlen(address) }, db->pool),
-                            db)
-             : rv;
+    erasable = read_part(part, content, person.each[0], db->pool);
+    rv = look_through(erasable, 0, person, db);
+    rv = rv == APR_SUCCESS ? look_through(erasable, 1, spell_in_bytes(person, db->pool), db) : rv;
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -108,7 +129,7 @@ static apr_status_t erase_part(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_
 }
 
 /* Those that the last step has noted, each with memory of its own. @return APR_SUCCESS when none is left */
-static apr_status_t erase_parts(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_id, const char *address)
+static apr_status_t erase_parts(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_id, spellings person)
 {
     apr_status_t rv = APR_SUCCESS;
 
@@ -117,7 +138,7 @@ static apr_status_t erase_parts(eg_db *db, eg_dbarg account_id, eg_dbarg erasure
 
         rv = apr_pool_create(&pool, db->pool);
         if (rv == APR_SUCCESS) {
-            rv = erase_part(eg_db_with_pool(db, pool), account_id, erasure_id, address);
+            rv = erase_part(eg_db_with_pool(db, pool), account_id, erasure_id, person);
             apr_pool_destroy(pool);
         }
     }
@@ -131,16 +152,17 @@ static void erase(eg_db *db, const eg_rows *claimed, const char *address, const 
 {
     eg_dbarg account_id = eg_db_int(eg_rows_int(claimed, 0, "account_id"));
     eg_dbarg erasure_id = eg_db_int(eg_rows_int(claimed, 0, "erasure_id"));
+    spellings person = spell(address, db->pool);
     apr_time_t end = egs_clock() + AT_ONCE;
     const char *state = "more";
 
     while (strcmp(state, "more") == 0 && egs_clock() < end) {
         eg_rows *rows;
 
-        if (erase_parts(db, account_id, erasure_id, address) != APR_SUCCESS ||
+        if (erase_parts(db, account_id, erasure_id, person) != APR_SUCCESS ||
             eg_db_call(&rows, db, EG_DB_REPEATABLE, "erase_step",
-                       EG_DB_ARGS(account_id, erasure_id, eg_db_text(address), eg_db_text(hash),
-                                  eg_db_int(BATCH))) != APR_SUCCESS) {
+                       EG_DB_ARGS(account_id, erasure_id, eg_db_texts(person.each, person.count),
+                                  eg_db_text(hash), eg_db_int(BATCH))) != APR_SUCCESS) {
             return;
         }
         state = eg_rows_text(rows, 0, "state");

@@ -2,14 +2,14 @@
 -- go, or, while the mail is still to be sent to others, what in them tells of the person;
 -- what is written there in a form that only the sender reads is noted for it (erasure_part).
 --   p_asked_by, p_erasure_id  whose erasure it is
---   p_address  folded; p_pattern address_pattern of it
+--   p_spellings  of the address, folded, first as it is stored; p_pattern address_pattern of them
 CREATE FUNCTION emailgw_api.erase_mail(p_asked_by bigint, p_erasure_id bigint, p_account_id bigint, p_message_id uuid,
-                                       p_address text, p_pattern text)
+                                       p_spellings text[], p_pattern text)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    c_in_html CONSTANT text := emailgw_api.address_pattern(p_address, true);
+    c_in_html CONSTANT text := emailgw_api.address_pattern(p_spellings, true);
     v_alone CONSTANT boolean := NOT EXISTS (
         SELECT FROM emailgw.recipient AS r
          WHERE r.account_id = p_account_id AND r.message_id = p_message_id AND r.email <> emailgw.erased_address());

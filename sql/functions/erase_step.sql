@@ -1,19 +1,21 @@
 -- erase_step: the next part of an erasure, about p_limit events of it. Doing it again
 -- changes nothing, so that two who are at it do no harm.
---   p_address  whose; p_hash what it is known by afterwards (core/addresshash.h)
+--   p_spellings  of the address, first as it is stored: others are what people may write for it
+--   p_hash       what it is known by afterwards (core/addresshash.h)
 -- state is more: the next part can be done at once, when those of next_erasure_part are;
 -- waiting: a sender had one of the person's mails in hand, or something of the person
 -- could just have come in, and all is looked through again a little later; done.
-CREATE FUNCTION emailgw_api.erase_step(p_account_id bigint, p_erasure_id bigint, p_address text, p_hash text,
-                                       p_limit integer, OUT state text, OUT counts jsonb)
+CREATE FUNCTION emailgw_api.erase_step(p_account_id bigint, p_erasure_id bigint, p_spellings text[],
+                                       p_hash text, p_limit integer, OUT state text, OUT counts jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     c_again CONSTANT interval := '3 seconds';
     c_settled CONSTANT interval := '2 seconds'; -- a mail or a click may have been on its way in when it began
-    c_address CONSTANT text := fold_address(p_address);
-    c_pattern CONSTANT text := emailgw_api.address_pattern(c_address);
+    c_spellings CONSTANT text[] := ARRAY(SELECT fold_address(s) FROM unnest(p_spellings) WITH ORDINALITY AS p (s, n) ORDER BY p.n);
+    c_address CONSTANT text := c_spellings[1];
+    c_pattern CONSTANT text := emailgw_api.address_pattern(c_spellings);
     v_job record;
     v_part record;
     v_left integer := p_limit;
@@ -47,17 +49,17 @@ BEGIN
             counts := emailgw_api.add_counts(counts, jsonb_build_object('subscribers', v_subscribers));
             v_job.again := v_job.again OR v_subscribers > 0 OR v_job.created_at > now() - c_settled;
             v_job.template_ids := ARRAY(SELECT unnest(v_job.template_ids) UNION
-                                        SELECT unnest(emailgw_api.templates_with(v_next, c_address)) ORDER BY 1);
+                                        SELECT unnest(emailgw_api.templates_with(v_next, c_spellings)) ORDER BY 1);
         END IF;
         SELECT * INTO v_part FROM emailgw_api.erase_events(p_account_id, p_erasure_id, v_job.at_account_id,
-                                                           v_job.at_domain_id, v_job.at_event_id, c_address,
+                                                           v_job.at_domain_id, v_job.at_event_id, c_spellings,
                                                            c_pattern, v_left);
         counts := emailgw_api.add_counts(counts, v_part.counts);
         v_job.again := v_job.again OR v_part.waiting;
         v_job.at_domain_id := v_part.last_domain_id;
         v_job.at_event_id := v_part.last_event_id;
         IF v_part.read < v_left THEN -- that was all of the account
-            counts := emailgw_api.add_counts(counts, emailgw_api.erase_account(v_job.at_account_id, c_address, c_pattern));
+            counts := emailgw_api.add_counts(counts, emailgw_api.erase_account(v_job.at_account_id, c_spellings, c_pattern));
             v_job.at_domain_id := 0;
             v_job.at_event_id := '00000000-0000-0000-0000-000000000000';
         END IF;

@@ -1,12 +1,14 @@
 -- erase_texts: of some texts those that tell of a person, without that; no is their number
 -- among all, from 1 on.
-CREATE FUNCTION emailgw_api.erase_texts(p_address text, p_texts text[])
+--   p_spellings  of the person's address
+CREATE FUNCTION emailgw_api.erase_texts(p_spellings text[], p_texts text[])
 RETURNS TABLE (no bigint, erased text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 DECLARE
-    c_letters CONSTANT text := emailgw_api.address_letters(fold_address(p_address), true);
-    c_pattern CONSTANT text := emailgw_api.address_pattern(fold_address(p_address), true);
+    c_spellings CONSTANT text[] := ARRAY(SELECT fold_address(s) FROM unnest(p_spellings) AS s);
+    c_letters CONSTANT text := emailgw_api.address_letters(c_spellings, true);
+    c_pattern CONSTANT text := emailgw_api.address_pattern(c_spellings, true);
 BEGIN
     RETURN QUERY
     SELECT t.no, regexp_replace(t.text, c_pattern, '[erased]', 'gi')

@@ -8,7 +8,7 @@ use MIME::Base64 qw(decode_base64 encode_base64);
 use MIME::QuotedPrint qw(decode_qp encode_qp);
 
 my $address = 'Ursula.Quagmire@Person.Example';
-my $person = qr/ursula\.?quagmire/i;
+my $person = qr/ursula\.?quagmire|erich\@b(?:\xc3\xbc|\xfc)cher\.example|erich\@xn--bcher/i; # and Erich, whose domain is international
 my $open = File::Temp::tempdir(CLEANUP => 1) . '/open'; # from then on the other one gets mail
 my $sink = EmailGW::Sink->start(script => sub {
     my ($step, $c) = @_;
@@ -120,6 +120,21 @@ subtest 'erased' => sub {
     $gw->api('EmailGateway.UpdateTemplate', as => $account, TemplateID => $template, HTMLContent => '<p>Ask us</p>');
     is(join("\n", lines_with(dump_of($gw), $person)), '', '... until its user has changed it');
     like(dump_of($gw), qr/hash:1:[\w-]{22}/, 'the hash alone is there');
+};
+
+subtest 'an international domain' => sub {
+    my $id = $gw->send_mail(as => $account, To => [ map { { email => $_, name => '' } } "erich\@b\x{fc}cher.example", 'later@example.org' ],
+        PlainContent => "Ask Erich\@B\x{dc}CHER.example", ContentType => 'plain', Headers => { 'X-For' => 'erich@xn--bcher-kva.example' }, Attachments => [
+            { filename => 'a.txt', content => encode_base64("Erich\@b\xfccher.example\n", ''), type => 'text/plain; charset=iso-8859-1' },
+            { filename => 'b.txt', content => encode_base64("Erich\@b\xc3\xbccher.example \xff\n", ''), type => 'text/plain' } ])->{json}{MessageID} or die "no mail\n";
+    ok($gw->wait_for(sub { ($gw->sql("SELECT string_agg(status::text, ' ' ORDER BY recipient_no) FROM emailgw.recipient WHERE message_id = '$id'
+        AND attempts > 0") // '') eq 'delivered queued' }, 30, 'one of two'), 'he has it, another waits for it');
+    cmp_ok(scalar(lines_with(dump_of($gw), $person)), '>', 3, 'the dump is full of him');
+    $gw->ctl('erase', "erich\@B\xc3\xbccher.example");
+    is(join("\n", lines_with(dump_of($gw), $person)), '', 'he is nowhere, in no form');
+    is($gw->sql("SELECT string_agg(convert_from(content, 'LATIN1'), '|' ORDER BY attachment_no) FROM emailgw.attachment WHERE message_id = '$id'"),
+        "[erased]\n|[erased] \xc3\xbf\n", '... and what is attached is else what it was');
+    $gw->sql("DELETE FROM emailgw.queue WHERE message_id = '$id'");
 };
 
 # Header fields in one line each, by their names in lower case; and the parts of a body.
