@@ -128,12 +128,13 @@ static apr_status_t erase_part(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_
                                  eg_db_bytes(before, sizeof before), eg_db_bytes(erased.data, erased.size)));
 }
 
-/* Those that the last step has noted, each with memory of its own. @return APR_SUCCESS when none is left */
-static apr_status_t erase_parts(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_id, spellings person)
+/* Those that steps have noted, each with memory of its own, until there is none or it takes too long. */
+static apr_status_t erase_parts(eg_db *db, eg_dbarg account_id, eg_dbarg erasure_id, spellings person,
+                                apr_time_t end)
 {
     apr_status_t rv = APR_SUCCESS;
 
-    while (rv == APR_SUCCESS) {
+    while (rv == APR_SUCCESS && egs_clock() < end) {
         apr_pool_t *pool;
 
         rv = apr_pool_create(&pool, db->pool);
@@ -159,10 +160,11 @@ static void erase(eg_db *db, const eg_rows *claimed, const char *address, const 
     while (strcmp(state, "more") == 0 && egs_clock() < end) {
         eg_rows *rows;
 
-        if (erase_parts(db, account_id, erasure_id, person) != APR_SUCCESS ||
+        if (erase_parts(db, account_id, erasure_id, person, end) != APR_SUCCESS ||
             eg_db_call(&rows, db, EG_DB_REPEATABLE, "erase_step",
-                       EG_DB_ARGS(account_id, erasure_id, eg_db_texts(person.each, person.count),
-                                  eg_db_text(hash), eg_db_int(BATCH))) != APR_SUCCESS) {
+                       EG_DB_ARGS(account_id, erasure_id, eg_db_text(address), eg_db_text(hash),
+                                  eg_db_int(BATCH), eg_db_texts(person.each + 1, person.count - 1))) !=
+                APR_SUCCESS) {
             return;
         }
         state = eg_rows_text(rows, 0, "state");

@@ -9,7 +9,9 @@ RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    c_in_html CONSTANT text := emailgw_api.address_pattern(p_spellings, true);
+    c_letters CONSTANT text := emailgw_api.address_letters(p_spellings);
+    c_html_letters CONSTANT text := emailgw_api.address_letters(p_spellings, true);
+    c_html_pattern CONSTANT text := emailgw_api.address_pattern(p_spellings, true);
     v_alone CONSTANT boolean := NOT EXISTS (
         SELECT FROM emailgw.recipient AS r
          WHERE r.account_id = p_account_id AND r.message_id = p_message_id AND r.email <> emailgw.erased_address());
@@ -28,8 +30,8 @@ BEGIN
                mail_cc = emailgw_api.erase_in_boxes(c.mail_cc, p_pattern),
                reply_to = emailgw_api.erase_in_boxes(c.reply_to, p_pattern),
                headers = emailgw_api.erase_in_json(c.headers, p_pattern),
-               html = regexp_replace(c.html, c_in_html, '[erased]', 'gi'),
-               plain = regexp_replace(c.plain, p_pattern, '[erased]', 'gi')
+               html = emailgw_api.erase_in_text(c.html, c_html_letters, c_html_pattern),
+               plain = emailgw_api.erase_in_text(c.plain, c_letters, p_pattern)
          WHERE c.account_id = p_account_id AND c.message_id = p_message_id;
         UPDATE emailgw.attachment AS a
            SET filename = regexp_replace(a.filename, p_pattern, '[erased]', 'gi'),

@@ -1,20 +1,20 @@
 -- erase_step: the next part of an erasure, about p_limit events of it. Doing it again
 -- changes nothing, so that two who are at it do no harm.
---   p_spellings  of the address, first as it is stored: others are what people may write for it
---   p_hash       what it is known by afterwards (core/addresshash.h)
+--   p_address  whose; p_hash what it is known by afterwards (core/addresshash.h)
+--   p_others   what people may write for it beside that
 -- state is more: the next part can be done at once, when those of next_erasure_part are;
 -- waiting: a sender had one of the person's mails in hand, or something of the person
 -- could just have come in, and all is looked through again a little later; done.
-CREATE FUNCTION emailgw_api.erase_step(p_account_id bigint, p_erasure_id bigint, p_spellings text[],
-                                       p_hash text, p_limit integer, OUT state text, OUT counts jsonb)
+CREATE FUNCTION emailgw_api.erase_step(p_account_id bigint, p_erasure_id bigint, p_address text, p_hash text,
+                                       p_limit integer, p_others text[] DEFAULT '{}', OUT state text, OUT counts jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     c_again CONSTANT interval := '3 seconds';
     c_settled CONSTANT interval := '2 seconds'; -- a mail or a click may have been on its way in when it began
-    c_spellings CONSTANT text[] := ARRAY(SELECT fold_address(s) FROM unnest(p_spellings) WITH ORDINALITY AS p (s, n) ORDER BY p.n);
-    c_address CONSTANT text := c_spellings[1];
+    c_address CONSTANT text := fold_address(p_address);
+    c_spellings CONSTANT text[] := c_address || ARRAY(SELECT fold_address(o) FROM unnest(p_others) AS o);
     c_pattern CONSTANT text := emailgw_api.address_pattern(c_spellings);
     v_job record;
     v_part record;

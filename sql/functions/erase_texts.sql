@@ -11,9 +11,11 @@ DECLARE
     c_pattern CONSTANT text := emailgw_api.address_pattern(c_spellings, true);
 BEGIN
     RETURN QUERY
-    SELECT t.no, regexp_replace(t.text, c_pattern, '[erased]', 'gi')
-      FROM unnest(p_texts) WITH ORDINALITY AS t (text, no)
-     WHERE CASE WHEN t.text ~* c_letters THEN t.text ~* c_pattern ELSE false END
+    SELECT t.no, t.erased
+      FROM (SELECT a.no, a.text, emailgw_api.erase_in_text(a.text, c_letters, c_pattern) AS erased
+              FROM unnest(p_texts) WITH ORDINALITY AS a (text, no)
+            OFFSET 0) AS t -- once each
+     WHERE t.erased <> t.text
      ORDER BY t.no;
 END
 $$;

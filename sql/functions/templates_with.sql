@@ -7,6 +7,8 @@ LANGUAGE sql STABLE
 AS $$
     SELECT coalesce(array_agg(t.template_id ORDER BY t.template_id), '{}')
       FROM emailgw.template AS t
+     CROSS JOIN LATERAL concat_ws(E'\n', t.name, t.subject, t.html, t.plain) AS a (texts)
      WHERE t.account_id = p_account_id
-       AND concat_ws(E'\n', t.name, t.subject, t.html, t.plain) ~* emailgw_api.address_pattern(p_spellings, true)
+       AND CASE WHEN a.texts ~* emailgw_api.address_letters(p_spellings, true)
+                THEN a.texts ~* emailgw_api.address_pattern(p_spellings, true) ELSE false END
 $$;

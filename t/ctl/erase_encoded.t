@@ -137,6 +137,19 @@ subtest 'an international domain' => sub {
     $gw->sql("DELETE FROM emailgw.queue WHERE message_id = '$id'");
 };
 
+subtest 'whoever is at it is killed' => sub {
+    my $id = $gw->send_mail(as => $account, To => [ map { { email => $_, name => '' } } 'kim@person.example', 'later@example.org' ], SendAt => time + 3600,
+        Attachments => [ { filename => 'a.txt', content => encode_base64("Kim\@Person.example\n", ''), type => 'text/plain' } ])->{json}{MessageID};
+    $gw->kill('sender');
+    my $erasure = $gw->api('EmailGateway.EraseAddress', as => $account, EmailAddress => 'kim@person.example')->{json}{ErasureID};
+    $gw->sql("SELECT emailgw_api.erase_step($account->{account_id}, $erasure, 'kim\@person.example', 'hash:1:0', 1000)"); # as far as it had come
+    is($gw->sql("SELECT count(*) FROM emailgw.erasure_part WHERE message_id = '$id'"), 1, 'a part is still to be looked through');
+    $gw->start('sender');
+    ok($gw->wait_for(sub { $gw->api('EmailGateway.GetErasure', as => $account, ErasureID => $erasure)->{json}{State} eq 'done' }, 90, 'done'), 'another goes on with it');
+    is(join("\n", lines_with(dump_of($gw), qr/kim\@person/i)), '', 'nothing is left');
+    $gw->sql("DELETE FROM emailgw.queue WHERE message_id = '$id'");
+};
+
 # Header fields in one line each, by their names in lower case; and the parts of a body.
 sub parsed {
     my ($mail) = @_;

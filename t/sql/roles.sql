@@ -257,7 +257,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.get_list_targets(1, 1, 1, 0, 1, 1) $$,
     $$ SELECT emailgw_api.store_list_batch(1, '00000000-0000-7000-8000-000000000000', 1, 0, 0, 0, 0, false, '[]') $$,
     $$ SELECT emailgw_api.claim_erasure(60) $$,
-    $$ SELECT emailgw_api.erase_step(1, 1, '{a@example.org}', 'hash:1:x', 10) $$,
+    $$ SELECT emailgw_api.erase_step(1, 1, 'a@example.org', 'hash:1:x', 10) $$,
     $$ SELECT emailgw_api.next_erasure_part(1, 1) $$,
     $$ SELECT emailgw_api.erase_texts('{a@example.org}', '{x}') $$,
     $$ SELECT emailgw_api.put_erasure_part(1, 1, 1, '00000000-0000-7000-8000-000000000001', 0, '\x01', '\x02') $$,
