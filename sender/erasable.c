@@ -276,6 +276,7 @@ static int add_parameters(egs_erasable *erasable, const eg_rawmail *mail, const 
                        eg_headerwords_decode(each->value, EG_RAW_HEADER_MAX, erasable->pool));
         }
     }
+    add_target(erasable, it, NULL, decoded_value(erasable, mail, field)); /* comments */
     return 1;
 }
 
@@ -298,8 +299,11 @@ static void add_field(egs_erasable *erasable, const eg_rawmail *mail, const eg_r
 {
     eg_fieldkind kind = eg_rawfield_kind(mail, field);
 
-    if ((kind != EG_FIELD_ADDRESSES || !add_addresses(erasable, mail, field)) &&
-        (kind != EG_FIELD_PARAMETERS || !add_parameters(erasable, mail, field)) && kind != EG_FIELD_TOKEN) {
+    if (kind == EG_FIELD_TOKEN) {
+        add_bytes(erasable, mail, field->at, field->end);
+    }
+    else if ((kind != EG_FIELD_ADDRESSES || !add_addresses(erasable, mail, field)) &&
+             (kind != EG_FIELD_PARAMETERS || !add_parameters(erasable, mail, field))) {
         add_words(erasable, mail, field);
     }
 }

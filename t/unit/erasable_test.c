@@ -70,7 +70,7 @@ static const struct {
     { "what is between parts, but boundaries",
       H "Content-Type: multipart/mixed; boundary=\"ann@example.org\"\r\n\r\nfor ann@example.org\r\n"
         "--ann@example.org\r\n\r\nx\r\n--ann@example.org--\r\nann@example.org",
-      H "Content-Type: multipart/mixed; boundary=\"ann@example.org\"\r\n\r\nfor [erased]\r\n"
+      H "Content-Type: multipart/mixed;\r\n boundary=\"ann@example.org\"\r\n\r\nfor [erased]\r\n"
         "--ann@example.org\r\n\r\nx\r\n--ann@example.org--\r\n[erased]" },
     { "encoded words", "Subject: =?utf-8?B?QXNrIEFubkBleGFt?= =?utf-8?Q?ple.org_=C3=BC?=\r\n\r\n",
       "Subject: =?utf-8?B?QXNrIFtlcmFzZWRdIMO8?=\r\n\r\n" },
@@ -95,6 +95,10 @@ static const struct {
         " filename*0*=utf-8''ann@exa; filename*1=\"mple.org.png\"\r\n\r\n",
       H "Content-Type: image/png;\r\n name=\"[erased]\"\r\nContent-Disposition: attachment;\r\n"
         " filename*=utf-8''erased.png\r\n\r\n" },
+    { "comments of other fields",
+      H "Content-Type: text/plain (for ann@example.org)\r\nContent-Transfer-Encoding: base64 "
+        "(ann@example.org)\r\n\r\n" ANN64,
+      H "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64 ([erased])\r\n\r\n" ERASED64 },
     { "a header that is none", "ann@example.org\r\n\r\n", "[erased]\r\n\r\n" },
     { "nothing", "", NULL },
 };
