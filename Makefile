@@ -46,7 +46,7 @@ FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(CORE_C) $(MODULE_C) $(SENDER_C))
 once = $(eval $(1) := $(2))$($(1))
 LIBRARIES := apr-1 apr-util-1 jansson libcurl gmime-3.0 libcares libpsl libidn2 libpq openssl
 PKG_CFLAGS = $(call once,PKG_CFLAGS,$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(LIBRARIES))))
-PKG_LIBS = $(call once,PKG_LIBS,$(shell pkg-config --libs $(LIBRARIES)))
+PKG_LIBS = $(call once,PKG_LIBS,$(shell pkg-config --libs $(LIBRARIES)) -lunistring)
 HTTPD_CFLAGS = $(call once,HTTPD_CFLAGS,-isystem $(shell apxs -q INCLUDEDIR))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
@@ -94,7 +94,7 @@ lint: deps-dev deps-test ## warnings as errors, cppcheck
 
 format: deps-dev ## lay the C sources out by .clang-format
 	clang-format -i $(SOURCES) $(wildcard mod_emailgw/*.h mod_emailgw/core/*.h sender/*.h sender/ctl/*.h) \
-	    $(wildcard t/unit/*.[ch] t/fuzz/*.c t/bench/*.c t/sender/*.c)
+	    $(wildcard t/unit/*.[ch] t/fuzz/*.[ch] t/bench/*.c t/sender/*.c)
 
 fuzz: deps-dev $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS=60
 	@set -e; for fuzzer in $(FUZZERS); do \

@@ -6,10 +6,10 @@
 #include <apr_strings.h>
 
 #include "accept.h"
+#include "addressfold.h"
 #include "addresshash.h"
 #include "datetime.h"
 #include "json.h"
-#include "lowercase.h"
 
 /** Who gets a copy: each address once, whatever lists it is in. */
 typedef struct {
@@ -23,7 +23,7 @@ static void add_recipients(envelope *env, apr_hash_t *seen, const apr_array_head
 {
     for (int i = 0; i < list->nelts; i++) {
         const eg_mailbox *box = &APR_ARRAY_IDX(list, i, eg_mail_address).box;
-        const char *folded = eg_lowercase(apr_pstrdup(pool, box->address)), *hashes;
+        const char *folded = eg_address_fold(box->address, pool), *hashes;
 
         if (apr_hash_get(seen, folded, APR_HASH_KEY_STRING) != NULL) {
             continue;

@@ -174,3 +174,12 @@ void eg_event_check_period(eg_call *call)
         eg_errors_add(&call->errors, EG_E_END_DATE, "Invalid parameter 'EndDate': it is before StartDate");
     }
 }
+
+apr_status_t eg_event_sum_up(eg_rows **rows, eg_call *call, const char *function, const eg_dbarg *args,
+                             apr_size_t count)
+{
+    *rows = NULL;
+    eg_event_check_period(call);
+    return eg_errors_any(&call->errors) ? APR_SUCCESS
+                                        : eg_db_call(rows, call->db, EG_DB_REPEATABLE, function, args, count);
+}

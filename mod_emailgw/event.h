@@ -20,6 +20,15 @@ json_t *eg_event_column(const eg_rows *rows, int row, const char *column, apr_po
 void eg_event_check_period(eg_call *call);
 
 /**
+ * What a function of the database makes of the events of a period, StartDate to EndDate,
+ * once that is checked.
+ * @param rows  NULL where something has gone to call->errors, here or before: the call is answered
+ * @return as eg_db_call
+ */
+apr_status_t eg_event_sum_up(eg_rows **rows, eg_call *call, const char *function, const eg_dbarg *args,
+                             apr_size_t count);
+
+/**
  * After: the id of an event, whose page begins where that event is. What is none, or
  * comes with a StartFrom, goes to call->errors as EG_E_AFTER.
  * @param value  the argument; NULL or empty text: there is none

@@ -10,17 +10,13 @@
 apr_status_t eg_recipientstats_find(eg_rows **rows, eg_call *call, const char *recipient_domain,
                                     apr_int64_t start, apr_int64_t count)
 {
-    apr_status_t rv;
+    apr_status_t rv =
+        eg_event_sum_up(rows, call, "recipient_stats",
+                        EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
+                                   eg_param_arg(call, "StartDate"), eg_param_arg(call, "EndDate"),
+                                   eg_db_text(recipient_domain), eg_db_int(start), eg_db_int(count)));
 
-    eg_event_check_period(call);
-    if (eg_errors_any(&call->errors)) {
-        return APR_SUCCESS;
-    }
-    rv = eg_db_call(rows, call->db, EG_DB_REPEATABLE, "recipient_stats",
-                    EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
-                               eg_param_arg(call, "StartDate"), eg_param_arg(call, "EndDate"),
-                               eg_db_text(recipient_domain), eg_db_int(start), eg_db_int(count)));
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || *rows == NULL) {
         return rv;
     }
     switch (eg_rows_int(*rows, 0, "status")) {

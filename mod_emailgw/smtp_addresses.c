@@ -4,9 +4,9 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "addressfold.h"
 #include "addresslist.h"
 #include "hostname.h"
-#include "lowercase.h"
 #include "rawfield.h"
 #include "smtp_message.h"
 #include "utf8.h"
@@ -83,12 +83,6 @@ static int read_reply_to(eg_smtp_message *m)
     return 1;
 }
 
-/* Mailboxes that differ in letter case only are taken for one, as everywhere here. */
-static const char *fold(const eg_smtp_message *m, const eg_mailbox *box)
-{
-    return eg_lowercase(apr_pstrdup(m->call->pool, box->address));
-}
-
 /* The name of each address that To or Cc shows, by the address. What is no list shows nobody. */
 static apr_hash_t *read_shown(const eg_smtp_message *m, const char *field)
 {
@@ -99,7 +93,8 @@ static apr_hash_t *read_shown(const eg_smtp_message *m, const char *field)
         for (int i = 0; i < list->nelts; i++) {
             const eg_rawaddress *each = &APR_ARRAY_IDX(list, i, eg_rawaddress);
 
-            apr_hash_set(shown, fold(m, &each->box), APR_HASH_KEY_STRING, each->name);
+            apr_hash_set(shown, eg_address_fold(each->box.address, m->call->pool), APR_HASH_KEY_STRING,
+                         each->name);
         }
     }
     return shown;
@@ -115,7 +110,7 @@ static int add_recipient(eg_smtp_message *m, const char *recipient, apr_hash_t *
         return eg_smtp_refuse(m, 550, "5.1.3", "Recipient address is invalid: '%s'",
                               eg_utf8_excerpt(recipient, strlen(recipient), m->call->pool));
     }
-    folded = fold(m, &box);
+    folded = eg_address_fold(box.address, m->call->pool);
     if ((name = apr_hash_get(to, folded, APR_HASH_KEY_STRING)) != NULL) {
         list = m->mail.to;
     }

@@ -1,5 +1,6 @@
 /*
- * People who are to be erased: a part of one of them at a time.
+ * People who are to be erased: a part of one of them at a time. The database looks through
+ * its rows by itself; of mails in forms that it does not read the sender gives it the texts.
  */
 #ifndef EGS_ERASING_H
 #define EGS_ERASING_H

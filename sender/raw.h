@@ -6,8 +6,10 @@
 #define EGS_RAW_H
 
 #include "edits.h"
+#include "headervalue.h"
 #include "job.h"
 #include "rawmail.h"
+#include "text.h"
 #include "track.h"
 
 /**
@@ -30,6 +32,16 @@ void egs_raw_encode_fields(eg_edits *edits, const eg_rawmail *mail, apr_pool_t *
 /** The texts that readers are shown, as the recipient gets them. */
 void egs_raw_track(eg_edits *edits, const eg_rawmail *mail, const egs_content *content, egs_links *links,
                    apr_pool_t *pool);
+/** @} */
+
+/** @name Fields written anew, with their CRLF */
+/** @{ */
+/** @param list  of eg_rawaddress, one or more */
+void egs_raw_put_addresses(egs_text *text, const char *name, const apr_array_header_t *list);
+/** Each parameter in a line of its own; one whose name ends in * is in its form already (RFC 2231). */
+void egs_raw_put_parameters(egs_text *text, const char *name, const eg_headervalue *value);
+/** The name of a field, without the blanks that may stand behind it. */
+const char *egs_raw_field_name(const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool);
 /** @} */
 
 #endif

@@ -69,14 +69,33 @@ static void put_extended(egs_text *text, const char *name, const char *value)
     }
 }
 
-/* Each parameter in a line of its own. */
-static void put_parameters(egs_text *text, const char *name, const eg_headervalue *value)
+/* In the form of RFC 2231 already, in which nothing is quoted? */
+static int is_extended(const eg_parameter *parameter)
+{
+    apr_size_t length = strlen(parameter->name);
+
+    if (length == 0 || parameter->name[length - 1] != '*') {
+        return 0;
+    }
+    for (const char *at = parameter->value; *at; at++) {
+        if (!is_safe(*at) && *at != '%' && *at != '\'') {
+            return 0;
+        }
+    }
+    return strlen(parameter->value) <= 3 * PIECE_MAX;
+}
+
+void egs_raw_put_parameters(egs_text *text, const char *name, const eg_headervalue *value)
 {
     egs_text_puts(text, apr_pstrcat(text->pool, name, ": ", value->word, NULL));
     for (int i = 0; i < value->parameters->nelts; i++) {
         const eg_parameter *parameter = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
 
-        if (is_plain(parameter->value) && strlen(parameter->value) <= PIECE_MAX) {
+        if (is_extended(parameter)) {
+            egs_text_puts(text,
+                          apr_pstrcat(text->pool, ";\r\n ", parameter->name, "=", parameter->value, NULL));
+        }
+        else if (is_plain(parameter->value) && strlen(parameter->value) <= PIECE_MAX) {
             egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", parameter->name, "=", NULL));
             put_quoted(text, parameter->value);
         }
@@ -87,7 +106,7 @@ static void put_parameters(egs_text *text, const char *name, const eg_headervalu
     egs_text_puts(text, "\r\n");
 }
 
-static void put_addresses(egs_text *text, const char *name, const apr_array_header_t *list)
+void egs_raw_put_addresses(egs_text *text, const char *name, const apr_array_header_t *list)
 {
     egs_address *addresses = apr_palloc(text->pool, sizeof *addresses * (apr_size_t)(list->nelts + 1));
 
@@ -100,28 +119,37 @@ static void put_addresses(egs_text *text, const char *name, const apr_array_head
     egs_header_addresses(text, name, addresses, list->nelts);
 }
 
+const char *egs_raw_field_name(const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool)
+{
+    const char *name = (const char *)mail->bytes.data + field->at;
+    apr_size_t length = field->colon - field->at;
+
+    while (length > 0 && (name[length - 1] == ' ' || name[length - 1] == '\t')) {
+        length--;
+    }
+    return apr_pstrmemdup(pool, name, length);
+}
+
 /* @return 0 when it has not its form, and stays as it is */
 static int put_field(egs_text *text, const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool)
 {
-    const char *start = (const char *)mail->bytes.data + field->at;
-    const char *name = apr_pstrmemdup(pool, start, field->colon - field->at);
+    const char *name = egs_raw_field_name(mail, field, pool);
     const char *value = eg_rawfield_value(mail, field, pool);
     apr_array_header_t *list;
     eg_headervalue parsed;
 
-    name = apr_pstrmemdup(pool, name, strcspn(name, " \t"));
     switch (eg_rawfield_kind(mail, field)) {
     case EG_FIELD_ADDRESSES:
         if (eg_rawfield_addresses(&list, mail, field, pool) != APR_SUCCESS || list->nelts == 0) {
             return 0;
         }
-        put_addresses(text, name, list);
+        egs_raw_put_addresses(text, name, list);
         return 1;
     case EG_FIELD_PARAMETERS:
         if (eg_headervalue_parse(&parsed, value, strlen(value), pool) != APR_SUCCESS) {
             return 0;
         }
-        put_parameters(text, name, &parsed);
+        egs_raw_put_parameters(text, name, &parsed);
         return 1;
     case EG_FIELD_TOKEN:
         return 0;

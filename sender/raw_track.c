@@ -7,20 +7,6 @@
 #include "rawwire.h"
 #include "utf8.h"
 
-/* To UTF-8, if that can be undone: what is not touched must be as it was. */
-static int to_utf8(eg_bytes *content, const char *charset, apr_pool_t *pool)
-{
-    eg_bytes converted, back;
-
-    if (eg_charset_convert(&converted, *content, "utf-8", charset, pool) != APR_SUCCESS ||
-        eg_charset_convert(&back, converted, charset, "utf-8", pool) != APR_SUCCESS ||
-        back.size != content->size || memcmp(back.data, content->data, back.size) != 0) {
-        return 0;
-    }
-    *content = converted;
-    return 1;
-}
-
 /* A text in UTF-8, with a NUL behind it. @return 0 when it is in no charset that is known, or not all in it */
 static int read_text(eg_bytes *text, const eg_rawmail *mail, const eg_rawpart *part, apr_pool_t *pool)
 {
@@ -28,7 +14,8 @@ static int read_text(eg_bytes *text, const eg_rawmail *mail, const eg_rawpart *p
 
     if (eg_mimecode_decode(&content, body, part->code, pool) != APR_SUCCESS ||
         memchr(content.data, '\0', content.size) != NULL ||
-        (!eg_charset_is_utf8(part->charset) && !to_utf8(&content, part->charset, pool)) ||
+        (!eg_charset_is_utf8(part->charset) &&
+         eg_charset_read(&content, content, part->charset, pool) != APR_SUCCESS) ||
         !eg_utf8_valid(content.data, content.size)) {
         return 0;
     }

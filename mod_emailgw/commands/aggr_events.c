@@ -83,17 +83,13 @@ static apr_status_t run(eg_call *call)
 {
     const char *field = wanted_field(call);
     eg_rows *rows;
-    apr_status_t rv;
+    apr_status_t rv = eg_event_sum_up(&rows, call, "aggr_events",
+                                      EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
+                                                 eg_db_text(field), eg_param_arg(call, "StartDate"),
+                                                 eg_param_arg(call, "EndDate"), eg_db_int(wanted_size(call)),
+                                                 type_names(call->pool)));
 
-    eg_event_check_period(call);
-    if (eg_errors_any(&call->errors)) {
-        return APR_SUCCESS;
-    }
-    rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "aggr_events",
-                    EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"), eg_db_text(field),
-                               eg_param_arg(call, "StartDate"), eg_param_arg(call, "EndDate"),
-                               eg_db_int(wanted_size(call)), type_names(call->pool)));
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
     }
     switch (eg_rows_int(rows, 0, "status")) {

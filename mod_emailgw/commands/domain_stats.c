@@ -39,16 +39,12 @@ static void answer(eg_call *call, const eg_rows *rows)
 static apr_status_t run(eg_call *call)
 {
     eg_rows *rows;
-    apr_status_t rv;
+    apr_status_t rv =
+        eg_event_sum_up(&rows, call, "domain_stats",
+                        EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
+                                   eg_param_arg(call, "StartDate"), eg_param_arg(call, "EndDate")));
 
-    eg_event_check_period(call);
-    if (eg_errors_any(&call->errors)) {
-        return APR_SUCCESS;
-    }
-    rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "domain_stats",
-                    EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
-                               eg_param_arg(call, "StartDate"), eg_param_arg(call, "EndDate")));
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
     }
     if (eg_rows_int(rows, 0, "status") != 0) {

@@ -32,6 +32,7 @@ static const struct {
     { "Subscribers", "subscribers" },
     { "ReturnedMails", "returned_mails" },
     { "Digests", "digests" },
+    { "Parts", "parts" },
 };
 
 static json_t *report(const char *text, apr_pool_t *pool)
@@ -41,6 +42,22 @@ static json_t *report(const char *text, apr_pool_t *pool)
     for (size_t i = 0; stored != NULL && i < sizeof counts / sizeof *counts; i++) {
         json_object_set_new(shown, counts[i].shown,
                             json_integer(json_integer_value(json_object_get(stored, counts[i].stored))));
+    }
+    return shown;
+}
+
+/* Of the account's own texts those that are left to it. */
+static json_t *templates(const char *text, const eg_call *call)
+{
+    json_t *shown = json_array(), *stored = eg_json_stored(text, call->pool), *each;
+    size_t i;
+
+    json_array_foreach(stored, i, each)
+    {
+        apr_int64_t id = json_integer_value(json_object_get(each, "template_id"));
+
+        json_array_append_new(shown, json_pack("{s:s, s:O}", "TemplateID", eg_call_id(call, id), "Name",
+                                               json_object_get(each, "name")));
     }
     return shown;
 }
@@ -58,8 +75,9 @@ static apr_status_t run(eg_call *call)
         eg_call_refuse(call, 2);
         return APR_SUCCESS;
     }
-    eg_call_reply(call, json_pack("{s:s, s:o, s:o, s:o}", "State", eg_rows_text(rows, 0, "state"), "Report",
-                                  report(eg_rows_text(rows, 0, "counts"), call->pool), "CreationDate",
+    eg_call_reply(call, json_pack("{s:s, s:o, s:o, s:o, s:o}", "State", eg_rows_text(rows, 0, "state"),
+                                  "Report", report(eg_rows_text(rows, 0, "counts"), call->pool), "Templates",
+                                  templates(eg_rows_text(rows, 0, "templates"), call), "CreationDate",
                                   eg_call_time(eg_rows_int(rows, 0, "created_us")), "FinishedDate",
                                   eg_call_time(eg_rows_int(rows, 0, "finished_us"))));
     return APR_SUCCESS;

@@ -9,12 +9,12 @@
 
 /**
  * By the key that new ones are made with: "hash:<key id>:<22 characters>". Letter
- * case of the address does not matter.
+ * case of the address does not matter (core/addressfold.h).
  * @return NULL when OpenSSL makes none
  */
 const char *eg_addresshash_new(const eg_secret *secret, const char *address, apr_pool_t *pool);
 
-/** By each key of the secret file, with blanks between them: one of them is what it may be known by. */
+/** By each key of the secret file, with blanks between them: one of them is what it may be known by. NULL as above. */
 const char *eg_addresshash_all(const eg_secret *secret, const char *address, apr_pool_t *pool);
 
 #endif

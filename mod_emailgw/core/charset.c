@@ -1,6 +1,7 @@
 #include "charset.h"
 
 #include <iconv.h>
+#include <string.h>
 
 #include <apr_cstr.h>
 #include <apr_pools.h>
@@ -10,7 +11,7 @@ static const char *const known[] = {
     "iso-8859-9",   "iso-8859-10",  "iso-8859-13",  "iso-8859-15",  "windows-1250", "windows-1251",
     "windows-1252", "windows-1253", "windows-1254", "windows-1257", "koi8-r",       "koi8-u",
     "iso-2022-jp",  "shift_jis",    "euc-jp",       "gb2312",       "gbk",          "gb18030",
-    "big5",         "euc-kr",
+    "big5",         "euc-kr",       "utf-16",       "utf-16be",     "utf-16le",
 };
 
 int eg_charset_is_utf8(const char *charset)
@@ -51,5 +52,21 @@ apr_status_t eg_charset_convert(eg_bytes *converted, eg_bytes text, const char *
         return APR_EINVAL;
     }
     *converted = (eg_bytes){ made, (apr_size_t)(out - made) };
+    return APR_SUCCESS;
+}
+
+apr_status_t eg_charset_read(eg_bytes *converted, eg_bytes text, const char *from, apr_pool_t *pool)
+{
+    eg_bytes there, back;
+    apr_status_t rv = eg_charset_convert(&there, text, "utf-8", from, pool);
+
+    rv = rv == APR_SUCCESS ? eg_charset_convert(&back, there, from, "utf-8", pool) : rv;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (back.size != text.size || memcmp(back.data, text.data, back.size) != 0) {
+        return APR_EINVAL;
+    }
+    *converted = there;
     return APR_SUCCESS;
 }

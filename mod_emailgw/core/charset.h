@@ -19,4 +19,11 @@ int eg_charset_is_utf8(const char *charset);
 apr_status_t eg_charset_convert(eg_bytes *converted, eg_bytes text, const char *to, const char *from,
                                 apr_pool_t *pool);
 
+/**
+ * To UTF-8, if that can be undone: whoever changes a part of a text and writes it back
+ * must leave the rest as it was.
+ * @return as above; APR_EINVAL also when it cannot be undone
+ */
+apr_status_t eg_charset_read(eg_bytes *converted, eg_bytes text, const char *from, apr_pool_t *pool);
+
 #endif

@@ -34,17 +34,23 @@ static const char *to_ascii(const char *text, apr_pool_t *pool)
     return ascii;
 }
 
+/* A-labels to Unicode, or NULL. */
+static const char *to_unicode(const char *ascii, apr_pool_t *pool)
+{
+    char *text = NULL;
+
+    if (idn2_to_unicode_8z8z(ascii, &text, 0) != IDN2_OK) {
+        return NULL;
+    }
+    apr_pool_cleanup_register(pool, text, release, apr_pool_cleanup_null);
+    return text;
+}
+
 /* Is it what its own Unicode form encodes to? Else two spellings would name one domain, or none. */
 static int is_a_label(const char *label, apr_pool_t *pool)
 {
-    const char *again;
-    char *text = NULL;
+    const char *text = to_unicode(label, pool), *again = text != NULL ? to_ascii(text, pool) : NULL;
 
-    if (idn2_to_unicode_8z8z(label, &text, 0) != IDN2_OK) {
-        return 0;
-    }
-    apr_pool_cleanup_register(pool, text, release, apr_pool_cleanup_null);
-    again = to_ascii(text, pool);
     return again != NULL && strcmp(again, label) == 0;
 }
 
@@ -114,6 +120,13 @@ apr_status_t eg_hostname_parse(const char **ascii, const char *text, apr_pool_t 
     }
     *ascii = lower;
     return APR_SUCCESS;
+}
+
+const char *eg_hostname_unicode(const char *ascii, apr_pool_t *pool)
+{
+    const char *text = to_unicode(ascii, pool);
+
+    return text != NULL ? text : ascii;
 }
 
 int eg_hostname_within(const char *name, const char *domain)

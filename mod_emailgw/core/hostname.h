@@ -19,6 +19,12 @@
  */
 apr_status_t eg_hostname_parse(const char **ascii, const char *text, apr_pool_t *pool);
 
+/**
+ * A name of A-labels as people write it, in its own alphabet; itself where it has no other
+ * form. Not for looking it up, and not for telling who it is.
+ */
+const char *eg_hostname_unicode(const char *ascii, apr_pool_t *pool);
+
 /** Is name (A-labels) domain itself or below it? */
 int eg_hostname_within(const char *name, const char *domain);
 

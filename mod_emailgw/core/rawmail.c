@@ -50,8 +50,11 @@ static int has_clean_lines(const char *data, apr_size_t at, apr_size_t end)
     return 1;
 }
 
-/* The fields of a header, to the empty line or the end. @return what is wrong, or NULL */
-static const char *read_fields(eg_rawpart *part, const char *data, apr_size_t end)
+/*
+ * The fields of a header, to the empty line or the end. What is none, behind one, stands
+ * for a field without a name where readers pass over it. @return what is wrong, or NULL
+ */
+static const char *read_fields(eg_rawpart *part, const char *data, apr_size_t end, int is_open)
 {
     apr_size_t at = part->at, limit = end - at > EG_RAW_HEADER_MAX ? at + EG_RAW_HEADER_MAX : end;
 
@@ -59,7 +62,10 @@ static const char *read_fields(eg_rawpart *part, const char *data, apr_size_t en
         eg_rawfield field = { .at = at };
 
         if (!find_colon(&field, data, limit)) {
-            return "its header has a line that is no header field";
+            if (!is_open || part->fields->nelts == 0) {
+                return "its header has a line that is no header field";
+            }
+            field.colon = at;
         }
         do {
             at = behind_line(data, at, end);
@@ -190,10 +196,10 @@ static int is_attachment(const eg_rawmail *mail, const eg_rawpart *part, const e
 }
 
 /* The types whose bodies are signed, encrypted, or another mail. */
-static int is_sealed(const char *type)
+static int is_sealed(const eg_rawmail *mail, const char *type)
 {
-    return strcmp(type, "multipart/signed") == 0 || strcmp(type, "multipart/encrypted") == 0 ||
-           strncmp(type, "message/", 8) == 0;
+    return (strcmp(type, "multipart/signed") == 0 && !mail->is_open) ||
+           strcmp(type, "multipart/encrypted") == 0 || strncmp(type, "message/", 8) == 0;
 }
 
 /* @param boundary  set where the part is to be taken apart; @return what is wrong, or NULL */
@@ -201,7 +207,7 @@ static const char *read_header(eg_rawpart *part, const char **boundary, const eg
                                apr_size_t end, apr_pool_t *pool)
 {
     eg_headervalue type;
-    const char *problem = read_fields(part, mail->bytes.data, end), *charset;
+    const char *problem = read_fields(part, mail->bytes.data, end, mail->is_open), *charset;
     int readable;
 
     *boundary = NULL;
@@ -216,7 +222,7 @@ static const char *read_header(eg_rawpart *part, const char **boundary, const eg
     part->charset = charset != NULL ? eg_lowercase(apr_pstrdup(pool, charset)) : NULL;
     part->code = read_code(mail, part, pool);
     part->is_attachment = is_attachment(mail, part, &type, pool);
-    part->is_fixed = is_sealed(part->type) || part->code == EG_RAW_UNKNOWN;
+    part->is_fixed = is_sealed(mail, part->type) || part->code == EG_RAW_UNKNOWN;
     if (!part->is_fixed && strncmp(part->type, "multipart/", 10) == 0) {
         *boundary = eg_headervalue_get(&type, "boundary");
         part->is_multipart = 1;
@@ -226,40 +232,55 @@ static const char *read_header(eg_rawpart *part, const char **boundary, const eg
 
 /* ---- the tree -------------------------------------------------------------------------------------- */
 
+static int read_part(eg_rawmail *mail, apr_size_t at, apr_size_t end, int depth, apr_pool_t *pool);
+
+/* What a multipart is made of. @return is it whole? */
+static int read_parts(eg_rawmail *mail, eg_rawsplit *split, apr_size_t end, int depth, apr_pool_t *pool)
+{
+    while (eg_rawsplit_next(split)) {
+        if (!read_part(mail, split->at, split->end, depth, pool) && !mail->is_open) {
+            return 0;
+        }
+    }
+    if (mail->is_open && !split->is_closed) {
+        read_part(mail, eg_rawsplit_rest(split), end, depth, pool);
+    }
+    return mail->is_open || split->is_closed;
+}
+
 /* @return is it whole? Its parts stand behind it then */
 static int read_part(eg_rawmail *mail, apr_size_t at, apr_size_t end, int depth, apr_pool_t *pool)
 {
     eg_rawpart part = { .at = at, .fields = apr_array_make(pool, 8, sizeof(eg_rawfield)) };
     eg_rawsplit split;
     const char *boundary;
+    int is_split;
 
     if (mail->parts->nelts == EG_RAW_PARTS_MAX || depth > EG_RAW_DEPTH_MAX ||
         read_header(&part, &boundary, mail, end, pool) != NULL) {
         return 0;
     }
+    is_split = part.is_multipart && part.code == EG_RAW_PLAIN && boundary != NULL &&
+               eg_rawsplit_start(&split, boundary, eg_rawmail_range(mail, 0, end), part.body);
+    if (part.is_multipart && !is_split) {
+        part.is_multipart = 0;
+        part.is_fixed = 1;
+        APR_ARRAY_PUSH(mail->parts, eg_rawpart) = part;
+        return mail->is_open;
+    }
     APR_ARRAY_PUSH(mail->parts, eg_rawpart) = part;
-    if (!part.is_multipart) {
-        return 1;
-    }
-    if (part.code != EG_RAW_PLAIN || boundary == NULL ||
-        !eg_rawsplit_start(&split, boundary, eg_rawmail_range(mail, 0, end), part.body)) {
-        return 0;
-    }
-    while (eg_rawsplit_next(&split)) {
-        if (!read_part(mail, split.at, split.end, depth + 1, pool)) {
-            return 0;
-        }
-    }
-    return split.is_closed;
+    return !is_split || read_parts(mail, &split, end, depth + 1, pool);
 }
 
-apr_status_t eg_rawmail_parse(eg_rawmail *mail, const char **problem, eg_bytes bytes, apr_pool_t *pool)
+static apr_status_t parse(eg_rawmail *mail, const char **problem, eg_bytes bytes, int is_open,
+                          apr_pool_t *pool)
 {
     eg_rawpart root = { .fields = apr_array_make(pool, 16, sizeof(eg_rawfield)) };
     const char *boundary;
 
     mail->bytes = bytes;
     mail->parts = apr_array_make(pool, 8, sizeof(eg_rawpart));
+    mail->is_open = is_open;
     *problem = read_header(&root, &boundary, mail, bytes.size, pool);
     if (*problem == NULL && root.fields->nelts == 0) {
         *problem = "it has no header";
@@ -274,4 +295,14 @@ apr_status_t eg_rawmail_parse(eg_rawmail *mail, const char **problem, eg_bytes b
         APR_ARRAY_PUSH(mail->parts, eg_rawpart) = root;
     }
     return APR_SUCCESS;
+}
+
+apr_status_t eg_rawmail_parse(eg_rawmail *mail, const char **problem, eg_bytes bytes, apr_pool_t *pool)
+{
+    return parse(mail, problem, bytes, 0, pool);
+}
+
+apr_status_t eg_rawmail_open(eg_rawmail *mail, const char **problem, eg_bytes bytes, apr_pool_t *pool)
+{
+    return parse(mail, problem, bytes, 1, pool);
 }

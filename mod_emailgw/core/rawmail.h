@@ -53,6 +53,7 @@ typedef struct {
 typedef struct {
     eg_bytes bytes;
     apr_array_header_t *parts; /* of eg_rawpart, in the order of the mail; the first is the mail itself */
+    int is_open;               /* by eg_rawmail_open */
 } eg_rawmail;
 
 /**
@@ -61,6 +62,12 @@ typedef struct {
  * @return APR_EINVAL when it has no header, or one that is none or over the bounds
  */
 apr_status_t eg_rawmail_parse(eg_rawmail *mail, const char **problem, eg_bytes bytes, apr_pool_t *pool);
+
+/**
+ * The same for whoever must look through all that readers are shown: multiparts that are
+ * signed are looked into too, and so is what there is of a structure that is broken.
+ */
+apr_status_t eg_rawmail_open(eg_rawmail *mail, const char **problem, eg_bytes bytes, apr_pool_t *pool);
 
 static inline const eg_rawpart *eg_rawmail_part(const eg_rawmail *mail, int i)
 {

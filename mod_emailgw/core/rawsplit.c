@@ -72,3 +72,8 @@ int eg_rawsplit_next(eg_rawsplit *split)
     split->is_closed = is_last;
     return 1;
 }
+
+apr_size_t eg_rawsplit_rest(const eg_rawsplit *split)
+{
+    return next_line(split, split->line);
+}

@@ -24,4 +24,7 @@ int eg_rawsplit_start(eg_rawsplit *split, const char *boundary, eg_bytes mail, a
 /** The next part. @return 0 when there is none */
 int eg_rawsplit_next(eg_rawsplit *split);
 
+/** Where the last part begins, when no mark of the end is there: it goes on to the end of all. */
+apr_size_t eg_rawsplit_rest(const eg_rawsplit *split);
+
 #endif

@@ -47,7 +47,9 @@ static void show_progress(const egs_ctl *ctl, const json_t *counts)
     }
 }
 
-static void show(const egs_ctl *ctl, const char *erasure_id, const char *state, json_t *counts)
+/* @param templates  that tell of the person: their users' own to change */
+static void show(const egs_ctl *ctl, const char *erasure_id, const char *state, json_t *counts,
+                 json_t *templates)
 {
     json_t *shown = json_pack("{s:I, s:s}", "erasure_id", (json_int_t)apr_atoi64(erasure_id), "state", state);
 
@@ -55,6 +57,9 @@ static void show(const egs_ctl *ctl, const char *erasure_id, const char *state, 
         fputs("\r\033[K", stderr);
     }
     json_object_update(shown, counts);
+    if (ctl->json || json_array_size(templates) > 0) {
+        json_object_set(shown, "templates", templates);
+    }
     egs_ctl_show(ctl, shown);
 }
 
@@ -62,7 +67,7 @@ static void show(const egs_ctl *ctl, const char *erasure_id, const char *state, 
 static int wait_for(egs_ctl *ctl, apr_int64_t account_id, const char *erasure_id, int once)
 {
     for (;;) {
-        const char *problem, *state;
+        const char *state;
         json_t *counts;
         eg_rows *rows;
         int failed = egs_ctl_act(&rows, ctl, "ctl_erasure_get",
@@ -71,13 +76,11 @@ static int wait_for(egs_ctl *ctl, apr_int64_t account_id, const char *erasure_id
         if (failed) {
             return failed;
         }
-        state = eg_rows_text(rows, 0, "counts");
-        if (eg_json_parse(&counts, &problem, state, strlen(state), ctl->pool) != APR_SUCCESS) {
-            return egs_ctl_refuse(ctl, "the report cannot be read: %s", problem);
-        }
+        counts = eg_json_stored(eg_rows_text(rows, 0, "counts"), ctl->pool);
         state = eg_rows_text(rows, 0, "state");
         if (once || strcmp(state, "done") == 0) {
-            show(ctl, erasure_id, state, counts);
+            show(ctl, erasure_id, state, counts,
+                 eg_json_stored(eg_rows_text(rows, 0, "templates"), ctl->pool));
             return 0;
         }
         show_progress(ctl, counts);

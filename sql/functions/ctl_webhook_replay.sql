@@ -6,7 +6,8 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
     SELECT CASE r.status WHEN 0 THEN 'ok'
                          WHEN 4 THEN 'unknown webhook'
-                         WHEN 7 THEN 'what became of older posts is not known any more: 14 days at most'
+                         WHEN 7 THEN format('what became of older posts is not known any more: %s days at most',
+                                            emailgw_api.webhook_log_days())
                          WHEN 8 THEN 'the webhook is disabled'
                          ELSE format('over %s events: ask for less time', p_most) END, r.posts
       FROM emailgw_api.replay_posts(p_account_id, p_webhook_id, NULL, p_since, p_until, p_all, p_enable, p_most) AS r

@@ -1,6 +1,6 @@
--- digested_days: the days, both ends included, of which a domain's digest holds: the
--- counters say that no event has come since. Counters of days before its first one are
--- not read.
+-- digested_days: the days, both ends included, of which a domain's digest holds: it is whole,
+-- and the counters say that no event has come since. Counters of days before its first one
+-- are not read.
 CREATE FUNCTION emailgw_api.digested_days(p_account_id bigint, p_domain_id bigint, p_from date, p_until date)
 RETURNS SETOF date
 LANGUAGE sql STABLE
@@ -12,6 +12,6 @@ AS $$
                           WHERE c.type < 100
                           GROUP BY c.day) AS c
       JOIN emailgw.digest AS g ON g.day = c.day AND g.events = c.events
-     WHERE g.account_id = p_account_id AND g.domain_id = p_domain_id
+     WHERE g.account_id = p_account_id AND g.domain_id = p_domain_id AND g.made_until IS NULL
      ORDER BY g.day
 $$;

@@ -1,15 +1,18 @@
 -- erase_account: the parts of an account that are no events and no mails of somebody
 -- who is erased, when all of those have been walked through: here belongs what else keeps
 -- people's addresses. Digests that tell of the person are made anew from the events.
---   p_address  folded
---   p_pattern  address_pattern of it; its letters are looked for first, which is faster
-CREATE FUNCTION emailgw_api.erase_account(p_account_id bigint, p_address text, p_pattern text)
+--   p_spellings  of the address, folded, first as it is stored
+--   p_pattern    address_pattern of them; its letters are looked for first, which is faster
+CREATE FUNCTION emailgw_api.erase_account(p_account_id bigint, p_spellings text[], p_pattern text)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
-    c_letters CONSTANT text := emailgw_api.address_letters(p_address);
-    c_folded CONSTANT text := emailgw_api.fold_text(p_address); -- as digests have it
+    c_letters CONSTANT text := emailgw_api.address_letters(p_spellings);
+    c_folded CONSTANT text[] := ARRAY(SELECT emailgw_api.fold_text(s) FROM unnest(p_spellings) AS s); -- as digests have it
+    c_either CONSTANT text[] := ARRAY(SELECT DISTINCT unnest(p_spellings || c_folded));
+    c_digest_letters CONSTANT text := emailgw_api.address_letters(c_either);
+    c_digest_pattern CONSTANT text := emailgw_api.address_pattern(c_either);
     v_tags bigint;
     v_closed bigint;
     v_replies bigint;
@@ -35,8 +38,11 @@ BEGIN
     GET DIAGNOSTICS v_keys = ROW_COUNT;
 
     DELETE FROM emailgw.returned_queue AS q
-     WHERE q.account_id = p_account_id AND encode(q.mail, 'escape') ~* c_letters
-       AND encode(q.mail, 'escape') ~* p_pattern;
+     WHERE q.account_id = p_account_id
+       AND (encode(q.mail, 'escape') ~* c_letters AND encode(q.mail, 'escape') ~* p_pattern
+            OR EXISTS (SELECT FROM emailgw.recipient AS r -- whatever it says, and in whatever encoding
+                        WHERE r.account_id = q.account_id AND r.message_id = q.message_id
+                          AND r.recipient_no = q.recipient_no AND r.email = emailgw.erased_address()));
     GET DIAGNOSTICS v_returned = ROW_COUNT;
 
     PERFORM pg_advisory_xact_lock(hashtext('emailgw housekeeping')); -- no digest is being made of what there was
@@ -45,9 +51,9 @@ BEGIN
          WHERE d.account_id = p_account_id
            AND EXISTS (SELECT FROM emailgw.digest_texts AS t
                         WHERE t.account_id = d.account_id AND t.domain_id = d.domain_id AND t.day = d.day
-                          AND (position(c_folded IN t.emails) > 0
-                               OR t.subjects ~* c_letters AND t.subjects ~* p_pattern
-                               OR t.others ~* c_letters AND t.others ~* p_pattern))
+                          AND (position(c_folded[1] IN t.emails) > 0
+                               OR t.subjects ~* c_digest_letters AND t.subjects ~* c_digest_pattern
+                               OR t.others ~* c_digest_letters AND t.others ~* c_digest_pattern))
         RETURNING d.day
     ), open_again AS (
         DELETE FROM emailgw.digest_day AS d USING (SELECT DISTINCT g.day FROM gone AS g) AS g WHERE d.day = g.day

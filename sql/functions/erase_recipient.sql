@@ -2,10 +2,12 @@
 -- queued is cancelled first; waiting says that a sender has it in hand, or that the rows
 -- are in use: then nothing is done, and it is to be looked at again. Nothing here waits for
 -- others, so that none of them waits for this in a circle.
---   p_address  folded
---   p_pattern  address_pattern of it
-CREATE FUNCTION emailgw_api.erase_recipient(p_account_id bigint, p_message_id uuid, p_recipient_no smallint,
-                                            p_address text, p_pattern text, OUT waiting boolean, OUT counts jsonb)
+--   p_asked_by, p_erasure_id  whose erasure it is
+--   p_spellings  of the address, folded, first as it is stored
+--   p_pattern    address_pattern of them
+CREATE FUNCTION emailgw_api.erase_recipient(p_asked_by bigint, p_erasure_id bigint, p_account_id bigint, p_message_id uuid,
+                                            p_recipient_no smallint, p_spellings text[], p_pattern text,
+                                            OUT waiting boolean, OUT counts jsonb)
 LANGUAGE plpgsql VOLATILE
 AS $$
 DECLARE
@@ -17,7 +19,7 @@ BEGIN
     waiting := false;
     IF NOT EXISTS (SELECT FROM emailgw.recipient AS r
                     WHERE r.account_id = p_account_id AND r.message_id = p_message_id
-                      AND r.recipient_no = p_recipient_no AND emailgw.fold_address(r.email) = p_address) THEN
+                      AND r.recipient_no = p_recipient_no AND emailgw.fold_address(r.email) = p_spellings[1]) THEN
         RETURN;
     END IF;
     SELECT q.attempt, q.leased INTO v_queued FROM emailgw.queue AS q
@@ -47,6 +49,7 @@ BEGIN
      WHERE e.account_id = p_account_id AND e.message_id = p_message_id AND e.recipient_no = p_recipient_no;
     GET DIAGNOSTICS v_events = ROW_COUNT;
     counts := emailgw_api.add_counts(jsonb_build_object('recipients', 1, 'cancelled', v_cancelled, 'events', v_events),
-                                     emailgw_api.erase_mail(p_account_id, p_message_id, p_pattern));
+                                     emailgw_api.erase_mail(p_asked_by, p_erasure_id, p_account_id, p_message_id,
+                                                            p_spellings, p_pattern));
 END
 $$;

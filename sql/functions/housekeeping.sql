@@ -10,7 +10,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 DECLARE
     v_days CONSTANT integer := greatest(p_message_days, 2); -- less would drop what make_partitions makes
-    c_webhook_days CONSTANT integer := 14; -- the log of deliveries
+    -- The longest window, and an hour for requests that are on their way.
+    c_idempotency CONSTANT interval := emailgw_api.idempotency_window('email') + interval '1 hour';
     c_set_aside_days CONSTANT integer := 14; -- returned mails that could not be read
     v_count bigint;
 BEGIN
@@ -27,7 +28,7 @@ BEGIN
     DELETE FROM idempotency AS i
      WHERE (i.account_id, i.domain_id, i.endpoint, i.key_hash) IN (
            SELECT o.account_id, o.domain_id, o.endpoint, o.key_hash FROM idempotency AS o
-            WHERE o.created_at < now() - interval '25 hours' ORDER BY o.created_at LIMIT 20000);
+            WHERE o.created_at < now() - c_idempotency ORDER BY o.created_at LIMIT 20000);
     GET DIAGNOSTICS v_count = ROW_COUNT;
     purged := purged + v_count;
 
@@ -56,7 +57,7 @@ BEGIN
     BEGIN
         dropped := emailgw_api.drop_partitions('{content,attachment}', v_days)
                  + emailgw_api.drop_partitions('{message,recipient,event}', greatest(p_event_days, v_days))
-                 + emailgw_api.drop_partitions('{webhook_delivery}', c_webhook_days);
+                 + emailgw_api.drop_partitions('{webhook_delivery}', emailgw_api.webhook_log_days());
     EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
         dropped := 0;
     END;

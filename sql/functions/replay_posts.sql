@@ -16,7 +16,6 @@ DECLARE
     c_since CONSTANT timestamptz := coalesce(emailgw.uuid7_time(p_event_id), p_since);
     c_low CONSTANT uuid := coalesce(p_event_id, emailgw.uuid7_floor(p_since));
     c_high CONSTANT uuid := emailgw.uuid7_floor(coalesce(emailgw.uuid7_time(p_event_id) + interval '1 second', p_until));
-    c_kept CONSTANT interval := '14 days'; -- as housekeeping keeps webhook_delivery
     v_domain_id bigint;
     v_webhook record;
 BEGIN
@@ -36,7 +35,7 @@ BEGIN
                         AND NOT EXISTS (SELECT FROM emailgw.event AS e
                                          WHERE e.account_id = p_account_id AND e.domain_id = v_domain_id
                                            AND e.event_id = p_event_id AND e.type = ANY (v_webhook.events)) THEN 6
-                   WHEN c_since < now() - c_kept THEN 7
+                   WHEN c_since < now() - make_interval(days => emailgw_api.webhook_log_days()) THEN 7
                    WHEN v_webhook.status = 'Disabled' AND NOT p_enable THEN 8
                    WHEN p_event_id IS NULL
                         AND emailgw_api.events_to_read(p_account_id, v_domain_id, (p_since AT TIME ZONE 'UTC')::date,

@@ -49,6 +49,20 @@ subtest 'a person' => sub {
     is($gw->send_mail(as => $account, to('ann@example.org'))->{status}, 200, '... and that gets mail again');
 };
 
+# Letter case of all alphabets: whoever is erased by one spelling is known by all of them.
+subtest 'letter case' => sub {
+    my $queued = $gw->send_mail(as => $account, to("\x{c9}mile\@example.org"), SendAt => time + 3600)->{json}{MessageID};
+    my $report = done(erase(EmailAddress => "\x{e9}MILE\@example.org")->{json}{ErasureID})->{json}{Report};
+    is("@{$report}{qw(Recipients Cancelled)}", '1 1', 'found by another one');
+    is($gw->sql("SELECT email FROM emailgw.recipient WHERE message_id = '$queued'"), 'erased@erased.invalid', '... and erased');
+    for my $spelling ("\x{c9}mile", "\x{e9}mile", "\x{c9}MILE") {
+        is($gw->send_mail(as => $account, to("$spelling\@example.org"))->{json}{Errors}[0]{Code}, 14, 'gets nothing by any');
+    }
+    is($gw->send_mail(as => $account, to('emile@example.org'))->{status}, 200, '... but who has another name does');
+    is(outcome($gw->api('EmailGateway.DeleteSuppression', as => $account, EmailAddress => "\x{c9}mile\@example.org")), '200 0', 'taken off by another');
+    is($gw->send_mail(as => $account, to("\x{e9}mile\@example.org"))->{status}, 200, '... and gets mail again');
+};
+
 subtest 'at the time of sending' => sub {
     done(erase(EmailAddress => 'late@example.org')->{json}{ErasureID});
     $gw->queue_mails(1, as => $account, email => "'Late\@example.org'", subject => "'by the back door'"); # no hash is looked for there
@@ -56,6 +70,19 @@ subtest 'at the time of sending' => sub {
         WHERE m.account_id = $account->{account_id} AND m.subject = 'by the back door'") };
     ok($gw->wait_for(sub { $status->() ne 'queued' }, 20, 'an end'), 'a mail that got into the queue');
     is($status->(), 'suppressed', '... is not sent to whoever was erased');
+};
+
+subtest 'templates' => sub {
+    my %id = map { $_->[0] => $gw->api('EmailGateway.AddTemplate', as => $account, Name => $_->[0], Subject => $_->[1], HTMLContent => $_->[2])->{json}{NewTemplateID} }
+        [ 'html', 'x', 'Ask Tim&#64;Example.org' ], [ 'subject', 'tim@example.org', 'x' ], [ 'for tim@example.org', 'x', 'x' ], [ 'other', 'x', 'timtim@example.org' ];
+    $gw->api('EmailGateway.AddTemplate', as => $other, Name => 'theirs', Subject => 'tim@example.org', HTMLContent => 'x');
+    my $id = erase(EmailAddress => 'tim@example.org')->{json}{ErasureID};
+    my $reply = done($id)->{json};
+    is_deeply($reply->{Templates}, [ map { { TemplateID => $id{$_}, Name => $_ } } 'html', 'subject', 'for tim@example.org' ], 'are named')
+        or diag(explain($reply));
+    is($gw->api('EmailGateway.GetTemplates', as => $account, TemplateID => $id{html})->{json}{Templates}[0]{HTMLContent}, 'Ask Tim&#64;Example.org', '... and not changed');
+    $gw->api('EmailGateway.DeleteTemplate', as => $account, TemplateID => $id{html});
+    is(scalar @{ report(ErasureID => $id)->{json}{Templates} }, 2, 'one that is deleted is not named any more');
 };
 
 subtest 'nobody' => sub {

@@ -3,7 +3,7 @@
 \set exclusive
 \ir lib/setup.psql
 \ir lib/events.psql
-SELECT plan(53);
+SELECT plan(66);
 
 DELETE FROM emailgw.digest; -- all of this undone in the end
 DELETE FROM emailgw.digest_day;
@@ -61,6 +61,21 @@ AS $$
 $$;
 SELECT cmp_ok((SELECT count(DISTINCT a.answer) FROM answer AS a), '>', 60::bigint, 'many questions');
 
+-- Anew, in parts.
+CREATE FUNCTION pg_temp.remake(p_account_id bigint, p_domain_id bigint, p_day date, p_limit integer DEFAULT 20000) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    v_parts integer := 1;
+BEGIN
+    DELETE FROM emailgw.digest AS d WHERE d.account_id = p_account_id AND d.domain_id = p_domain_id AND d.day = p_day;
+    WHILE NOT emailgw_api.make_digest_part(p_account_id, p_domain_id, p_day, p_limit) LOOP
+        v_parts := v_parts + 1;
+    END LOOP;
+    RETURN v_parts;
+END
+$$;
+
 -- Making them.
 SELECT is(emailgw_api.make_digests(30, 0), 0, 'no time, no digest');
 SELECT is(emailgw_api.make_digests(30, 60), 4, 'two days of two domains: today is not over');
@@ -102,13 +117,37 @@ ROLLBACK TO made;
 DELETE FROM emailgw.digest AS d WHERE d.domain_id = :domain AND d.day = pg_temp.day(-2);
 SELECT is((SELECT count(*) FROM emailgw.digest_texts AS t WHERE t.domain_id = :domain), 1::bigint, 'what belongs to a digest goes with it');
 SELECT pg_temp.same(:account, :domain, 'one day with a digest, one without: every answer is the same');
-SELECT emailgw_api.make_digest(:account, :domain, pg_temp.day(-2));
-SELECT emailgw_api.make_digest(:account, :domain, pg_temp.day(0));
+SELECT pg_temp.remake(:account, :domain, d) FROM unnest(ARRAY[pg_temp.day(-2), pg_temp.day(0)]) AS d \g /dev/null
 DELETE FROM emailgw.digest AS d WHERE d.domain_id = :domain AND d.day = pg_temp.day(-1);
 SELECT pg_temp.same(:account, :domain, '... the one in the middle');
-SELECT emailgw_api.make_digest(:account, :domain, pg_temp.day(-1));
-SELECT emailgw_api.make_digest(:account, :domain, pg_temp.day(-1));
+SELECT pg_temp.remake(:account, :domain, pg_temp.day(-1)) FROM generate_series(1, 2) \g /dev/null
 SELECT pg_temp.same(:account, :domain, 'all of them, one made twice');
+
+-- In parts.
+CREATE TEMPORARY TABLE whole AS SELECT to_jsonb(v) AS row FROM emailgw.digest_value AS v WHERE v.domain_id = :domain
+    UNION ALL SELECT to_jsonb(r) FROM emailgw.digest_recipient AS r WHERE r.domain_id = :domain
+    UNION ALL SELECT to_jsonb(d) FROM emailgw.digest AS d WHERE d.domain_id = :domain;
+SELECT is(pg_temp.remake(:account, :domain, pg_temp.day(-1), l), n, format('parts of %s', l)) FROM (VALUES (7, 6), (40, 1), (39, 2), (1, 40)) AS p (l, n);
+SELECT pg_temp.remake(:account, :domain, pg_temp.day(d), 7) FROM unnest('{-2,-1,0}'::integer[]) AS d \g /dev/null
+SELECT is((SELECT count(*) FROM (TABLE whole EXCEPT (SELECT to_jsonb(v) FROM emailgw.digest_value AS v WHERE v.domain_id = :domain
+           UNION ALL SELECT to_jsonb(r) FROM emailgw.digest_recipient AS r WHERE r.domain_id = :domain
+           UNION ALL SELECT to_jsonb(d) FROM emailgw.digest AS d WHERE d.domain_id = :domain)) AS l), 0::bigint, '... make the same as one');
+SELECT pg_temp.same(:account, :domain, '... and every answer');
+SELECT is(emailgw_api.make_digest_part(:account, :domain, pg_temp.day(-1), 7), true, 'nothing is added to what is whole');
+SAVEPOINT part;
+DELETE FROM emailgw.digest AS d WHERE d.domain_id = :domain AND d.day = pg_temp.day(-1);
+SELECT is(emailgw_api.make_digest_part(:account, :domain, pg_temp.day(-1), 30), false, 'a part');
+SELECT is(pg_temp.day(-1) = ANY (ARRAY(SELECT emailgw_api.digested_days(:account, :domain, NULL, NULL))), false, '... does not hold');
+UPDATE emailgw.digest SET events = 40 WHERE domain_id = :domain AND day = pg_temp.day(-1);
+SELECT pg_temp.same(:account, :domain, '... and is not read, whatever its count');
+UPDATE emailgw.digest SET events = 30 WHERE domain_id = :domain AND day = pg_temp.day(-1);
+-- An event that comes to where it has been.
+SELECT pg_temp.add_event(:account, :domain, 2, pg_temp.moment(-1, 0), pg_temp.new_mail(:account, :domain, 'late'), 'late@c.example') \g /dev/null
+DELETE FROM emailgw.digest_day WHERE day = pg_temp.day(-1);
+SELECT is(emailgw_api.make_digests(30, 60), 1, 'it is gone on with');
+SELECT is((SELECT d.made_until IS NULL AND d.events = 40 FROM emailgw.digest AS d WHERE d.domain_id = :domain AND d.day = pg_temp.day(-1)), true, '... to the end');
+SELECT is(pg_temp.day(-1) = ANY (ARRAY(SELECT emailgw_api.digested_days(:account, :domain, NULL, NULL))), false, '... without an event that came meanwhile: it does not hold');
+ROLLBACK TO part;
 
 -- Retention.
 SELECT is(emailgw_api.make_digests(1, 60), 0, 'a day is kept');

@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(134);
+SELECT plan(137);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -89,6 +89,7 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'durability'),
     ('emailgw_sender', 'finish_returned'),
     ('emailgw_sender', 'erase_step'),
+    ('emailgw_sender', 'erase_texts'),
     ('emailgw_sender', 'get_attachments'),
     ('emailgw_sender', 'get_contents'),
     ('emailgw_sender', 'get_dkim_keys'),
@@ -97,6 +98,8 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'housekeeping'),
     ('emailgw_sender', 'make_partitions'),
     ('emailgw_sender', 'note_returned'),
+    ('emailgw_sender', 'next_erasure_part'),
+    ('emailgw_sender', 'put_erasure_part'),
     ('emailgw_sender', 'record_attempts'),
     ('emailgw_sender', 'record_complaint'),
     ('emailgw_sender', 'record_domain_checks'),
@@ -259,6 +262,9 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.store_list_batch(1, '00000000-0000-7000-8000-000000000000', 1, 0, 0, 0, 0, false, '[]') $$,
     $$ SELECT emailgw_api.claim_erasure(60) $$,
     $$ SELECT emailgw_api.erase_step(1, 1, 'a@example.org', 'hash:1:x', 10) $$,
+    $$ SELECT emailgw_api.next_erasure_part(1, 1) $$,
+    $$ SELECT emailgw_api.erase_texts('{a@example.org}', '{x}') $$,
+    $$ SELECT emailgw_api.put_erasure_part(1, 1, 1, '00000000-0000-7000-8000-000000000001', 0, '\x01', '\x02') $$,
     $$ SELECT emailgw_api.housekeeping(7, 90) $$]) AS s;
 SELECT is(pg_temp.rows_of(:account, 'queue'), 0, '... and the mail is delivered');
 

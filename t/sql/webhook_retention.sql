@@ -2,7 +2,7 @@
 -- days, and what a waiting post needs for as long as it waits.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(5);
+SELECT plan(6);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.webhook_queue;
@@ -27,6 +27,7 @@ SELECT pg_temp.make_old('webhook_delivery', 15), pg_temp.make_old('webhook_deliv
 SAVEPOINT made;
 SELECT is((SELECT dropped FROM emailgw_api.housekeeping(7, 365)), 1, 'the log: one is older than 14 days');
 SELECT is(pg_temp.left_over(), 'event_old100 message_old100 webhook_delivery_old13', '... and only that goes');
+SELECT is(emailgw_api.webhook_log_days(), 14, '... as ReplayWebhook and conf/API.md say');
 ROLLBACK TO made;
 SELECT is((SELECT dropped FROM emailgw_api.housekeeping(7, 90)), 3, 'events and messages by their own time');
 ROLLBACK TO made;

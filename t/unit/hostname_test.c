@@ -187,10 +187,19 @@ static void knows_public_suffixes(void **state)
     }
 }
 
+static void shows_it_as_people_write_it(void **state)
+{
+    assert_string_equal(eg_hostname_unicode("xn--bcher-kva.example", *state), "b\xc3\xbc"
+                                                                              "cher.example");
+    assert_string_equal(eg_hostname_unicode("example.org", *state), "example.org");
+    assert_string_equal(eg_hostname_unicode("xn--999999999.example", *state), "xn--999999999.example");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         EG_TEST(parses_or_refuses),
+        EG_TEST(shows_it_as_people_write_it),
         EG_TEST(knows_what_is_below_a_domain),
         EG_TEST(knows_public_suffixes),
     };

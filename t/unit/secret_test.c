@@ -281,6 +281,24 @@ static void hashes_of_addresses_are_keyed(void **state)
     remove_directory(directory, pool);
 }
 
+/* "hash:1:" and what was made of Emile's address, whose E had an acute and was capital, by ASCII alone. */
+#define EMILE "\xc3\x89mile@example.org"
+#define EMILE_ONCE "hash:1:EepRQV7z7LlUjMThd2Mzgg"
+
+static void hashes_of_addresses_fold_all_letters(void **state)
+{
+    apr_pool_t *pool = *state;
+    const char *directory = make_directory(pool), *path = apr_pstrcat(pool, directory, "/secret", NULL);
+    eg_secret *secret = secret_of(path, "1 " HEX64 "\n", pool);
+    const char *hash = eg_addresshash_new(secret, EMILE, pool);
+
+    assert_string_equal(eg_addresshash_new(secret, "\xc3\xa9mile@EXAMPLE.org", pool), hash);
+    assert_string_equal(eg_addresshash_all(secret, "\xc3\xa9mile@example.org", pool), hash);
+    assert_string_equal(eg_addresshash_all(secret, EMILE, pool),
+                        apr_pstrcat(pool, hash, " " EMILE_ONCE, NULL));
+    remove_directory(directory, pool);
+}
+
 static void sender_key_is_made_once(void **state)
 {
     apr_pool_t *pool = *state;
@@ -485,6 +503,7 @@ int main(void)
         EG_TEST(a_new_key_seals_and_the_old_one_opens),
         EG_TEST(macs_end_with_their_key),
         EG_TEST(hashes_of_addresses_are_keyed),
+        EG_TEST(hashes_of_addresses_fold_all_letters),
         EG_TEST(sender_key_is_made_once),
         EG_TEST(public_half_is_that_of_rfc_7748),
         EG_TEST(only_the_sender_opens),

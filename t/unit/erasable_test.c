@@ -1,0 +1,190 @@
+/* egs_erasable_mail and egs_erasable_attachment: where an address is found, and what the mail is without it. */
+#include "testpool.h"
+
+#include "erasing.h"
+
+#define H "Subject: s\r\n"
+#define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+#define ANN64 "QXNrIEFubkBleGFtcGxlLm9yZyBub3cuDQo=" /* "Ask Ann@example.org now.\r\n" */
+#define ERASED64 "QXNrIFtlcmFzZWRdIG5vdy4NCg=="      /* "Ask [erased] now.\r\n" */
+#define TEXT64(code) "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" code
+
+/* A mail, and what it is afterwards; NULL: the same. */
+static const struct {
+    const char *what, *raw, *erased;
+} cases[] = {
+    { "nobody", H "\r\nAsk joe@example.org\r\n", NULL },
+    { "a plain body", H "\r\nAsk Ann@example.org\r\n", H "\r\nAsk [erased]\r\n" },
+    { "base64", H TEXT64(ANN64), H TEXT64(ERASED64) },
+    { "base64 that is an attachment",
+      H MIXED
+      "--b\r\nContent-Disposition: attachment\r\nContent-Type: text/csv\r\nContent-Transfer-Encoding: "
+      "base64\r\n\r\n" ANN64 "\r\n--b--\r\n",
+      H MIXED
+      "--b\r\nContent-Disposition: attachment\r\nContent-Type: text/csv\r\nContent-Transfer-Encoding: "
+      "base64\r\n\r\n" ERASED64 "\r\n--b--\r\n" },
+    { "base64 that is broken", H TEXT64("*QXNrIEFubkBleGFtcGxlLm9yZyBub3cuDQo"), H TEXT64(ERASED64) },
+    { "base64 that goes on", H TEXT64("QXNr==IEFubkBleGFtcGxlLm9yZyBub3cuDQo="), H TEXT64(ERASED64) },
+    { "base64 of an image",
+      H "Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" ANN64 "\r\n", NULL },
+    { "quoted-printable, in two lines",
+      H "Content-Transfer-Encoding: quoted-printable\r\n\r\nAsk =41nn=40ex=\r\nample.org =C3=BC\r\n",
+      H "Content-Transfer-Encoding: quoted-printable\r\n\r\nAsk [erased] =C3=BC\r\n" },
+    { "another charset",
+      H "Content-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: "
+        "quoted-printable\r\n\r\n=FC ann@example.org\r\n",
+      H "Content-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: "
+        "quoted-printable\r\n\r\n=FC [erased]\r\n" },
+    { "a charset that nobody knows",
+      H "Content-Type: text/html; charset=x-own\r\nContent-Transfer-Encoding: "
+        "quoted-printable\r\n\r\n=FC=00 ann@example.org\r\n",
+      H "Content-Type: text/html; charset=x-own\r\nContent-Transfer-Encoding: "
+        "quoted-printable\r\n\r\n=FC=00 [erased]\r\n" },
+    { "a type that cannot be read",
+      H "Content-Type: text; x\r\nContent-Transfer-Encoding: base64\r\n\r\n" ANN64,
+      H "Content-Type: text; x\r\nContent-Transfer-Encoding: base64\r\n\r\n" ERASED64 },
+    { "an encoding that nobody knows", H "Content-Transfer-Encoding: x-own\r\n\r\nann@example.org\r\n",
+      H "Content-Transfer-Encoding: x-own\r\n\r\n[erased]\r\n" },
+    { "no text, but as it is", H "Content-Type: application/json\r\n\r\n{\"a\": \"ann@example.org\"}\r\n",
+      H "Content-Type: application/json\r\n\r\n{\"a\": \"[erased]\"}\r\n" },
+    { "signed", H "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
+      H "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
+    { "a mail within it",
+      H MIXED "--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: ann@example.org\r\nTo: ann@example.org, "
+              "bob@example.org\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
+      H MIXED
+      "--b\r\nContent-Type: message/rfc822\r\n\r\nTo: bob@example.org\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
+    { "a multipart without an end", H MIXED "--b\r\n" TEXT64(ANN64), H MIXED "--b\r\n" TEXT64(ERASED64) },
+    { "an inner one without an end",
+      H MIXED
+      "--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
+      H MIXED "--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n" TEXT64(
+          ERASED64) "\r\n--b--\r\n" },
+    { "a multipart without a boundary", H "Content-Type: multipart/mixed\r\n\r\nann@example.org\r\n",
+      H "Content-Type: multipart/mixed\r\n\r\n[erased]\r\n" },
+    { "a part that is none", H MIXED "--b\r\nAsk ann@example.org\r\n--b--\r\n",
+      H MIXED "--b\r\nAsk [erased]\r\n--b--\r\n" },
+    { "a part whose header has a line that is none",
+      H MIXED "--b\r\nX-A:\r\nann@example.org\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
+      H MIXED "--b\r\nX-A:\r\n[erased]\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
+    { "what is between parts, but boundaries",
+      H "Content-Type: multipart/mixed; boundary=\"ann@example.org\"\r\n\r\nfor ann@example.org\r\n"
+        "--ann@example.org\r\n\r\nx\r\n--ann@example.org--\r\nann@example.org",
+      H "Content-Type: multipart/mixed;\r\n boundary=\"ann@example.org\"\r\n\r\nfor [erased]\r\n"
+        "--ann@example.org\r\n\r\nx\r\n--ann@example.org--\r\n[erased]" },
+    { "encoded words", "Subject: =?utf-8?B?QXNrIEFubkBleGFt?= =?utf-8?Q?ple.org_=C3=BC?=\r\n\r\n",
+      "Subject: =?utf-8?B?QXNrIFtlcmFzZWRdIMO8?=\r\n\r\n" },
+    { "a field of its own", "X-For: Ann@example.org\r\n\r\n", "X-For: [erased]\r\n\r\n" },
+    { "lists of addresses",
+      H
+      "To: Bob <bob@example.org>,\r\n =?utf-8?Q?=C3=84nn?= <ANN@example.org>\r\nCc: ann@example.org\r\n\r\n",
+      H "To: Bob <bob@example.org>\r\n\r\n" },
+    { "names of others", H "To: \"Ann@example.org's\" <bob@example.org>\r\n\r\n",
+      H "To: \"[erased]'s\" <bob@example.org>\r\n\r\n" },
+    { "comments", H "To: bob@example.org (ann@example.org)\r\n\r\n", H "To: bob@example.org\r\n\r\n" },
+    { "nobody is left", H "To: ann@example.org\r\n\r\n", H "To: undisclosed-recipients:;\r\n\r\n" },
+    { "no field is left", "Cc: ann@example.org\r\n\r\n", "To: undisclosed-recipients:;\r\n\r\n" },
+    { "no list", H "To: ann@example.org bob@example.org\r\n\r\n", H "To: [erased] bob@example.org\r\n\r\n" },
+    { "the sender", "From: Ann <ann@example.org>\r\nReply-To: ann@example.org\r\n\r\n",
+      "From: Ann <ann@example.org>\r\n\r\n" },
+    { "the sender's name", "From: \"ann@example.org by us\" <us@example.com>\r\n\r\n",
+      "From: \"[erased] by us\" <us@example.com>\r\n\r\n" },
+    { "the name of a file",
+      H "Content-Type: image/png; name=\"=?utf-8?Q?ann=40example.org?=\"\r\nContent-Disposition: "
+        "attachment;\r\n"
+        " filename*0*=utf-8''ann@exa; filename*1=\"mple.org.png\"\r\n\r\n",
+      H "Content-Type: image/png;\r\n name=\"[erased]\"\r\nContent-Disposition: attachment;\r\n"
+        " filename*=utf-8''erased.png\r\n\r\n" },
+    { "comments of other fields",
+      H "Content-Type: text/plain (for ann@example.org)\r\nContent-Transfer-Encoding: base64 "
+        "(ann@example.org)\r\n\r\n" ANN64,
+      H "Content-Type: text/plain\r\nContent-Transfer-Encoding: base64 ([erased])\r\n\r\n" ERASED64 },
+    { "a header that is none", "ann@example.org\r\n\r\n", "[erased]\r\n\r\n" },
+    { "nothing", "", NULL },
+};
+
+static void finds_and_erases(void **state)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        eg_bytes raw = { cases[i].raw, strlen(cases[i].raw) }, erased;
+        egs_erasable *erasable = egs_erasable_mail(raw, ERASING_PERSON, *state);
+
+        print_message("# %s\n", cases[i].what);
+        erasing_look_through(erasable, ERASING_PERSON, *state);
+        erased = egs_erasable_write(erasable);
+        assert_string_equal(apr_pstrmemdup(*state, erased.data, erased.size),
+                            cases[i].erased != NULL ? cases[i].erased : cases[i].raw);
+        if (cases[i].erased == NULL) {
+            assert_true(egs_erasable_is_same(erasable));
+        }
+        else {
+            assert_false(egs_erasable_is_same(erasable));
+        }
+    }
+}
+
+static const char *nested(int depth, apr_pool_t *pool)
+{
+    return depth == 0
+               ? H TEXT64(ANN64)
+               : apr_pstrcat(pool, H "Content-Type: message/rfc822\r\n\r\n", nested(depth - 1, pool), NULL);
+}
+
+static void depth_is_bounded(void **state)
+{
+    for (int depth = 1; depth < 8; depth++) {
+        const char *raw = nested(depth, *state);
+        egs_erasable *erasable = egs_erasable_mail((eg_bytes){ raw, strlen(raw) }, ERASING_PERSON, *state);
+
+        erasing_look_through(erasable, ERASING_PERSON, *state);
+        assert_int_equal(egs_erasable_is_same(erasable), depth > 5);
+    }
+}
+
+#define BYTES(text)                                                                                          \
+    {                                                                                                        \
+        text, sizeof text - 1                                                                                \
+    }
+
+static const struct {
+    const char *what, *type;
+    eg_bytes content, erased;
+} attachments[] = {
+    { "UTF-8", "text/csv; charset=utf-8", BYTES("\xc3\xbc,Ann@example.org\n"), BYTES("\xc3\xbc,[erased]\n") },
+    { "its own charset", "text/csv; charset=windows-1252", BYTES("\xfc\x80,Ann@example.org\n"),
+      BYTES("\xfc\x80,[erased]\n") },
+    { "bytes", "text/csv", BYTES("\xfc\0\xff,Ann@example.org\n"), BYTES("\xfc\0\xff,[erased]\n") },
+    { "UTF-16 by its mark", "text/csv",
+      BYTES("\xff\xfe"
+            "a\0n\0n\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g\0\xfc\0"),
+      BYTES("\xff\xfe"
+            "[\0e\0r\0a\0s\0e\0d\0]\0\xfc\0") },
+    { "UTF-16 by its name", "text/csv; charset=utf-16",
+      BYTES("\0a\0n\0n\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g"), BYTES("\0[\0e\0r\0a\0s\0e\0d\0]") },
+    { "none", "text/plain", BYTES(""), BYTES("") },
+};
+
+static void attachments_that_are_text(void **state)
+{
+    for (size_t i = 0; i < sizeof attachments / sizeof *attachments; i++) {
+        egs_erasable *erasable = egs_erasable_attachment(attachments[i].content, attachments[i].type, *state);
+        eg_bytes erased;
+
+        print_message("# %s\n", attachments[i].what);
+        erasing_look_through(erasable, ERASING_PERSON, *state);
+        erased = egs_erasable_write(erasable);
+        assert_int_equal(erased.size, attachments[i].erased.size);
+        assert_memory_equal(erased.data, attachments[i].erased.data, erased.size);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EG_TEST(finds_and_erases),
+        EG_TEST(depth_is_bounded),
+        EG_TEST(attachments_that_are_text),
+    };
+
+    return EG_TEST_RUN(tests);
+}
