@@ -93,11 +93,7 @@ static json_t *make_reply(const eg_rows *rows, const char *job_id, int with_ids,
     return reply;
 }
 
-/*
- * The answer to a mail that was taken: "Nothing was carried out" would be wrong.
- * @param direct  what the ids of its mails count in
- */
-static apr_status_t answer(eg_call *call, eg_direct *direct, const char *job_id)
+apr_status_t eg_listsend_answer(eg_call *call, eg_direct *direct, const char *job_id)
 {
     int recipients, with_ids;
     eg_rows *rows;
@@ -119,11 +115,6 @@ static apr_status_t answer(eg_call *call, eg_direct *direct, const char *job_id)
     }
     eg_call_reply(call, make_reply(rows, job_id, with_ids, call->pool));
     return APR_SUCCESS;
-}
-
-apr_status_t eg_listsend_answer(eg_call *call, eg_send *send, const char *job_id)
-{
-    return answer(call, &send->direct, job_id);
 }
 
 apr_status_t eg_listsend_run(eg_call *call, eg_send *send, apr_int64_t domain_id, int subscribers)
@@ -154,5 +145,5 @@ apr_status_t eg_listsend_run(eg_call *call, eg_send *send, apr_int64_t domain_id
         return refuse(call, send, rows);
     }
     call->replayed = eg_rows_bool(rows, 0, "replayed");
-    return answer(call, direct ? &told : &send->direct, eg_rows_text(rows, 0, "message_id"));
+    return eg_listsend_answer(call, direct ? &told : &send->direct, eg_rows_text(rows, 0, "message_id"));
 }

@@ -17,8 +17,7 @@ typedef struct {
     eg_mail mail;
     eg_idempotency hashes; /* where the call has an idempotency_key */
     eg_direct direct;      /* of a mail to a list: less by what was done, kept or not */
-    apr_size_t
-        list_texts; /* of a mail to a list: bytes that its own contents and attachments may have; less by them */
+    apr_size_t list_texts; /* ... bytes that its own contents and attachments may have; less by them */
     char message_id[EG_UUID_SIZE];
 } eg_send;
 

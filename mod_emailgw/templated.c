@@ -31,7 +31,7 @@ static apr_status_t answer_again(eg_call *call, eg_send *send, const eg_rows *ro
     }
     call->replayed = 1;
     if (send->mail.list_given) {
-        return eg_listsend_answer(call, send, id);
+        return eg_listsend_answer(call, &send->direct, id);
     }
     eg_call_reply(call, json_pack("{s:s}", "MessageID", id));
     return APR_SUCCESS;
