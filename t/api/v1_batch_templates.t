@@ -3,7 +3,7 @@
 use EmailGW;
 use Instance::Process;
 use JSON::PP ();
-use List::Util qw(max min uniq);
+use List::Util qw(min uniq);
 use Time::HiRes qw(time);
 
 my $memory = 150_000; # KB that a child may need for a batch: one mail that is too large, with its template, and what malloc keeps
