@@ -16,6 +16,12 @@ static apr_status_t new_job_id(char id[EG_UUID_SIZE], apr_time_t now)
     return rv;
 }
 
+static void take_from(eg_direct *direct, int subscribers, apr_size_t bytes)
+{
+    direct->subscribers -= subscribers < direct->subscribers ? subscribers : direct->subscribers;
+    direct->bytes -= bytes < direct->bytes ? bytes : direct->bytes;
+}
+
 /*
  * The mails of a short list.
  * @param made  set where they are few and small enough to be taken with the request
@@ -24,23 +30,23 @@ static apr_status_t make_mails(int *made, eg_listbatch *batch, eg_call *call, eg
                                apr_int64_t domain_id)
 {
     const eg_mail *mail = &send->mail;
+    eg_direct *direct = &send->direct;
     const eg_listmail texts = { mail->subject, mail->html, mail->plain, mail->data, eg_mail_attached(mail) };
     eg_rows *rows;
     apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_list_targets",
                                  EG_DB_ARGS(eg_db_int(call->account_id), eg_db_int(mail->target_list_id),
                                             eg_db_int(domain_id), eg_db_int(0), eg_db_int(EG_ID_MAX),
-                                            eg_db_int(send->direct.mails + 1)));
+                                            eg_db_int(direct->subscribers + 1)));
 
-    if (rv != APR_SUCCESS || eg_rows_count(rows) > send->direct.mails) {
+    if (rv != APR_SUCCESS) {
         return rv;
     }
     eg_listbatch_init(batch, 0, call->pool);
-    eg_listbatch_add(batch, &texts, rows, send->direct.bytes, call->pool);
-    *made = batch->bytes <= send->direct.bytes;
-    if (*made) {
-        send->direct.mails -= batch->passed;
-        send->direct.bytes -= batch->bytes;
+    if (eg_rows_count(rows) <= direct->subscribers) {
+        eg_listbatch_add(batch, &texts, rows, direct->bytes, call->pool);
+        *made = batch->bytes <= direct->bytes;
     }
+    take_from(direct, eg_rows_count(rows), batch->bytes);
     return APR_SUCCESS;
 }
 
@@ -70,33 +76,51 @@ static apr_status_t refuse(eg_call *call, const eg_send *send, const eg_rows *ro
     }
 }
 
-apr_status_t eg_listsend_answer(eg_call *call, const char *job_id)
+static json_t *make_reply(const eg_rows *rows, const char *job_id, int with_ids, apr_pool_t *pool)
 {
-    json_t *reply;
+    json_t *ids = with_ids ? eg_json_stored(eg_rows_text(rows, 0, "message_ids"), pool)
+                           : eg_json_own(json_array(), pool);
+    json_t *reply = json_pack("{s:O, s:I}", "MessageID", ids, "Recipients",
+                              (json_int_t)eg_rows_int(rows, 0, "recipients"));
+
+    if (eg_rows_bool(rows, 0, "direct")) {
+        json_object_set_new(reply, "Suppressed", json_integer(eg_rows_int(rows, 0, "suppressed")));
+        json_object_set_new(reply, "Failed", json_integer(eg_rows_int(rows, 0, "failed")));
+    }
+    if (!with_ids) {
+        json_object_set_new(reply, "JobID", json_string(job_id));
+    }
+    return reply;
+}
+
+apr_status_t eg_listsend_answer(eg_call *call, eg_direct *direct, const char *job_id)
+{
+    int recipients, with_ids;
     eg_rows *rows;
     apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_list_answer",
                                  EG_DB_ARGS(eg_db_int(call->account_id), eg_db_text(job_id)));
 
     if (rv != APR_SUCCESS) {
-        return rv;
+        return EG_DB_UNKNOWN;
     }
-    reply =
-        json_pack("{s:O, s:I}", "MessageID", eg_json_stored(eg_rows_text(rows, 0, "message_ids"), call->pool),
-                  "Recipients", (json_int_t)eg_rows_int(rows, 0, "recipients"));
-    if (eg_rows_bool(rows, 0, "direct")) {
-        json_object_set_new(reply, "Suppressed", json_integer(eg_rows_int(rows, 0, "suppressed")));
-        json_object_set_new(reply, "Failed", json_integer(eg_rows_int(rows, 0, "failed")));
+    if (eg_rows_count(rows) == 0) {
+        eg_log_at(call->log, EG_LOG_WARN, APR_SUCCESS,
+                  EGLOGNO(0240) "list job %s was taken, and is not there to be told of", job_id);
+        return EG_DB_UNKNOWN;
     }
-    else {
-        json_object_set_new(reply, "JobID", json_string(job_id));
+    recipients = (int)eg_rows_int(rows, 0, "recipients");
+    with_ids = eg_rows_bool(rows, 0, "direct") && recipients <= direct->subscribers;
+    if (with_ids) {
+        take_from(direct, recipients, 0);
     }
-    eg_call_reply(call, reply);
+    eg_call_reply(call, make_reply(rows, job_id, with_ids, call->pool));
     return APR_SUCCESS;
 }
 
 apr_status_t eg_listsend_run(eg_call *call, eg_send *send, apr_int64_t domain_id, int subscribers)
 {
     const eg_mail *mail = &send->mail;
+    eg_direct told = { EG_LIST_DIRECT_MAX, 0 }; /* what was made counts already */
     char job_id[EG_UUID_SIZE];
     eg_listbatch batch;
     eg_rows *rows;
@@ -108,7 +132,7 @@ apr_status_t eg_listsend_run(eg_call *call, eg_send *send, apr_int64_t domain_id
         return eg_send_report_all(call, send);
     }
     rv = new_job_id(job_id, call->now);
-    if (rv == APR_SUCCESS && subscribers <= send->direct.mails) {
+    if (rv == APR_SUCCESS && subscribers <= send->direct.subscribers && send->direct.bytes > 0) {
         rv = make_mails(&direct, &batch, call, send, domain_id);
     }
     if (rv == APR_SUCCESS) {
@@ -121,7 +145,5 @@ apr_status_t eg_listsend_run(eg_call *call, eg_send *send, apr_int64_t domain_id
         return refuse(call, send, rows);
     }
     call->replayed = eg_rows_bool(rows, 0, "replayed");
-    rv = eg_listsend_answer(call, eg_rows_text(rows, 0, "message_id"));
-    /* "Nothing was carried out" would be wrong. */
-    return rv == APR_SUCCESS ? rv : EG_DB_UNKNOWN;
+    return eg_listsend_answer(call, direct ? &told : &send->direct, eg_rows_text(rows, 0, "message_id"));
 }

@@ -13,7 +13,12 @@
  */
 apr_status_t eg_listsend_run(eg_call *call, eg_send *send, apr_int64_t domain_id, int subscribers);
 
-/** The answer that a mail to a list had. @param job_id  of sql accept_list */
-apr_status_t eg_listsend_answer(eg_call *call, const char *job_id);
+/**
+ * The answer that a mail to a list had.
+ * @param direct  less by its subscribers; where they are more, its JobID stands for the ids of its mails
+ * @param job_id  of sql accept_list
+ * @return EG_DB_UNKNOWN whenever it cannot be told: "Nothing was carried out" would be wrong
+ */
+apr_status_t eg_listsend_answer(eg_call *call, eg_direct *direct, const char *job_id);
 
 #endif

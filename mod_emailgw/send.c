@@ -30,6 +30,7 @@ void eg_send_hash_json(unsigned char hash[EG_HASH_SIZE], const json_t *value)
 int eg_send_read(eg_send *send, eg_call *call)
 {
     send->direct = (eg_direct){ EG_LIST_DIRECT_MAX, EG_LIST_DIRECT_BYTES_MAX };
+    send->list_texts = EG_BATCH_TEXTS_MAX;
     eg_mail_parse(&send->mail, call);
     if (call->idempotency_key != NULL && eg_send_hash_key(send->hashes.key, call)) {
         eg_send_hash_json(send->hashes.body, call->args);

@@ -8,15 +8,16 @@
 
 /** What may be made of mails to a list with the request itself, and not by the sender. */
 typedef struct {
-    int mails;
-    apr_size_t bytes; /* contents of them all */
+    int subscribers;
+    apr_size_t bytes; /* contents that are filled in for them */
 } eg_direct;
 
 /** On its way from its arguments into the queue. */
 typedef struct {
     eg_mail mail;
     eg_idempotency hashes; /* where the call has an idempotency_key */
-    eg_direct direct;      /* of a mail to a list: less by what was made */
+    eg_direct direct;      /* of a mail to a list: less by what was done, kept or not */
+    apr_size_t list_texts; /* ... bytes that its own contents and attachments may have; less by them */
     char message_id[EG_UUID_SIZE];
 } eg_send;
 

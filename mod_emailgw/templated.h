@@ -25,10 +25,10 @@ apr_status_t eg_templated_run(int *done, eg_call *call, eg_send *send);
 void eg_templated_fill(eg_call *call, eg_mail *mail, const eg_rows *rows, int row);
 
 /**
- * One with faults may have been taken before under its Idempotency-Key, with the template as it was then.
- * @param done  set where it was: the call is answered so, in place of its errors
+ * One with faults may have been taken before under its Idempotency-Key, with template and domain as they
+ * were then: the call is answered so, in place of its errors.
  */
-apr_status_t eg_templated_replay(int *done, eg_call *call, const eg_send *send);
+apr_status_t eg_templated_replay(eg_call *call, eg_send *send);
 
 /** @} */
 

@@ -30,7 +30,9 @@ typedef struct {
     eg_templates *templates;      /* of messages */
     json_t *results;              /* array, in the order of messages */
     apr_int64_t accepted;         /* of these */
-    eg_direct left;               /* mails to lists that may still be made, bytes that may be filled in */
+    eg_direct left;               /* what may still be made of mails to lists */
+    apr_size_t texts_left;        /* bytes that mails to lists may still have themselves */
+    apr_size_t filled_left;       /* bytes that other mails with a template may still become */
     apr_pool_t *pool;             /* of the portion at hand */
     eg_db *db;                    /* ... for what it asks */
     entry entries[EG_ACCEPT_MAX]; /* ... those of it that may be accepted */
@@ -190,38 +192,39 @@ static int read_entry(const batch *b, entry *e)
     return is_well;
 }
 
-/* A batch of a few bytes can fill large templates in, again and again. */
-static void take_bytes(batch *b, entry *e)
+static void refuse_large(entry *e)
 {
-    if (e->send.mail.size > b->left.bytes) {
-        eg_errors_add(
-            &e->call.errors, EG_E_TOO_LARGE,
-            "The mail is too large: mails of a batch that fields are filled in may have %d bytes together",
-            EG_BATCH_FILLED_MAX);
-        return;
-    }
-    b->left.bytes -= e->send.mail.size;
+    eg_errors_add(
+        &e->call.errors, EG_E_TOO_LARGE,
+        "The mail is too large: mails of a batch that fields are filled in may have %d bytes together",
+        EG_BATCH_FILLED_MAX);
 }
 
-/* @param done  set where it has its result: it was taken before */
-static apr_status_t fill_in(int *done, batch *b, entry *e)
+/* A batch of a few bytes can fill large templates in, again and again: what is not kept counts, too. */
+static void take_filled(batch *b, entry *e)
+{
+    apr_size_t size = e->send.mail.size;
+
+    if (size > b->filled_left && !eg_errors_any(&e->call.errors)) {
+        refuse_large(e);
+    }
+    b->filled_left -= size < b->filled_left ? size : b->filled_left;
+}
+
+static apr_status_t fill_in(batch *b, entry *e)
 {
     const eg_rows *rows;
     int row;
-    apr_status_t rv = eg_templates_find(&rows, &row, b->templates, e->index, e->send.mail.template_id);
+    apr_status_t rv;
 
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (b->filled_left == 0) {
+        refuse_large(e);
+        return APR_SUCCESS;
     }
-    eg_templated_fill(&e->call, &e->send.mail, rows, row);
-    if (!eg_errors_any(&e->call.errors)) {
-        take_bytes(b, e);
-    }
-    if (eg_errors_any(&e->call.errors)) {
-        rv = eg_templated_replay(done, &e->call, &e->send);
-    }
-    if (*done) {
-        set_result(b, e);
+    rv = eg_templates_find(&rows, &row, b->templates, e->index, e->send.mail.template_id);
+    if (rv == APR_SUCCESS) {
+        eg_templated_fill(&e->call, &e->send.mail, rows, row);
+        take_filled(b, e);
     }
     return rv;
 }
@@ -304,12 +307,15 @@ static apr_status_t run_list(batch *b, entry *e)
     int done = 0;
     apr_status_t rv;
 
-    direct->mails = direct->mails < b->left.mails ? direct->mails : b->left.mails;
+    direct->subscribers =
+        direct->subscribers < b->left.subscribers ? direct->subscribers : b->left.subscribers;
     direct->bytes = direct->bytes < b->left.bytes ? direct->bytes : b->left.bytes;
     all = *direct;
+    e->send.list_texts = b->texts_left;
     rv = eg_templated_run(&done, &e->call, &e->send);
-    b->left.mails -= all.mails - direct->mails;
+    b->left.subscribers -= all.subscribers - direct->subscribers;
     b->left.bytes -= all.bytes - direct->bytes;
+    b->texts_left = e->send.list_texts;
     return rv;
 }
 
@@ -335,16 +341,18 @@ static apr_status_t send_to_list(batch *b, entry *e)
     return rv;
 }
 
-/* One more into the portion, or what is wrong with it into the results. */
+/*
+ * One more into the portion, or what it is answered already, or is wrong with it, into the results.
+ * What was filled in stays until the portion ends, whatever became of the mail: so all of it counts.
+ */
 static apr_status_t add_to_portion(batch *b, entry *e)
 {
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
-    eg_send_check_domain(&e->call, &e->send, b->domain);
     b->size += e->send.mail.size;
-    if (eg_errors_any(&e->call.errors)) {
+    if (e->call.reply != NULL || eg_errors_any(&e->call.errors)) {
         set_result(b, e);
-        return rv;
+        return APR_SUCCESS;
     }
     rv = eg_uuid_new(e->send.message_id, e->call.now);
     b->count += rv == APR_SUCCESS;
@@ -355,7 +363,7 @@ static apr_status_t add(batch *b, size_t index)
 {
     entry *e = &b->entries[b->count];
     apr_status_t rv = APR_SUCCESS;
-    int done = 0, is_well;
+    int is_well, is_filled;
 
     start_entry(e, b, index);
     if (!is_request(e)) {
@@ -366,10 +374,15 @@ static apr_status_t add(batch *b, size_t index)
     if (is_well && e->send.mail.list_given) {
         return send_to_list(b, e);
     }
-    if (is_well && e->send.mail.template_given) {
-        rv = fill_in(&done, b, e);
+    is_filled = is_well && e->send.mail.template_given;
+    if (is_filled) {
+        rv = fill_in(b, e);
     }
-    return rv != APR_SUCCESS || done ? rv : add_to_portion(b, e);
+    eg_send_check_domain(&e->call, &e->send, b->domain);
+    if (rv == APR_SUCCESS && is_filled && eg_errors_any(&e->call.errors)) {
+        rv = eg_templated_replay(&e->call, &e->send);
+    }
+    return rv == APR_SUCCESS ? add_to_portion(b, e) : rv;
 }
 
 static apr_status_t send_all(batch *b)
@@ -465,7 +478,9 @@ static apr_status_t run(eg_call *call)
     }
     b->templates = eg_templates_make(call, b->messages);
     b->results = eg_json_own(json_array(), call->pool);
-    b->left = (eg_direct){ EG_BATCH_DIRECT_MAX, EG_BATCH_FILLED_MAX };
+    b->left = (eg_direct){ EG_BATCH_DIRECT_MAX, EG_BATCH_DIRECT_BYTES_MAX };
+    b->texts_left = EG_BATCH_TEXTS_MAX;
+    b->filled_left = EG_BATCH_FILLED_MAX;
     apr_pool_create(&b->pool, call->pool);
     rv = send_all(b);
     if (rv == APR_SUCCESS) {

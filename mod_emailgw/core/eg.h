@@ -57,12 +57,14 @@
 #define EG_IDEMPOTENCY_KEY_MAX 256 /* characters */
 
 /* POST /api/v1/email/batch. */
-#define EG_BATCH_MAX_DEFAULT 500                     /* mails */
-#define EG_BATCH_MAX_LIMIT 1000                      /* ... largest settable */
-#define EG_BATCH_BODY_MAX_DEFAULT (50 * 1024 * 1024) /* bytes */
-#define EG_BATCH_VALUES_MAX 500000                   /* values in its JSON text */
-#define EG_BATCH_DIRECT_MAX 10000                    /* mails to lists that are made with the request */
-#define EG_BATCH_FILLED_MAX (256 * 1024 * 1024)      /* bytes of contents that fields were filled in */
+#define EG_BATCH_MAX_DEFAULT 500                      /* mails */
+#define EG_BATCH_MAX_LIMIT 1000                       /* ... largest settable */
+#define EG_BATCH_BODY_MAX_DEFAULT (50 * 1024 * 1024)  /* bytes */
+#define EG_BATCH_VALUES_MAX 500000                    /* values in its JSON text */
+#define EG_BATCH_DIRECT_MAX 10000                     /* subscribers that get their mails with the request */
+#define EG_BATCH_DIRECT_BYTES_MAX (256 * 1024 * 1024) /* ... and contents of their mails */
+#define EG_BATCH_TEXTS_MAX (256 * 1024 * 1024)  /* bytes of contents and attachments of all mails to lists */
+#define EG_BATCH_FILLED_MAX (256 * 1024 * 1024) /* ... of mails with a template, filled in */
 
 /* What one sender domain may have. */
 #define EG_KEYS_MAX 100

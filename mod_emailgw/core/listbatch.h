@@ -22,14 +22,14 @@ typedef struct {
     int passed;        /* number of the last mail */
     int suppressed,
         failed;       /* subscribers without one: on the suppression list; a mail over EG_LIST_MAIL_MAX */
-    apr_size_t bytes; /* contents of all mails */
+    apr_size_t bytes; /* contents that were filled in; one over EG_LIST_MAIL_MAX counts as that */
 } eg_listbatch;
 
 /** @param passed  number of the last mail before it */
 void eg_listbatch_init(eg_listbatch *batch, int passed, apr_pool_t *pool);
 
 /**
- * Add a mail for each subscriber, in their order, until the contents have more than max bytes.
+ * Add a mail for each subscriber, in their order, until batch->bytes is more than max.
  * A field of a subscriber comes before one of the data, and that before the subscriber's email and name.
  * @param rows  of sql get_list_targets
  * @return how many subscribers were done: all of rows but where max was reached

@@ -55,6 +55,19 @@ sub stored {
         WHERE m.message_id = '$_'") } @_;
 }
 
+# A function of the database does this in place of what it does, while something is done.
+sub with_function {
+    my ($name, $instead, $do) = @_;
+    my $whole = $gw->sql("SELECT pg_get_functiondef('emailgw_api.$name'::regproc)");
+    my ($head) = $whole =~ /\A(.*?)^ LANGUAGE/ms;
+    $gw->sql("${head}LANGUAGE plpgsql AS \$\$ BEGIN $instead; END \$\$");
+    my $reply = $do->();
+    $gw->sql($whole);
+    return $reply;
+}
+
+sub refusing { my ($name, $do) = @_; return with_function($name, "RAISE EXCEPTION 'no'", $do) }
+
 my $three = list($account, 1 .. 3);
 my $two = list($account, 11, 12);
 my $empty = list($account);
@@ -130,9 +143,84 @@ subtest 'many lists' => sub {
     my $jobs = send_batch($it, [ map { mail($it, TargetListID => $small) } 1 .. 500 ]);
     is(results($jobs), join(' ', ('list:1') x 500), '500 lists');
     is(scalar(uniq ids($jobs)), 500, '... are 500 mails');
+
+    my $again = { %{ mail($it, TargetListID => $list) }, IdempotencyKey => 'many' };
+    $reply = send_batch($it, [ ($again) x 14 ]);
+    is(results($reply), join(' ', ('list:900') x 11, ('job:900') x 3), 'one list, by its own key: no more ids than of mails that are made');
+    my %last = %{ $reply->{json}{Results}[13] };
+    is("@{ $last{MessageID} }|$last{Recipients}|$last{Suppressed}|$last{Failed}", '|900|0|0', '... then its job alone');
+    is_deeply($gw->api('EmailGateway.GetListJob', as => $it, JobID => $last{JobID}, RetrieveCount => 1000)->{json}{MessageIDs},
+        $reply->{json}{Results}[0]{MessageID}, '... that has the ids');
+
+    # Nobody is read for nothing.
+    $gw->sql("INSERT INTO emailgw.suppression (account_id, address, domain_id, reason) SELECT account_id, address, 0, 'test' FROM emailgw.subscriber
+        WHERE list_id = $list AND email <> 's1\@example.org'");
+    is(results(send_batch($it, [ map { mail($it, TargetListID => $list) } 1 .. 14 ])), join(' ', ('list:1') x 11, ('job:900') x 3), 'who is suppressed counts, too');
     $gw->sql("DELETE FROM emailgw.list_job WHERE account_id = $it->{account_id} AND status = 'open';
         DELETE FROM emailgw.queue WHERE account_id = $it->{account_id}");
     $gw->start('sender');
+};
+
+# What the mails have together, and not how many there are.
+subtest 'large mails' => sub {
+    my $it = $gw->new_account;
+    my ($few, $long) = (list($it, 1 .. 11), list($it, 1 .. 1001));
+    my $small = list($it, 1, 2);
+    my $megabyte = $gw->api('EmailGateway.AddTemplate', as => $it, Name => 'N', Subject => 'S', PlainContent => 'x' x 1_000_000)->{json}{NewTemplateID};
+    my $two = $gw->api('EmailGateway.AddTemplate', as => $it, Name => 'N', Subject => 'S', PlainContent => 'x' x 1_000_000, HTMLContent => 'y' x 1_000_000)->{json}{NewTemplateID};
+    my $becomes = $gw->api('EmailGateway.AddTemplate', as => $it, Name => 'N', Subject => 'S', PlainContent => '{{ y }}' x 400)->{json}{NewTemplateID};
+    my $of = sub { my ($template, @with) = @_; return mail($it, TemplateID => $template, Subject => undef, ContentType => undef, PlainContent => undef, @with) };
+    $gw->stop('sender');
+    my @jobs = map { $of->($megabyte, TargetListID => $few) } 1 .. 32;
+    is(results(send_batch($it, [ @jobs, mail($it, TargetListID => $small) ])), join(' ', ('job:11') x 32, 'job:2'),
+        'mails that are made in vain count: then the sender makes all of them');
+    is(results(send_batch($it, [ @jobs[ 0 .. 30 ], mail($it, TargetListID => $small) ])), join(' ', ('job:11') x 31, 'list:2'), '... and not before');
+
+    # Subscribers whose mail is too large: what that costs counts.
+    my $fails = mail($it, TargetListID => $few, PlainContent => '{{ y }}' x 40, TemplateData => { y => 'y' x 60_000 });
+    is(results(send_batch($it, [ ($fails) x 32, mail($it, TargetListID => $small) ])), join(' ', ('job:11') x 32, 'job:2'), '... those that fail, too');
+
+    # A job has its texts, however long it waits: a list's own texts count, taken before or not.
+    my @large = map { $of->($two, TargetListID => $long, Tags => [ "n$_" ]) } 1 .. 137;
+    my $wanted = join ' ', ('job:1001') x 134, ('107') x 3, 'list:2';
+    push @large, mail($it, TargetListID => $small);
+    $gw->expects(qw(EG0101 EG0102));
+    my $kept = refusing('end_batch', sub { send_batch($it, \@large, 'Idempotency-Key' => 'texts') });
+    is($kept->{status}, 503, '2 MB each, broken off at the end');
+    my $again = send_batch($it, \@large, 'Idempotency-Key' => 'texts');
+    is(results($again), $wanted, '... 134 of them are 256 MiB, also when they come again');
+    like($again->{json}{Results}[135]{Errors}[0]{Message}, qr/lists may have 268435456 bytes together/, '... which is said');
+    $gw->sql("DELETE FROM emailgw.list_job WHERE account_id = $it->{account_id} AND status = 'open'");
+
+    # Mails that are filled in go by themselves: a list that was taken before, and does not count, changes nothing.
+    my $eight = list($it, 1 .. 8);
+    my @mixed = ((map { $of->($megabyte, TargetListID => $eight, Tags => [ "n$_" ]) } 1 .. 5), map { $of->($becomes, TemplateData => { y => 'y' x 60_000 }, Tags => [ "n$_" ]) } 1 .. 12);
+    $kept = refusing('end_batch', sub { send_batch($it, \@mixed, 'Idempotency-Key' => 'mixed') });
+    is($kept->{status}, 503, 'lists and mails with a template, broken off');
+    my $taken = count($it, 'message');
+    $again = send_batch($it, \@mixed, 'Idempotency-Key' => 'mixed');
+    is(results($again), join(' ', ('list:8') x 5, ('id') x 11, '107'), '... have their own 256 MiB');
+    is(count($it, 'message'), $taken, '... and are those of the first time');
+    $gw->sql("DELETE FROM emailgw.queue WHERE account_id = $it->{account_id}");
+    $gw->start('sender');
+};
+
+# A list was taken, and what it was answered cannot be told: nothing else may be said.
+subtest 'taken and not told' => sub {
+    my $it = $gw->new_account;
+    my @mails = (mail($it, TargetListID => list($it, 1 .. 3)), mail($it, Subject => ''));
+    my $send = sub { send_batch($it, \@mails, 'Idempotency-Key' => 'untold') };
+    my $not_known = sub {
+        my ($what, $reply) = @_;
+        is("$reply->{status} " . ($reply->{body} =~ /not known.*same Idempotency-Key/ ? 'not known' : $reply->{body}), '503 not known', $what);
+    };
+    $gw->expects(qw(EG0101 EG0102 EG0240));
+    is(refusing('end_batch', $send)->{status}, 503, 'the answer is not kept');
+    $not_known->('it is refused', refusing('get_list_answer', $send));
+    $not_known->('it cannot be reached', with_function('get_list_answer', "RAISE EXCEPTION USING ERRCODE = '57P03', MESSAGE = 'not now'", $send));
+    $not_known->('it is not there', with_function('get_list_answer', 'RETURN', $send));
+    is(results($send->()), 'list:3 8', 'it is answered in the end');
+    is(counts($it), '3 1', '... and is there once');
 };
 
 subtest 'Idempotency-Key' => sub {

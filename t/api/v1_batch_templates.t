@@ -1,11 +1,13 @@
 # POST /api/v1/email/batch with TemplateID: each mail is what POST /api/v1/email makes of it, and templates are read
 # once for all mails.
 use EmailGW;
+use Instance::Process;
 use JSON::PP ();
 use List::Util qw(min uniq);
 use Time::HiRes qw(time);
 
-my $gw = EmailGW->up;
+my $memory = 150_000; # KB that a child may need for a batch: one mail that is too large, with its template, and what malloc keeps
+my $gw = EmailGW->up(RATE => 'off', HTTPD_CONF => \"StartServers 1\nServerLimit 1\nMaxRequestWorkers 25\n");
 my $account = $gw->new_account;
 my $other = $gw->new_account;
 
@@ -149,6 +151,55 @@ subtest 'Idempotency-Key' => sub {
     is(results(send_batch([ { %$own, TemplateID => 999999999 } ])), '409', '... which another mail cannot have, whatever is wrong with it');
 };
 
+# What the only child of httpd has had at most while something is done, in KB more than before.
+sub memory_for {
+    my ($do) = @_;
+    my $parent = Instance::Process::id($gw->env('HTTPD_PID'));
+    my ($child) = map { '/proc/' . Instance::Process::pid($_) } grep { $_ ne $parent } Instance::Process::family($parent);
+    my $of = sub { open my $file, '<', "$child/status" or die "$child: $!\n"; return map { /^$_[0]:\s+(\d+)/ ? $1 : () } <$file> };
+    open my $clear, '>', "$child/clear_refs" or die "$child: $!\n";
+    syswrite $clear, '5'; # the most is the present from here on
+    my ($before) = $of->('VmRSS');
+    $do->();
+    my ($most) = $of->('VmHWM');
+    return $most - $before;
+}
+
+# What became of the template since it was taken must not fill memory: what is filled in for nothing goes at once, and
+# of what was taken only the answer is read.
+subtest 'taken before, and too large by now' => sub {
+    my $grows = template($account, Subject => 'S', HTMLContent => 'small', PlainContent => 'small');
+    my $mail = { %{ mail(TemplateID => $grows, TemplateData => { x => 'y' x 24_000 }) }, IdempotencyKey => 'grows' };
+    my ($id) = ids(send_batch([ $mail ]));
+    my $large = '{{{ x }}}' x 1000 . ' ' x 1_000_000;
+    is($gw->api('EmailGateway.UpdateTemplate', as => $account, TemplateID => $grows, HTMLContent => $large, PlainContent => $large)->{json}{ErrorCode}, 0, 'it grows');
+    my $reply;
+    my $took = memory_for(sub { $reply = send_batch([ ($mail) x 300 ]) });
+    is(join(' ', uniq ids($reply)), $id, 'each is the mail that it was');
+    is(scalar(ids($reply)), 300, '... all of them');
+    cmp_ok($took, '<', $memory, "... and a child needs $took KB for them") if !$ENV{EG_SAN};
+
+    # Those that were taken under a limit that they are beyond by now.
+    my @more = map { { %{ mail(TemplateID => $html, TemplateData => { n => $_ }) }, IdempotencyKey => "more $_" } } 1 .. 3;
+    my @ids = ids(send_batch(\@more));
+    is_deeply([ (ids(send_batch([ (map { mail(TemplateID => $grows, TemplateData => { x => 'y' x 11_000 }) } 1 .. 13), @more ])))[ -3 .. -1 ] ], \@ids,
+        'nothing is left to be filled in: what was taken is answered');
+};
+
+# The domain is another than it was.
+subtest 'taken before, and not of the domain by now' => sub {
+    my $it = $gw->new_account;
+    my $of = template($it, Subject => 'S {{ n }}', PlainContent => 'P');
+    my @mails = map { { %{ mail(TemplateID => $of, TemplateData => { n => $_ }, From => { email => "a\@$it->{domain}", name => '' },
+        Headers => { 'List-Unsubscribe' => '<https://x.example/>' }) }, IdempotencyKey => "domain $_" } } 1 .. 2;
+    my $send = sub { $gw->call('POST', '/api/v1/email/batch', { key => $it->{key}, json => { Messages => [ @_ ] } }) };
+    my ($id) = ids($send->($mails[0]));
+    is($gw->api('EmailGateway.UpdateDomain', as => $it, DomainID => $it->{domain_id}, UnsubscribeLink => 1)->{json}{ErrorCode}, 0, 'the gateway writes the header');
+    my $reply = $send->(@mails);
+    is(results($reply), 'id 102', 'what was taken is answered, what was not is refused');
+    is((ids($reply))[0], $id, '... with its id');
+};
+
 subtest 'templates are read once' => sub {
     my @ids = ($both, $html, $plain, 999999999);
     is(calls_of(sub { send_batch([ map { mail(TemplateID => $ids[ $_ % 4 ]) } 1 .. 500 ]) }),
@@ -169,10 +220,19 @@ subtest 'templates are read once' => sub {
 subtest 'a small batch that would become very large' => sub {
     my $large = template($account, Subject => 'S', PlainContent => '{{ x }}' x 400);
     my $before = count();
-    my $reply = send_batch([ (map { mail(TemplateID => $large, TemplateData => { x => 'y' x 60_000 }) } 1 .. 13), mail(TemplateID => $html) ]);
-    is(results($reply), join(' ', ('id') x 11, '107', '107', 'id'), '24 MB each: eleven of them') or diag(substr $reply->{body}, 0, 300);
+    my @mails = map { mail(TemplateID => $large, TemplateData => { x => 'y' x 60_000 }) } 1 .. 13;
+    my $reply = send_batch([ @mails, mail(TemplateID => $html), mail(ContentType => 'plain', Subject => 'S', PlainContent => 'P') ]);
+    is(results($reply), join(' ', ('id') x 11, ('107') x 3, 'id'), '24 MB each: eleven of them') or diag(substr $reply->{body}, 0, 300);
     like($reply->{json}{Results}[12]{Errors}[0]{Message}, qr/268435456 bytes together/, '... and it is said how much may be filled in');
     is(count() - $before, 12, '... and no more are there');
+
+    # 26 MB: too large also alone. What they cost counts, and nothing more is filled in, or read, then.
+    my $larger = template($account, Subject => 'S', PlainContent => '{{ x }}' x 440);
+    @mails = map { mail(TemplateID => $larger, TemplateData => { x => 'y' x 60_000 }) } 1 .. 40;
+    my $late = template($account, Subject => 'S', PlainContent => 'P');
+    is(calls_of(sub { $reply = send_batch([ @mails, mail(TemplateID => $late) ]) }), 'begin_batch 1 get_batch_templates 1', 'forty that are too large alone');
+    is(results($reply), join(' ', ('107') x 41), '... use up what may be filled in');
+    is(scalar(grep { /together/ } map { $_->{Errors}[0]{Message} } @{ $reply->{json}{Results} }), 30, '... so that the last thirty are not begun');
 };
 
 subtest 'as fast as without templates' => sub {

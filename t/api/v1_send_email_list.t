@@ -135,6 +135,11 @@ subtest 'Idempotency-Key' => sub {
     $gw->sql('ALTER FUNCTION emailgw_api.get_list_answer_away RENAME TO get_list_answer');
     is("$untold->{status} " . ($untold->{body} =~ /not known.*same Idempotency-Key/ ? 'not known' : $untold->{body}), '503 not known',
         'whether it was taken is not known');
+    $gw->sql('ALTER FUNCTION emailgw_api.get_list_answer RENAME TO get_list_answer_away');
+    $untold = send_it(@request);
+    $gw->sql('ALTER FUNCTION emailgw_api.get_list_answer_away RENAME TO get_list_answer');
+    is("$untold->{status} " . ($untold->{body} =~ /not known.*same Idempotency-Key/ ? 'not known' : $untold->{body}), '503 not known',
+        '... nor when it comes again');
     is(scalar @{ send_it(@request)->{json}{MessageID} }, 6, 'the same again tells');
     is($gw->sql($jobs) - $before, 1, '... and sends nothing more');
 };
