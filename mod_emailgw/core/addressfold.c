@@ -11,7 +11,8 @@
 
 #define SIGMA 0x3c3
 #define FINAL_SIGMA 0x3c2
-#define DOT_ABOVE 0x307 /* what lower case leaves of the dot of a capital I with one */
+#define DOTTED_I 0x130  /* capital */
+#define DOT_ABOVE 0x307 /* what lower case leaves of its dot */
 #define ROOM 6          /* bytes that a character may need at most */
 
 static int is_ascii(const char *text)
@@ -41,8 +42,8 @@ static const char *fold_letters(const char *text, apr_pool_t *pool)
             before = 0;
             continue;
         }
-        before = fold_letter(letter);
-        to += u8_uctomb((uint8_t *)to, before, ROOM);
+        before = letter == DOTTED_I ? 0 : fold_letter(letter); /* its one dot is gone with it */
+        to += u8_uctomb((uint8_t *)to, fold_letter(letter), ROOM);
     }
     memcpy(to, text, left + 1);
     return folded;

@@ -20,6 +20,8 @@ static const struct {
     { "\xc4\xb1@x.example", "\xc4\xb1@x.example" },                 /* dotless i */
     { "\xf0\x90\x90\x80@x.example", "\xf0\x90\x90\xa8@x.example" }, /* beyond 16 bits */
     { "\xe6\xb3\xa8@x.example", "\xe6\xb3\xa8@x.example" },         /* no case */
+    /* These two are not the same when they are folded again. */
+    { "\xc4\xb0\xcc\x87@x.example", "i\xcc\x87@x.example" }, /* I with dot, with another one */
     { "\xc3\x89\xff\xc3\x89@X", "\xc3\xa9\xff\xc3\x89@X" },         /* no UTF-8 */
 };
 
@@ -29,7 +31,7 @@ static void letter_case_does_not_matter(void **state)
         const char *folded = eg_address_fold(cases[i].address, *state);
 
         assert_string_equal(folded, cases[i].folded);
-        if (i + 1 < sizeof cases / sizeof *cases) {
+        if (i + 2 < sizeof cases / sizeof *cases) {
             assert_string_equal(eg_address_fold(folded, *state), folded);
         }
     }
