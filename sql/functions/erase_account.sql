@@ -25,7 +25,7 @@ BEGIN
     DELETE FROM emailgw.closed_count AS c WHERE c.account_id = p_account_id AND c.tag <> '' AND c.tag ~* p_pattern;
     GET DIAGNOSTICS v_closed = ROW_COUNT;
 
-    UPDATE emailgw.suppression AS s SET reply = regexp_replace(s.reply, p_pattern, '[erased]', 'gi')
+    UPDATE emailgw.suppression AS s SET reply = emailgw_api.erase_found(s.reply, p_pattern)
      WHERE s.account_id = p_account_id AND s.reply ~* c_letters AND s.reply ~* p_pattern;
     GET DIAGNOSTICS v_replies = ROW_COUNT;
 

@@ -6,7 +6,7 @@ RETURNS text
 LANGUAGE sql IMMUTABLE STRICT
 AS $$
     SELECT CASE WHEN p_text ~* p_letters
-                THEN (SELECT string_agg(CASE WHEN l.line ~* p_letters THEN regexp_replace(l.line, p_pattern, '[erased]', 'gi')
+                THEN (SELECT string_agg(CASE WHEN l.line ~* p_letters THEN emailgw_api.erase_found(l.line, p_pattern)
                                              ELSE l.line END, E'\n' ORDER BY l.no)
                         FROM string_to_table(p_text, E'\n') WITH ORDINALITY AS l (line, no))
                 ELSE p_text END

@@ -19,23 +19,23 @@ DECLARE
     v_attachments bigint := 0;
 BEGIN
     UPDATE emailgw.message AS m
-       SET subject = CASE WHEN v_alone THEN '' ELSE regexp_replace(m.subject, p_pattern, '[erased]', 'gi') END,
+       SET subject = CASE WHEN v_alone THEN '' ELSE emailgw_api.erase_found(m.subject, p_pattern) END,
            tags = ARRAY(SELECT t.tag FROM unnest(m.tags) WITH ORDINALITY AS t (tag, n)
                          WHERE t.tag !~* p_pattern ORDER BY t.n),
            subscriber_id = NULL
      WHERE m.account_id = p_account_id AND m.message_id = p_message_id;
     IF EXISTS (SELECT FROM emailgw.queue AS q WHERE q.account_id = p_account_id AND q.message_id = p_message_id) THEN
         UPDATE emailgw.content AS c
-           SET mail_to = emailgw_api.erase_in_boxes(c.mail_to, p_pattern),
-               mail_cc = emailgw_api.erase_in_boxes(c.mail_cc, p_pattern),
-               reply_to = emailgw_api.erase_in_boxes(c.reply_to, p_pattern),
+           SET mail_to = emailgw_api.erase_in_boxes(c.mail_to, p_spellings, p_pattern),
+               mail_cc = emailgw_api.erase_in_boxes(c.mail_cc, p_spellings, p_pattern),
+               reply_to = emailgw_api.erase_in_boxes(c.reply_to, p_spellings, p_pattern),
                headers = emailgw_api.erase_in_json(c.headers, p_pattern),
                html = emailgw_api.erase_in_text(c.html, c_html_letters, c_html_pattern),
                plain = emailgw_api.erase_in_text(c.plain, c_letters, p_pattern)
          WHERE c.account_id = p_account_id AND c.message_id = p_message_id;
         UPDATE emailgw.attachment AS a
-           SET filename = regexp_replace(a.filename, p_pattern, '[erased]', 'gi'),
-               content_id = regexp_replace(a.content_id, p_pattern, 'erased', 'gi')
+           SET filename = emailgw_api.erase_found(a.filename, p_pattern),
+               content_id = replace(emailgw_api.erase_found(a.content_id, p_pattern), '[erased]', 'erased')
          WHERE a.account_id = p_account_id AND a.message_id = p_message_id
            AND (a.filename ~* p_pattern OR a.content_id ~* p_pattern);
         INSERT INTO emailgw.erasure_part (asked_by, erasure_id, account_id, message_id, part_no)

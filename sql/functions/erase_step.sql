@@ -1,12 +1,14 @@
 -- erase_step: the next part of an erasure, about p_limit events of it. Doing it again
 -- changes nothing, so that two who are at it do no harm.
 --   p_address  whose; p_hash what it is known by afterwards (core/addresshash.h)
---   p_others   what people may write for it beside that
+--   p_others   what people may write for it beside that; NULL: from a sender that does not
+--              look through parts of mails, which has to leave them to one that does
 -- state is more: the next part can be done at once, when those of next_erasure_part are;
 -- waiting: a sender had one of the person's mails in hand, or something of the person
--- could just have come in, and all is looked through again a little later; done.
+-- could just have come in, and all is looked through again a little later, or parts are
+-- left to another sender; done.
 CREATE FUNCTION emailgw_api.erase_step(p_account_id bigint, p_erasure_id bigint, p_address text, p_hash text,
-                                       p_limit integer, p_others text[] DEFAULT '{}', OUT state text, OUT counts jsonb)
+                                       p_limit integer, p_others text[] DEFAULT NULL, OUT state text, OUT counts jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
@@ -35,8 +37,11 @@ BEGIN
             v_next := (SELECT min(a.account_id) FROM account AS a
                         WHERE a.account_id > v_job.at_account_id AND p_account_id IN (0, a.account_id));
             IF v_next IS NULL THEN
-                EXIT WHEN EXISTS (SELECT FROM erasure_part AS p
-                                   WHERE p.asked_by = p_account_id AND p.erasure_id = p_erasure_id);
+                IF EXISTS (SELECT FROM erasure_part AS p
+                            WHERE p.asked_by = p_account_id AND p.erasure_id = p_erasure_id) THEN
+                    state := CASE WHEN p_others IS NULL THEN 'waiting' ELSE 'more' END;
+                    EXIT;
+                END IF;
                 v_job.at_account_id := 0;
                 state := CASE WHEN v_job.again THEN 'waiting' ELSE 'done' END;
                 EXIT;
@@ -66,7 +71,7 @@ BEGIN
         v_left := v_left - greatest(v_part.read, 1);
     END LOOP;
     UPDATE erasure AS e
-       SET counts = erase_step.counts, again = v_job.again AND state = 'more',
+       SET counts = erase_step.counts, again = v_job.again AND v_job.at_account_id <> 0,
            template_ids = v_job.template_ids, at_account_id = v_job.at_account_id, at_domain_id = v_job.at_domain_id,
            at_event_id = v_job.at_event_id,
            next_at = now() + CASE WHEN state = 'waiting' THEN c_again ELSE interval '0' END,

@@ -11,6 +11,8 @@ AS $$
 DECLARE
     v_changed bigint := 0;
 BEGIN
+    PERFORM FROM erasure AS e -- before what is in the mail, as erase_step has them
+      WHERE e.account_id = p_asked_by AND e.erasure_id = p_erasure_id FOR UPDATE;
     IF p_content IS NOT NULL AND p_part_no = 0 THEN
         UPDATE content AS c SET raw = p_content
          WHERE c.account_id = p_account_id AND c.message_id = p_message_id AND sha256(c.raw) = p_before;

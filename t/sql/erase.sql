@@ -1,10 +1,10 @@
 -- Erasing a person: which texts hold an address, what is left of an event, and what an
 -- erasure does account by account.
 \ir lib/setup.psql
-SELECT plan(71);
+SELECT plan(86);
 
 -- In which of these the address is found, and what is left of them.
-SELECT is(regexp_replace(t.text, emailgw_api.address_pattern(ARRAY['ann.b+c@example.org']), '[erased]', 'gi'), t.want, t.text)
+SELECT is(emailgw_api.erase_found(t.text, emailgw_api.address_pattern(ARRAY['ann.b+c@example.org'])), t.want, t.text)
   FROM (VALUES
     ('ann.b+c@example.org', '[erased]'),
     ('ANN.B+C@Example.ORG', '[erased]'),
@@ -22,26 +22,56 @@ SELECT is(regexp_replace(t.text, emailgw_api.address_pattern(ARRAY['ann.b+c@exam
     ('ann.b+c@example.org.txt', '[erased].txt'),
     ('ann.b+c@example.org.text', 'ann.b+c@example.org.text'),
     ('annxb+c@example.org', 'annxb+c@example.org'),
+    ('ann.b+c@example.org,ann.b+c@example.org', '[erased],[erased]'),
+    ('%61nn.b+c@example.or%67%61nn.b+c@example.or%67%61nn.b+c@example.or%67', '[erased][erased][erased]'),
     ('', '')) AS t (text, want);
-SELECT is(regexp_replace('a "x y"@b.example z', emailgw_api.address_pattern(ARRAY['"x y"@b.example']), '-', 'gi'), 'a - z', 'a quoted local part');
+SELECT is(regexp_replace('a "x y"@b.example z', emailgw_api.address_pattern(ARRAY['"x y"@b.example']), '\1-', 'gi'), 'a - z', 'a quoted local part');
 SELECT is('{"t": "\"x\\y\"@b.example"}'::jsonb::text ~* emailgw_api.address_pattern(ARRAY['"x\y"@b.example']), true, '... as JSON quotes it');
-SELECT is(regexp_replace(t.text, emailgw_api.address_pattern(ARRAY['ann.o''b@example.org'], true), '-', 'gi'), t.want, 'HTML: ' || t.text)
+SELECT is(regexp_replace(t.text, emailgw_api.address_pattern(ARRAY['ann.o''b@example.org'], true), '\1-', 'gi'), t.want, 'HTML: ' || t.text)
   FROM (VALUES ('&#97;NN.o&#39;b@example.org', '-'), ('ann&#x2E;o&apos;b&commat;example&period;org', '-'),
                ('&#65;nn.o''b&#0064example.org&lt;', '-&lt;'), ('%41nn.o%27b@example.org', '-'),
                ('&lt;ann.o''b@example.org&gt;', '&lt;-&gt;'), ('ann.o''b&amp;example.org', 'ann.o''b&amp;example.org')) AS t (text, want);
-SELECT is(regexp_replace('x Ann@B%C3%BCcher.example ANN@XN--bcher-kva.example', emailgw_api.address_pattern('{ann@xn--bcher-kva.example,ann@bücher.example}'), '-', 'gi'),
+SELECT is(regexp_replace('x Ann@B%C3%BCcher.example ANN@XN--bcher-kva.example', emailgw_api.address_pattern('{ann@xn--bcher-kva.example,ann@bücher.example}'), '\1-', 'gi'),
           'x - -', 'each spelling');
 SELECT is('ann&#64;example.org' ~* emailgw_api.address_pattern(ARRAY['ann@example.org']), false, '... where it is HTML only');
-SELECT is(regexp_replace('?e=%C3%89ve%40x.example É', emailgw_api.address_pattern(ARRAY['éve@x.example']), '-', 'gi'), '?e=- É',
+SELECT is(regexp_replace('?e=%C3%89ve%40x.example É', emailgw_api.address_pattern(ARRAY['éve@x.example']), '\1-', 'gi'), '?e=- É',
           'the other letter case of what is encoded');
 SELECT is(emailgw_api.erase_in_text(t.text, emailgw_api.address_letters('{a@b.example}'), emailgw_api.address_pattern('{a@b.example}')), t.want,
           'lines: ' || replace(t.text, E'\n', '/'))
   FROM (VALUES ('', ''), (E'x\n', E'x\n'), (E'\na@b.example\nxa@b.example\n', E'\n[erased]\nxa@b.example\n'), (E'A@b.example,a@B.example\r\n\n', E'[erased],[erased]\r\n\n'))
        AS t (text, want);
+SELECT is(emailgw_api.erase_found(t.text, emailgw_api.address_pattern(ARRAY[emailgw.fold_address(t.address)], true)), t.want, t.address || ' in other letters')
+  FROM (VALUES
+    ('Νίκος@x.example', 'Νίκος@x.example ΝΊΚΟΣ@x.example νίκοσ@x.example %CE%9D%CE%AF%CE%BA%CE%BF%CF%82@x.example νίκο&#962;@x.example',
+     '[erased] [erased] [erased] [erased] [erased]'),
+    ('İbo@x.example', U&'\0130bo@x.example ibo@x.example I\0307bo@x.example %C4%B0bo@x.example i%CC%87bo@x.example &#304;bo@x.example I&#x307;bo@x.example',
+     '[erased] [erased] [erased] [erased] [erased] [erased] [erased]'),
+    ('ibo@x.example', U&'\0130bo@x.example \0131bo@x.example', U&'[erased] \0131bo@x.example'),
+    ('kåß@x.example', U&'\212A\212B\1E9E@x.example %E2%84%AAåß@x.example', '[erased] [erased]')) AS t (address, text, want);
+
+-- One long line takes as long as many short ones.
+CREATE FUNCTION pg_temp.time_to_erase(p_text text) RETURNS interval LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+    c_spellings CONSTANT text[] := '{bob@example.com}';
+    c_begin CONSTANT timestamptz := clock_timestamp();
+BEGIN
+    PERFORM length(emailgw_api.erase_in_text(p_text, emailgw_api.address_letters(c_spellings), emailgw_api.address_pattern(c_spellings)));
+    RETURN clock_timestamp() - c_begin;
+END
+$$;
+SELECT pg_temp.time_to_erase(repeat(repeat('bob@example.com ', 64) || E'\n', 256)) AS short_lines \gset
+SELECT cmp_ok(least(pg_temp.time_to_erase(repeat('bob@example.com ', 16384)), pg_temp.time_to_erase(repeat('bob@example.com ', 16384))), '<',
+              5 * :'short_lines'::interval, 'the length of a line does not matter');
 SELECT is(emailgw_api.erase_in_boxes('[{"email": "bob@b.example", "name": "of ANN@b.example"}, {"email": "Ann@b.example", "name": "Ann"},
-          {"email": "joann@b.example", "name": ""}]', emailgw_api.address_pattern(ARRAY['ann@b.example'])),
+          {"email": "joann@b.example", "name": ""}]', '{ann@b.example}', emailgw_api.address_pattern(ARRAY['ann@b.example'])),
           '[{"email": "bob@b.example", "name": "of [erased]"}, {"email": "joann@b.example", "name": ""}]', 'mailboxes');
-SELECT is(emailgw_api.erase_in_boxes('[]', 'x'), '[]', '... none');
+SELECT is(emailgw_api.erase_in_boxes(jsonb_build_array(jsonb_build_object('email', t.email, 'name', 'x')), '{ann@b.example,ann@bü.example}',
+                                     emailgw_api.address_pattern('{ann@b.example,ann@bü.example}')) = '[]', t.is_gone, '... ' || t.email)
+  FROM (VALUES ('o''ann@b.example', false), ('a=ann@b.example', false), ('a!ann@b.example', false), ('ANN@BÜ.example', true)) AS t (email, is_gone);
+SELECT is(emailgw_api.erase_in_boxes('[{"email": "o''ann@b.example", "name": "x"}]', '{ann@b.example}', emailgw_api.address_pattern('{ann@b.example}')),
+          '[{"email": "o''ann@b.example", "name": "x"}]', '... that of another as it was');
+SELECT is(emailgw_api.erase_in_boxes('[]', '{x}', 'x'), '[]', '... none');
 SELECT is(emailgw_api.erase_in_json('{"a": ["x\nann@b.example", 1, null, {"b": "ann@b.example"}], "c": true, "d": [], "e": {}}',
           emailgw_api.address_pattern(ARRAY['ann@b.example'])),
           '{"a": ["x\n[erased]", 1, null, {"b": "[erased]"}], "c": true, "d": [], "e": {}}'::jsonb, 'in the texts of a value');
@@ -108,6 +138,9 @@ SELECT is((SELECT r.email FROM emailgw.recipient AS r WHERE r.message_id = :'bot
 SELECT is((SELECT count(*) FROM emailgw.queue AS q WHERE q.message_id = :'alone'), 0::bigint, 'what is queued is cancelled');
 UPDATE emailgw.queue SET ready = true, leased = false WHERE message_id = :'both' AND recipient_no = 1;
 SELECT matches(pg_temp.run(:account, :id, 1000), '^(more )+$', 'not while parts of mails are still to be looked through');
+SELECT is((SELECT s.state FROM emailgw_api.erase_step(:account, :id, 'ANN@example.net', 'hash:1:ann', 1000) AS s), 'waiting',
+          '... which a sender of before leaves to others');
+SELECT is((SELECT concat_ws(' ', e.next_at - now(), e.again) FROM emailgw.erasure AS e WHERE e.erasure_id = :id), '00:00:03 t', '... for a while');
 SELECT is((SELECT string_agg(concat_ws(' ', p.message_id = :'both', p.part_no), ', ' ORDER BY p.part_no) FROM emailgw.erasure_part AS p
             WHERE p.asked_by = :account AND p.erasure_id = :id), 't 0, t 1', '... the mail as it was handed in, attachments that are text');
 SELECT is((SELECT concat_ws(' ', n.message_id = :'both', n.part_no, n.content_type IS NULL, convert_from(n.content, 'UTF8'))
@@ -163,6 +196,8 @@ SELECT is((SELECT count(*) FROM emailgw_api.get_erasure(:other, :id)), 0::bigint
 
 -- The operator's.
 SELECT erasure_id AS all_id FROM emailgw_api.ctl_erasure_add(0, 'ann@example.net', 'hash:1:ann', '\x01') \gset
+SELECT emailgw_api.put_erasure_part(0, :all_id, :account, gen_random_uuid(), 0, '\x00', 'x') \gset
+SELECT is((SELECT e.xmax <> 0 FROM emailgw.erasure AS e WHERE e.erasure_id = :all_id), true, 'locked before it is known that nothing is to be changed');
 UPDATE emailgw.erasure SET created_at = now() - interval '1 minute';
 SELECT is(right(pg_temp.run(0, :all_id, 1000), 5), 'done ', 'all accounts');
 SELECT is((SELECT string_agg(t.value ->> 'name', ' ' ORDER BY t.value ->> 'name') FROM emailgw_api.ctl_erasure_get(0, :all_id) AS g
