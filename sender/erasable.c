@@ -116,6 +116,7 @@ static void add_text(egs_erasable *erasable, slot *of, const char *text, int is_
 {
     APR_ARRAY_PUSH(erasable->texts, egs_erasable_text) = (egs_erasable_text){ text, is_bytes, NULL };
     of->count++;
+    erasable->left--;
 }
 
 /* A content in the charset that it is said to be in. */
@@ -151,13 +152,13 @@ static void add_bytes(egs_erasable *erasable, const eg_rawmail *mail, apr_size_t
     }
 }
 
-/* What is between parts: boundaries stay what they are. */
+/* What is between parts: boundaries stay what they are, as long as there is not too much. */
 static void add_lines(egs_erasable *erasable, const eg_rawmail *mail, apr_size_t at, apr_size_t end)
 {
     const char *data = mail->bytes.data;
     apr_size_t begin = at;
 
-    while (at < end) {
+    while (at < end && erasable->left > 0) {
         const char *feed = memchr(data + at, '\n', end - at);
         apr_size_t next = feed != NULL ? (apr_size_t)(feed - data) + 1 : end;
 
@@ -295,10 +296,23 @@ static void add_words(egs_erasable *erasable, const eg_rawmail *mail, const eg_r
     }
 }
 
+/* Of a list or of parameters, readable or not. */
+static int most_values(const eg_rawmail *mail, const eg_rawfield *field)
+{
+    const char *data = mail->bytes.data;
+    int count = 1;
+
+    for (apr_size_t at = field->at; at < field->end; at++) {
+        count += data[at] == ',' || data[at] == ';';
+    }
+    return count;
+}
+
 static void add_field(egs_erasable *erasable, const eg_rawmail *mail, const eg_rawfield *field)
 {
     eg_fieldkind kind = eg_rawfield_kind(mail, field);
 
+    erasable->left -= most_values(mail, field);
     if (kind == EG_FIELD_TOKEN) {
         add_bytes(erasable, mail, field->at, field->end);
     }
@@ -377,6 +391,24 @@ static void add_body(egs_erasable *erasable, const eg_rawmail *mail, const eg_ra
     }
 }
 
+/* @return behind what of it is added: that can be less than all, when there is too much */
+static apr_size_t add_part(egs_erasable *erasable, const eg_rawmail *mail, const eg_rawpart *part, int depth)
+{
+    for (int i = 0; i < part->fields->nelts; i++) {
+        const eg_rawfield *field = eg_rawpart_field(part, i);
+
+        if (erasable->left <= 0) {
+            return field->at;
+        }
+        add_field(erasable, mail, field);
+    }
+    if (part->is_multipart) {
+        return part->body;
+    }
+    add_body(erasable, mail, part, depth);
+    return part->end;
+}
+
 static void add_mail(egs_erasable *erasable, eg_bytes bytes, int depth)
 {
     eg_rawmail *mail = apr_palloc(erasable->pool, sizeof *mail);
@@ -388,17 +420,11 @@ static void add_mail(egs_erasable *erasable, eg_bytes bytes, int depth)
         add_bytes(erasable, mail, 0, bytes.size);
         return;
     }
-    for (int i = 0; i < mail->parts->nelts; i++) {
+    for (int i = 0; i < mail->parts->nelts && erasable->left > 0; i++) {
         const eg_rawpart *part = eg_rawmail_part(mail, i);
 
         add_lines(erasable, mail, at, part->at);
-        for (int n = 0; n < part->fields->nelts; n++) {
-            add_field(erasable, mail, eg_rawpart_field(part, n));
-        }
-        if (!part->is_multipart) {
-            add_body(erasable, mail, part, depth);
-        }
-        at = part->is_multipart ? part->body : part->end;
+        at = add_part(erasable, mail, part, depth);
     }
     add_lines(erasable, mail, at, bytes.size);
 }
@@ -409,6 +435,7 @@ static egs_erasable *make(eg_bytes bytes, const char *person, apr_pool_t *pool)
 
     *erasable = (egs_erasable){ .texts = apr_array_make(pool, 32, sizeof(egs_erasable_text)),
                                 .slots = apr_array_make(pool, 32, sizeof(slot)),
+                                .left = EGS_ERASABLE_MAX,
                                 .bytes = bytes,
                                 .person = person,
                                 .pool = pool };

@@ -10,6 +10,8 @@
 
 #include "db.h"
 
+#define EGS_ERASABLE_MAX 50000 /* of a mail, with those within it */
+
 typedef struct {
     const char *text;   /* UTF-8 */
     int is_bytes;       /* no charset makes sense of it: each character is a byte (egs_erasable_bytes) */
@@ -22,6 +24,7 @@ typedef struct {
     /* its own */
     eg_bytes bytes;
     apr_array_header_t *slots;
+    int left; /* of what is looked at one by one: fields, their values, texts */
     const char *person;
     apr_pool_t *pool;
 } egs_erasable;
@@ -30,7 +33,9 @@ typedef struct {
  * A mail as it was handed in: its header fields, texts in base64 and quoted-printable and
  * in all charsets that are known, signed parts and mails within it. Fields that are lists
  * of addresses lose the person's; but not From and Sender of the mail itself, which are
- * the account's own.
+ * the account's own. What is behind EGS_ERASABLE_MAX of fields, of values in them and of
+ * texts is one text as it stands: so a mail cannot take more memory than a few times its
+ * size and some 50 MB.
  * @param raw  kept, not copied
  * @param person  an address, folded (addressfold.h)
  */

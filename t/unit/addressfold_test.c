@@ -22,7 +22,7 @@ static const struct {
     { "\xe6\xb3\xa8@x.example", "\xe6\xb3\xa8@x.example" },         /* no case */
     /* These two are not the same when they are folded again. */
     { "\xc4\xb0\xcc\x87@x.example", "i\xcc\x87@x.example" }, /* I with dot, with another one */
-    { "\xc3\x89\xff\xc3\x89@X", "\xc3\xa9\xff\xc3\x89@X" },         /* no UTF-8 */
+    { "\xc3\x89\xff\xc3\x89@X", "\xc3\xa9\xff\xc3\x89@X" },  /* no UTF-8 */
 };
 
 static void letter_case_does_not_matter(void **state)

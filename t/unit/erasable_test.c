@@ -141,6 +141,85 @@ static void depth_is_bounded(void **state)
     }
 }
 
+static const char *repeated(const char *text, int times, apr_pool_t *pool)
+{
+    apr_array_header_t *all = apr_array_make(pool, times, sizeof(const char *));
+
+    while (times-- > 0) {
+        APR_ARRAY_PUSH(all, const char *) = text;
+    }
+    return apr_array_pstrcat(pool, all, 0);
+}
+
+/* Mails within a mail, each of so many parts with so many fields, and one part behind them. */
+static const char *crowd(int mails, int parts, int fields, const char *behind, apr_pool_t *pool)
+{
+    const char *part = apr_pstrcat(pool, "--c\r\n", repeated("a:@\r\n", fields, pool), "\r\nx\r\n", NULL);
+    const char *mail = apr_pstrcat(pool,
+                                   "--b\r\nContent-Type: message/rfc822\r\n\r\n"
+                                   "Content-Type: multipart/mixed; boundary=c\r\n\r\n",
+                                   repeated(part, parts, pool), "--c--\r\n", NULL);
+
+    return apr_pstrcat(pool, H MIXED, repeated(mail, mails, pool), "--b\r\n", behind, "\r\n--b--\r\n", NULL);
+}
+
+/* Behind the bound, an address is found as it stands, and no longer in base64. */
+static void number_is_bounded(void **state)
+{
+    static const struct {
+        int mails, is_decoded;
+    } crowds[] = { { 1, 1 }, { 11, 0 } };
+
+    for (size_t i = 0; i < sizeof crowds / sizeof *crowds; i++) {
+        const char *raw = crowd(crowds[i].mails, 20, 700, "X-For: ann@example.org\r\n" TEXT64(ANN64), *state);
+        egs_erasable *erasable = egs_erasable_mail((eg_bytes){ raw, strlen(raw) }, ERASING_PERSON, *state);
+        const char *erased;
+
+        assert_true(erasable->texts->nelts > 10000);
+        assert_true(erasable->texts->nelts <= EGS_ERASABLE_MAX / 2 + 20); /* a field and its text are two */
+        erasing_look_through(erasable, ERASING_PERSON, *state);
+        erased = egs_erasable_write(erasable).data;
+        assert_int_equal(strstr(erased, ERASED64) != NULL, crowds[i].is_decoded);
+        assert_non_null(strstr(erased, "\r\nX-For: [erased]\r\n"));
+    }
+}
+
+/* The lines between parts may be as many. */
+static void lines_between_parts_are_bounded(void **state)
+{
+    const char *raw = apr_pstrcat(*state, H MIXED, repeated("@\r\n--\r\n", 2 * EGS_ERASABLE_MAX, *state),
+                                  "ann@example.org\r\n--b\r\n\r\nx\r\n--b--\r\n", NULL);
+    egs_erasable *erasable = egs_erasable_mail((eg_bytes){ raw, strlen(raw) }, ERASING_PERSON, *state);
+
+    assert_true(erasable->texts->nelts <= EGS_ERASABLE_MAX + 10);
+    erasing_look_through(erasable, ERASING_PERSON, *state);
+    assert_non_null(strstr(egs_erasable_write(erasable).data, "\r\n[erased]\r\n--b\r\n"));
+}
+
+/* Addresses and parameters count, even if none of them is a text, and if the last spoils the list. */
+static void values_are_bounded(void **state)
+{
+    static const struct {
+        const char *name, *value, *end;
+    } fields[] = { { "To:", "a@b.c,", "a@b.c" },
+                   { "Cc:", "a@b.c,", "none" },
+                   { "Content-Disposition: x", ";a=b", "" } };
+
+    for (size_t i = 0; i < 2 * sizeof fields / sizeof *fields; i++) {
+        int times = i % 2 == 0 ? 40 : 4;
+        const char *field =
+            apr_pstrcat(*state, fields[i / 2].name, repeated(fields[i / 2].value, times, *state),
+                        fields[i / 2].end, "\r\n", NULL);
+        const char *part = apr_pstrcat(*state, "--b\r\n", repeated(field, 500, *state), "\r\n", NULL);
+        const char *raw =
+            apr_pstrcat(*state, H MIXED, repeated(part, 3, *state), "--b\r\n" TEXT64(ANN64), NULL);
+        egs_erasable *erasable = egs_erasable_mail((eg_bytes){ raw, strlen(raw) }, ERASING_PERSON, *state);
+
+        erasing_look_through(erasable, ERASING_PERSON, *state);
+        assert_int_equal(egs_erasable_is_same(erasable), times == 40);
+    }
+}
+
 #define BYTES(text)                                                                                          \
     {                                                                                                        \
         text, sizeof text - 1                                                                                \
@@ -183,6 +262,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EG_TEST(finds_and_erases),
         EG_TEST(depth_is_bounded),
+        EG_TEST(number_is_bounded),
+        EG_TEST(values_are_bounded),
+        EG_TEST(lines_between_parts_are_bounded),
         EG_TEST(attachments_that_are_text),
     };
 
