@@ -151,7 +151,7 @@ static int read_value(eg_headervalue *value, const eg_rawmail *mail, const eg_ra
         return 1;
     }
     text = eg_rawfield_value(mail, field, pool);
-    return eg_rawpart_count(mail, part, name) == 1 &&
+    return (eg_rawpart_count(mail, part, name) == 1 || mail->is_open) && /* most readers take the first */
            eg_headervalue_parse(value, text, strlen(text), pool) == APR_SUCCESS;
 }
 
