@@ -12,8 +12,9 @@
 -- is written, so a late owner and a repeated call change nothing. What was
 -- released, suppressed or cancelled does not count as an attempt of the recipient; only what
 -- is cancelled need not be leased (sweep_cancelled).
--- Rows are found by one probe of a primary key each, as in claim_messages, and
--- bounds of the ids leave partitions unopened that hold none of them.
+-- Rows are found by one probe of a primary key each, as in claim_messages, also by a
+-- plan that was made when the queue was empty: a join would go through all of it. Bounds
+-- of the ids leave partitions unopened that hold none of them.
 CREATE FUNCTION emailgw_api.record_attempts(p_account_ids bigint[], p_message_ids uuid[],
                                             p_recipient_nos smallint[], p_attempts integer[], p_results text[],
                                             p_retry_seconds double precision[], p_details jsonb[],
@@ -26,30 +27,35 @@ DECLARE
     v_low CONSTANT uuid := (SELECT i.id FROM unnest(p_message_ids) AS i (id) ORDER BY i.id LIMIT 1);
     v_high CONSTANT uuid := (SELECT i.id FROM unnest(p_message_ids) AS i (id) ORDER BY i.id DESC LIMIT 1);
     v_ids CONSTANT uuid[] := emailgw_api.event_ids(cardinality(p_message_ids));
+    v_places tid[];
+    v_counted boolean[]; -- whether their send events were, before this
     v_told record;
 BEGIN
+    -- Locked where they are, in order; the statement below takes them from there.
+    SELECT array_agg(q.place ORDER BY o.n), array_agg(q.counted ORDER BY o.n) INTO v_places, v_counted
+      FROM (SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_attempts, p_results) WITH ORDINALITY
+                          AS l (account_id, message_id, recipient_no, attempt, result, n)
+             ORDER BY l.account_id, l.message_id, l.recipient_no) AS o
+      LEFT JOIN LATERAL (SELECT l.ctid AS place, l.counted FROM queue AS l
+                          WHERE l.account_id = o.account_id AND l.message_id = o.message_id
+                            AND l.recipient_no = o.recipient_no AND l.attempt = o.attempt
+                            AND (l.leased OR o.result = 'cancelled') FOR UPDATE) AS q ON true;
     WITH outcome AS (
-        SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_attempts, p_results, p_retry_seconds, p_details)
-                      AS l (account_id, message_id, recipient_no, attempt, result, retry_seconds, detail)
-         ORDER BY l.account_id, l.message_id, l.recipient_no
+        SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_results, p_retry_seconds, p_details, v_places, v_counted)
+                      AS l (account_id, message_id, recipient_no, result, retry_seconds, detail, place, counted)
+         WHERE l.place IS NOT NULL
     ), finished AS (
         DELETE FROM queue AS q USING outcome AS o
-         WHERE q.account_id = o.account_id AND q.message_id = o.message_id AND q.recipient_no = o.recipient_no
-           AND q.attempt = o.attempt AND (q.leased OR o.result = 'cancelled')
-           AND o.result NOT IN ('deferred', 'released')
-        RETURNING o.*, q.domain_id, q.email, q.counted, q.queued_at
+         WHERE q.ctid = ANY (v_places) AND q.ctid = o.place AND o.result NOT IN ('deferred', 'released')
+        RETURNING o.*, q.domain_id, q.email, q.queued_at
     ), again AS (
         UPDATE queue AS q
            SET ready = o.result = 'released', leased = false, counted = q.counted OR o.result <> 'released',
                next_at = CASE WHEN o.result = 'released' THEN now()
                               ELSE now() + make_interval(secs => o.retry_seconds) END
           FROM outcome AS o
-         CROSS JOIN LATERAL (SELECT l.counted FROM queue AS l -- before this: RETURNING has what it becomes
-                              WHERE l.account_id = o.account_id AND l.message_id = o.message_id
-                                AND l.recipient_no = o.recipient_no AND o.result IN ('deferred', 'released') OFFSET 0) AS was
-         WHERE q.account_id = o.account_id AND q.message_id = o.message_id AND q.recipient_no = o.recipient_no
-           AND q.attempt = o.attempt AND q.leased
-        RETURNING o.*, q.domain_id, q.email, was.counted, q.queued_at
+         WHERE q.ctid = ANY (v_places) AND q.ctid = o.place AND o.result IN ('deferred', 'released')
+        RETURNING o.*, q.domain_id, q.email, q.queued_at
     ), owned AS (
         SELECT * FROM finished UNION ALL SELECT * FROM again
     ), marked AS (
