@@ -31,8 +31,8 @@ DECLARE
     v_counted boolean[]; -- whether their send events were, before this
     v_told record;
 BEGIN
-    -- Where they are. The statement below takes them from there where they are still the same; coalesce() keeps
-    -- the planner from another way to them. What goes elsewhere meanwhile is no longer the caller's.
+    -- Locked where they are, in order, since one that is being woken at this moment gets another place: the statement
+    -- below takes them from there. coalesce() keeps the planner from another way to them.
     SELECT array_agg(q.place ORDER BY o.n), array_agg(q.counted ORDER BY o.n) INTO v_places, v_counted
       FROM (SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_attempts, p_results) WITH ORDINALITY
                           AS l (account_id, message_id, recipient_no, attempt, result, n)
@@ -40,7 +40,7 @@ BEGIN
       LEFT JOIN LATERAL (SELECT l.ctid AS place, l.counted FROM queue AS l
                           WHERE l.account_id = o.account_id AND l.message_id = o.message_id
                             AND l.recipient_no = o.recipient_no AND l.attempt = o.attempt
-                            AND (l.leased OR o.result = 'cancelled') OFFSET 0) AS q ON true;
+                            AND (l.leased OR o.result = 'cancelled') FOR UPDATE) AS q ON true;
     WITH outcome AS (
         SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_attempts, p_results, p_retry_seconds, p_details,
                              v_places, v_counted)

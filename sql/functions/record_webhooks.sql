@@ -27,14 +27,14 @@ DECLARE
     v_places tid[];
     v_touched record;
 BEGIN
-    -- Where they are; the statement below takes them from there, as record_attempts does.
+    -- Locked where they are, in order; the statement below takes them from there, as record_attempts does.
     SELECT array_agg(q.place ORDER BY r.n) INTO v_places
       FROM (SELECT * FROM unnest(p_account_ids, p_webhook_ids, p_event_ids, p_attempts) WITH ORDINALITY
                           AS l (account_id, webhook_id, event_id, attempt, n)
              ORDER BY l.account_id, l.webhook_id, l.event_id) AS r
       LEFT JOIN LATERAL (SELECT l.ctid AS place FROM webhook_queue AS l
                           WHERE l.account_id = r.account_id AND l.webhook_id = r.webhook_id AND l.event_id = r.event_id
-                            AND l.attempt = r.attempt AND l.leased_until > '-infinity' OFFSET 0) AS q ON true;
+                            AND l.attempt = r.attempt AND l.leased_until > '-infinity' FOR UPDATE) AS q ON true;
     WITH result AS MATERIALIZED (
         SELECT r.* FROM unnest(p_account_ids, p_webhook_ids, p_event_ids, p_attempts, p_results, p_retry_seconds, p_statuses, p_errors,
                                v_places)
