@@ -101,7 +101,7 @@ static const option options_known[] = {
     { "dkim", SWITCH, AT(dkim), 0, 0, "yes", "no or yes", "mails are signed with their domains' keys" },
     { "signing_threads", COUNT, AT(signing_threads), 1, 64, "2", "1 to 64",
       "threads that render and sign mails" },
-    { "claim_batch", COUNT, AT(claim_batch), 1, 1000, "100", "1 to 1000", "mails taken at once by a thread" },
+    { "claim_batch", COUNT, AT(claim_batch), 1, 1000, "200", "1 to 1000", "mails taken at once by a thread" },
     { "list_ahead", COUNT, AT(list_ahead), 1, 1000000, "2000", "1 to 1000000",
       "mails to lists that a domain has ready at a time" },
     { "lease", DURATION, AT(lease), SECONDS(5), SECONDS(3600), "15min",

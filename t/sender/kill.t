@@ -10,7 +10,7 @@ my $seed = $ENV{EG_SEED} // time ^ $$;
 srand $seed;
 diag("EG_SEED=$seed");
 
-my $gw = EmailGW->up(SENDER_CONF => \"lease = ${lease}s\nthreads = $threads\nclaim_batch = $batch\npoll = 20ms\n");
+my $gw = EmailGW->up(SENDER_CONF => \"lease = ${lease}s\nthreads = $threads\nclaim_batch = $batch\nconnections = $batch\npoll = 20ms\n");
 
 sub file_names {
     opendir my $dir, $gw->env('OUTBOX') or die $gw->env('OUTBOX') . ": $!\n";

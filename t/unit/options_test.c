@@ -27,7 +27,7 @@ static void has_defaults(void **state)
     assert_null(options.admin_database);
     assert_string_equal(options.transport, "outbox");
     assert_int_equal(options.threads, 2);
-    assert_int_equal(options.claim_batch, 100);
+    assert_int_equal(options.claim_batch, 200);
     assert_int_equal(options.list_ahead, 2000);
     assert_int_equal(options.lease, apr_time_from_sec(15 * 60));
     assert_int_equal(options.poll, 100 * 1000);
