@@ -32,7 +32,7 @@ DECLARE
     v_told record;
 BEGIN
     -- Locked where they are, in order, since one that is being woken at this moment gets another place: the statement
-    -- below takes them from there. coalesce() keeps the planner from another way to them.
+    -- below takes them from there.
     SELECT array_agg(q.place ORDER BY o.n), array_agg(q.counted ORDER BY o.n) INTO v_places, v_counted
       FROM (SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_attempts, p_results) WITH ORDINALITY
                           AS l (account_id, message_id, recipient_no, attempt, result, n)
@@ -42,16 +42,12 @@ BEGIN
                             AND l.recipient_no = o.recipient_no AND l.attempt = o.attempt
                             AND (l.leased OR o.result = 'cancelled') FOR UPDATE) AS q ON true;
     WITH outcome AS (
-        SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_attempts, p_results, p_retry_seconds, p_details,
-                             v_places, v_counted)
-                      AS l (account_id, message_id, recipient_no, attempt, result, retry_seconds, detail, place, counted)
+        SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_results, p_retry_seconds, p_details, v_places, v_counted)
+                      AS l (account_id, message_id, recipient_no, result, retry_seconds, detail, place, counted)
          WHERE l.place IS NOT NULL
-         ORDER BY l.account_id, l.message_id, l.recipient_no
     ), finished AS (
         DELETE FROM queue AS q USING outcome AS o
          WHERE q.ctid = ANY (v_places) AND q.ctid = o.place AND o.result NOT IN ('deferred', 'released')
-           AND coalesce(q.message_id = o.message_id AND q.recipient_no = o.recipient_no AND q.attempt = o.attempt
-                        AND (q.leased OR o.result = 'cancelled'), false)
         RETURNING o.*, q.domain_id, q.email, q.queued_at
     ), again AS (
         UPDATE queue AS q
@@ -60,8 +56,6 @@ BEGIN
                               ELSE now() + make_interval(secs => o.retry_seconds) END
           FROM outcome AS o
          WHERE q.ctid = ANY (v_places) AND q.ctid = o.place AND o.result IN ('deferred', 'released')
-           AND coalesce(q.message_id = o.message_id AND q.recipient_no = o.recipient_no AND q.attempt = o.attempt
-                        AND (q.leased OR o.result = 'cancelled'), false)
         RETURNING o.*, q.domain_id, q.email, q.queued_at
     ), owned AS (
         SELECT * FROM finished UNION ALL SELECT * FROM again

@@ -36,16 +36,13 @@ BEGIN
                           WHERE l.account_id = r.account_id AND l.webhook_id = r.webhook_id AND l.event_id = r.event_id
                             AND l.attempt = r.attempt AND l.leased_until > '-infinity' FOR UPDATE) AS q ON true;
     WITH result AS MATERIALIZED (
-        SELECT r.* FROM unnest(p_account_ids, p_webhook_ids, p_event_ids, p_attempts, p_results, p_retry_seconds, p_statuses, p_errors,
-                               v_places)
-               AS r (account_id, webhook_id, event_id, attempt, result, retry_seconds, status, error, place)
+        SELECT r.* FROM unnest(p_account_ids, p_webhook_ids, p_event_ids, p_results, p_retry_seconds, p_statuses, p_errors, v_places)
+               AS r (account_id, webhook_id, event_id, result, retry_seconds, status, error, place)
          WHERE r.place IS NOT NULL
          ORDER BY r.account_id, r.webhook_id, r.event_id
     ), finished AS (
         DELETE FROM webhook_queue AS q USING result AS r
          WHERE q.ctid = ANY (v_places) AND q.ctid = r.place AND r.result IN ('delivered', 'failed', 'gone')
-           AND coalesce(q.webhook_id = r.webhook_id AND q.event_id = r.event_id AND q.attempt = r.attempt
-                        AND q.leased_until > '-infinity', false)
         RETURNING r.*, q.tries + 1 AS tries, q.is_test
     ), again AS (
         UPDATE webhook_queue AS q
@@ -55,8 +52,6 @@ BEGIN
                               ELSE now() + make_interval(secs => r.retry_seconds) END
           FROM result AS r
          WHERE q.ctid = ANY (v_places) AND q.ctid = r.place AND r.result IN ('again', 'released')
-           AND coalesce(q.webhook_id = r.webhook_id AND q.event_id = r.event_id AND q.attempt = r.attempt
-                        AND q.leased_until > '-infinity', false)
         RETURNING r.*, q.tries::integer, q.is_test
     ), owned AS (
         SELECT * FROM finished UNION ALL SELECT * FROM again
