@@ -73,7 +73,7 @@ subtest 'at the time of sending' => sub {
 };
 
 subtest 'templates' => sub {
-    my %id = map { $_->[0] => $gw->api('EmailGateway.AddTemplate', as => $account, Name => $_->[0], Subject => $_->[1], HTMLContent => $_->[2])->{json}{NewTemplateID} }
+    my %id = map { $_->[0] => $gw->new_template($account, Name => $_->[0], Subject => $_->[1], HTMLContent => $_->[2]) }
         [ 'html', 'x', 'Ask Tim&#64;Example.org' ], [ 'subject', 'tim@example.org', 'x' ], [ 'for tim@example.org', 'x', 'x' ], [ 'other', 'x', 'timtim@example.org' ];
     $gw->api('EmailGateway.AddTemplate', as => $other, Name => 'theirs', Subject => 'tim@example.org', HTMLContent => 'x');
     my $id = erase(EmailAddress => 'tim@example.org')->{json}{ErasureID};

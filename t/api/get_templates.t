@@ -7,12 +7,11 @@ my $account = $gw->new_account;
 my $other = $gw->new_account;
 
 sub get { return $gw->api('EmailGateway.GetTemplates', as => $account, @_) }
-sub add { my $as = shift; return $gw->api('EmailGateway.AddTemplate', as => $as, @_)->{json}{NewTemplateID} }
 sub names { return join ' ', map { $_->{Name} } @{ $_[0]{json}{Templates} } }
 
 is_deeply(get()->{json}, { Success => JSON::PP::true(), ErrorCode => 0, TotalRecords => 0, Templates => [] }, 'none');
-my @ids = map { add($account, Name => "T$_", Subject => "S$_", HTMLContent => '<p>{{ x }}') } 1 .. 3;
-my $theirs = add($other, Name => 'theirs', Subject => 'S', PlainContent => 'P');
+my @ids = map { $gw->new_template($account, Name => "T$_", Subject => "S$_", HTMLContent => '<p>{{ x }}') } 1 .. 3;
+my $theirs = $gw->new_template($other, Name => 'theirs', Subject => 'S', PlainContent => 'P');
 
 subtest 'the documented example' => sub {
     my $session = session_of($gw, $account);

@@ -72,7 +72,7 @@ my $three = list($account, 1 .. 3);
 my $two = list($account, 11, 12);
 my $empty = list($account);
 my $theirs = list($other, 1);
-my $template = $gw->api('EmailGateway.AddTemplate', as => $account, Name => 'N', Subject => '{{ town }}', PlainContent => 'P {{ name }}')->{json}{NewTemplateID};
+my $template = $gw->new_template($account, Subject => '{{ town }}', PlainContent => 'P {{ name }}');
 
 subtest 'the same as a mail alone' => sub {
     my @mails = (mail($account, Subject => 'plain'), to_list($three), to_list(999999999), to_list($two, TemplateID => $template, Subject => undef,
@@ -166,9 +166,9 @@ subtest 'large mails' => sub {
     my $it = $gw->new_account;
     my ($few, $long) = (list($it, 1 .. 11), list($it, 1 .. 1001));
     my $small = list($it, 1, 2);
-    my $megabyte = $gw->api('EmailGateway.AddTemplate', as => $it, Name => 'N', Subject => 'S', PlainContent => 'x' x 1_000_000)->{json}{NewTemplateID};
-    my $two = $gw->api('EmailGateway.AddTemplate', as => $it, Name => 'N', Subject => 'S', PlainContent => 'x' x 1_000_000, HTMLContent => 'y' x 1_000_000)->{json}{NewTemplateID};
-    my $becomes = $gw->api('EmailGateway.AddTemplate', as => $it, Name => 'N', Subject => 'S', PlainContent => '{{ y }}' x 400)->{json}{NewTemplateID};
+    my $megabyte = $gw->new_template($it, Subject => 'S', PlainContent => 'x' x 1_000_000);
+    my $two = $gw->new_template($it, Subject => 'S', PlainContent => 'x' x 1_000_000, HTMLContent => 'y' x 1_000_000);
+    my $becomes = $gw->new_template($it, Subject => 'S', PlainContent => '{{ y }}' x 400);
     my $of = sub { my ($template, @with) = @_; return mail($it, TemplateID => $template, Subject => undef, ContentType => undef, PlainContent => undef, @with) };
     $gw->stop('sender');
     my @jobs = map { $of->($megabyte, TargetListID => $few) } 1 .. 32;

@@ -11,12 +11,11 @@ my $gw = EmailGW->up(RATE => 'off', HTTPD_CONF => \"StartServers 1\nServerLimit 
 my $account = $gw->new_account;
 my $other = $gw->new_account;
 
-sub template { my ($as, @parts) = @_; return $gw->api('EmailGateway.AddTemplate', as => $as, Name => 'N', @parts)->{json}{NewTemplateID} }
-my $both = template($account, Subject => 'Hi {{ name }}', HTMLContent => '<p>{{ name }}: {{ code }} {{{ code }}} {{unsubscribe}}',
+my $both = $gw->new_template($account, Subject => 'Hi {{ name }}', HTMLContent => '<p>{{ name }}: {{ code }} {{{ code }}} {{unsubscribe}}',
     PlainContent => '{{ email }}: {{ code }} {{ deep.er }} {{ missing }}.');
-my $html = template($account, Subject => 'H', HTMLContent => '<b>{{ name }}');
-my $plain = template($account, Subject => '{{ subject }}', PlainContent => 'P {{ name }}');
-my $theirs = template($other, Subject => 'S', PlainContent => 'theirs');
+my $html = $gw->new_template($account, Subject => 'H', HTMLContent => '<b>{{ name }}');
+my $plain = $gw->new_template($account, Subject => '{{ subject }}', PlainContent => 'P {{ name }}');
+my $theirs = $gw->new_template($other, Subject => 'S', PlainContent => 'theirs');
 
 # Only From and To, unless said otherwise.
 sub mail {
@@ -97,7 +96,7 @@ subtest 'the same as a mail alone' => sub {
 };
 
 subtest 'errors spoil no other' => sub {
-    my $large = template($account, Subject => 'S', HTMLContent => '{{{ x }}}' x 1000);
+    my $large = $gw->new_template($account, Subject => 'S', HTMLContent => '{{{ x }}}' x 1000);
     my @bad = (
         mail(TemplateID => 999999999), mail(TemplateID => 'x'), mail(TemplateID => [ $both ]), mail(TemplateID => $theirs), mail(TemplateID => 0),
         mail(TemplateID => $both, TemplateData => 'x'), mail(TemplateID => $both, TemplateData => [ 1 ]), mail(TemplateID => $both, Subject => '{{ open'),
@@ -119,7 +118,7 @@ subtest 'errors spoil no other' => sub {
 };
 
 subtest 'Idempotency-Key' => sub {
-    my $once = template($account, Subject => 'once {{ n }}', PlainContent => 'P');
+    my $once = $gw->new_template($account, Subject => 'once {{ n }}', PlainContent => 'P');
     my @mails = map { mail(TemplateID => $once, TemplateData => { n => $_ }) } 1 .. 3;
     my $before = count();
     my $first = send_batch(\@mails, 'Idempotency-Key' => 'templates');
@@ -131,7 +130,7 @@ subtest 'Idempotency-Key' => sub {
     is(results(send_batch([ @mails[ 1, 0, 2 ] ], 'Idempotency-Key' => 'templates')), '', 'another order is another batch');
 
     # It was broken off before it was answered: what was taken keeps its id, whatever has become of the template.
-    my $changed = template($account, Subject => 'first {{ n }}', PlainContent => 'P');
+    my $changed = $gw->new_template($account, Subject => 'first {{ n }}', PlainContent => 'P');
     @mails = map { mail(TemplateID => $changed, TemplateData => { n => $_ }) } 1 .. 100;
     $gw->expects('EG0102');
     $gw->accept_with("IF v_subject = 'first 90' THEN RAISE EXCEPTION USING ERRCODE = '57P03', MESSAGE = 'not now'; END IF;");
@@ -168,7 +167,7 @@ sub memory_for {
 # What became of the template since it was taken must not fill memory: what is filled in for nothing goes at once, and
 # of what was taken only the answer is read.
 subtest 'taken before, and too large by now' => sub {
-    my $grows = template($account, Subject => 'S', HTMLContent => 'small', PlainContent => 'small');
+    my $grows = $gw->new_template($account, Subject => 'S', HTMLContent => 'small', PlainContent => 'small');
     my $mail = { %{ mail(TemplateID => $grows, TemplateData => { x => 'y' x 24_000 }) }, IdempotencyKey => 'grows' };
     my ($id) = ids(send_batch([ $mail ]));
     my $large = '{{{ x }}}' x 1000 . ' ' x 1_000_000;
@@ -189,7 +188,7 @@ subtest 'taken before, and too large by now' => sub {
 # The domain is another than it was.
 subtest 'taken before, and not of the domain by now' => sub {
     my $it = $gw->new_account;
-    my $of = template($it, Subject => 'S {{ n }}', PlainContent => 'P');
+    my $of = $gw->new_template($it, Subject => 'S {{ n }}', PlainContent => 'P');
     my @mails = map { { %{ mail(TemplateID => $of, TemplateData => { n => $_ }, From => { email => "a\@$it->{domain}", name => '' },
         Headers => { 'List-Unsubscribe' => '<https://x.example/>' }) }, IdempotencyKey => "domain $_" } } 1 .. 2;
     my $send = sub { $gw->call('POST', '/api/v1/email/batch', { key => $it->{key}, json => { Messages => [ @_ ] } }) };
@@ -209,7 +208,7 @@ subtest 'templates are read once' => sub {
     is(calls_of(sub { send_batch([ mail(TemplateID => $both, TemplateData => 7) ]) }), 'begin_batch 1', '... or needed');
 
     # More than may be in memory at a time: the first one is read again, with those that come next.
-    my @large = map { template($account, Subject => "L$_", PlainContent => 'x' x 1_000_000, HTMLContent => 'y' x 1_000_000) } 1 .. 12;
+    my @large = map { $gw->new_template($account, Subject => "L$_", PlainContent => 'x' x 1_000_000, HTMLContent => 'y' x 1_000_000) } 1 .. 12;
     my $reply;
     is(calls_of(sub { $reply = send_batch([ map { mail(TemplateID => $_) } @large, $large[0] ]) }) =~ s/accept \d+ //r, 'begin_batch 1 get_batch_templates 2',
         '24 MB of templates: some at a time');
@@ -218,7 +217,7 @@ subtest 'templates are read once' => sub {
 };
 
 subtest 'a small batch that would become very large' => sub {
-    my $large = template($account, Subject => 'S', PlainContent => '{{ x }}' x 400);
+    my $large = $gw->new_template($account, Subject => 'S', PlainContent => '{{ x }}' x 400);
     my $before = count();
     my @mails = map { mail(TemplateID => $large, TemplateData => { x => 'y' x 60_000 }) } 1 .. 13;
     my $reply = send_batch([ @mails, mail(TemplateID => $html), mail(ContentType => 'plain', Subject => 'S', PlainContent => 'P') ]);
@@ -227,16 +226,16 @@ subtest 'a small batch that would become very large' => sub {
     is(count() - $before, 12, '... and no more are there');
 
     # 26 MB: too large also alone. What they cost counts, and nothing more is filled in, or read, then.
-    my $larger = template($account, Subject => 'S', PlainContent => '{{ x }}' x 440);
+    my $larger = $gw->new_template($account, Subject => 'S', PlainContent => '{{ x }}' x 440);
     @mails = map { mail(TemplateID => $larger, TemplateData => { x => 'y' x 60_000 }) } 1 .. 40;
-    my $late = template($account, Subject => 'S', PlainContent => 'P');
+    my $late = $gw->new_template($account, Subject => 'S', PlainContent => 'P');
     is(calls_of(sub { $reply = send_batch([ @mails, mail(TemplateID => $late) ]) }), 'begin_batch 1 get_batch_templates 1', 'forty that are too large alone');
     is(results($reply), join(' ', ('107') x 41), '... use up what may be filled in');
     is(scalar(grep { /together/ } map { $_->{Errors}[0]{Message} } @{ $reply->{json}{Results} }), 30, '... so that the last thirty are not begun');
 };
 
 subtest 'as fast as without templates' => sub {
-    my @three = map { template($account, Subject => "Order {{ no }} of shop $_", HTMLContent => "<p>Dear {{ name }}, order {{ no }} is on its way.</p>\n" x 10,
+    my @three = map { $gw->new_template($account, Subject => "Order {{ no }} of shop $_", HTMLContent => "<p>Dear {{ name }}, order {{ no }} is on its way.</p>\n" x 10,
         PlainContent => "Dear {{ name }}, order {{ no }} is on its way.\n" x 10) } 1 .. 3;
     my @to = map { (To => [ { email => "r$_\@example.org", name => "R $_" } ]) } 1 .. 500;
     my @templates = map { mail(@to[ 2 * $_ - 2, 2 * $_ - 1 ], TemplateID => $three[ $_ % 3 ], TemplateData => { no => $_ }) } 1 .. 500;

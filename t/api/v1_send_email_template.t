@@ -6,12 +6,11 @@ my $gw = EmailGW->up;
 my $account = $gw->new_account;
 my $other = $gw->new_account;
 
-sub template { my ($as, @parts) = @_; return $gw->api('EmailGateway.AddTemplate', as => $as, Name => 'N', @parts)->{json}{NewTemplateID} }
-my $both = template($account, Subject => 'Hi {{ name }}', HTMLContent => '<p>{{ name }}: {{ code }} {{{ code }}} {{unsubscribe}}',
+my $both = $gw->new_template($account, Subject => 'Hi {{ name }}', HTMLContent => '<p>{{ name }}: {{ code }} {{{ code }}} {{unsubscribe}}',
     PlainContent => '{{ email }}: {{ code }} {{ deep.er }} {{ missing }}.');
-my $html = template($account, Subject => 'H', HTMLContent => '<b>{{ name }}');
-my $plain = template($account, Subject => '{{ subject }}', PlainContent => 'P {{ name }}');
-my $theirs = template($other, Subject => 'S', PlainContent => 'theirs');
+my $html = $gw->new_template($account, Subject => 'H', HTMLContent => '<b>{{ name }}');
+my $plain = $gw->new_template($account, Subject => '{{ subject }}', PlainContent => 'P {{ name }}');
+my $theirs = $gw->new_template($other, Subject => 'S', PlainContent => 'theirs');
 
 # Only From and To, unless said otherwise.
 sub send_it {
@@ -90,13 +89,13 @@ subtest 'errors' => sub {
     is(codes(send_it(TemplateID => 999999999, From => { email => 'x@example.net', name => '' })), '422: 3 15', '... and no such template');
     is(send_it(TemplateID => $theirs)->{body}, send_it(TemplateID => 999999999)->{body}, 'another account\'s, in the same words');
     is(codes($gw->call('POST', '/api/v1/email', { key => $account->{key} . 'x', json => { TemplateID => $both } })), '401: 13', 'a key that is none comes first');
-    my $large = template($account, Subject => 'S', HTMLContent => '{{{ x }}}' x 1000);
+    my $large = $gw->new_template($account, Subject => 'S', HTMLContent => '{{{ x }}}' x 1000);
     is(codes(send_it(TemplateID => $large, TemplateData => { x => 'y' x 60_000 })), '422: 107', 'a mail that becomes too large');
     is($gw->ledger($account), $before, 'nothing is queued by any of them');
 };
 
 subtest 'Idempotency-Key' => sub {
-    my $id = template($account, Subject => 'once', PlainContent => 'P');
+    my $id = $gw->new_template($account, Subject => 'once', PlainContent => 'P');
     my @request = (TemplateID => $id, headers => { 'Idempotency-Key' => 'template' });
     my $first = send_it(@request);
     $gw->api('EmailGateway.DeleteTemplate', as => $account, TemplateID => $id);

@@ -19,7 +19,7 @@ my $json = JSON::PP->new->utf8->canonical;
 
 my $list = $gw->api('EmailGateway.AddList', as => $account, Name => 'News')->{json}{NewListID};
 $gw->api('EmailGateway.AddSubscribers', as => $account, ListID => $list, Subscribers => [ map { { email => "s$_\@example.org", name => '' } } 1 .. $to_list ]);
-my $template = $gw->api('EmailGateway.AddTemplate', as => $account, Name => 'N', Subject => '{{ subject }}', PlainContent => 'Hello.')->{json}{NewTemplateID};
+my $template = $gw->new_template($account, Subject => '{{ subject }}', PlainContent => 'Hello.');
 
 # The first of fifty goes to the list, the last is not good, and each third has a template.
 sub body {

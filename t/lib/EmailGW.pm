@@ -344,6 +344,12 @@ sub new_account {
         domain_id => $domain->{domain_id}, key => $key->{key} };
 }
 
+# A template of new_account's account, by AddTemplate: its id.
+sub new_template {
+    my ($gw, $account, %with) = @_;
+    return $gw->api('EmailGateway.AddTemplate', as => $account, Name => 'N', %with)->{json}{NewTemplateID};
+}
+
 # Runs a command, with a text on its standard input: (status, output, errors).
 sub run_command {
     my ($input, @command) = @_;
