@@ -69,6 +69,12 @@ static void put_extended(egs_text *text, const char *name, const char *value)
     }
 }
 
+/* Lines of the body have it as it is, so that it is no word in a charset for any reader. */
+static int is_boundary(const eg_parameter *parameter)
+{
+    return strcmp(parameter->name, "boundary") == 0 && strlen(parameter->value) <= EG_RAW_BOUNDARY_MAX;
+}
+
 /* In the form of RFC 2231 already, in which nothing is quoted? */
 static int is_extended(const eg_parameter *parameter)
 {
@@ -95,7 +101,8 @@ void egs_raw_put_parameters(egs_text *text, const char *name, const eg_headerval
             egs_text_puts(text,
                           apr_pstrcat(text->pool, ";\r\n ", parameter->name, "=", parameter->value, NULL));
         }
-        else if (is_plain(parameter->value) && strlen(parameter->value) <= PIECE_MAX) {
+        else if (is_boundary(parameter) ||
+                 (is_plain(parameter->value) && strlen(parameter->value) <= PIECE_MAX)) {
             egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", parameter->name, "=", NULL));
             put_quoted(text, parameter->value);
         }

@@ -45,6 +45,15 @@ static void rewrite(eg_edits *edits, const eg_rawmail *mail, const eg_rawpart *p
     }
 }
 
+/*
+ * Without an empty line, as that belongs to the boundary behind it: what is put there would
+ * stand in the header. A whole message has its empty line by now.
+ */
+static int is_header_alone(const eg_rawmail *mail, const eg_rawpart *part)
+{
+    return part != eg_rawmail_part(mail, 0) && part->body == part->header_end;
+}
+
 /* Only the first text of a kind gets what stands in each mail once. */
 void egs_raw_track(eg_edits *edits, const eg_rawmail *mail, const egs_content *content, egs_links *links,
                    apr_pool_t *pool)
@@ -54,7 +63,7 @@ void egs_raw_track(eg_edits *edits, const eg_rawmail *mail, const egs_content *c
     for (int i = 0; egs_track_has_links(content) && i < mail->parts->nelts; i++) {
         const eg_rawpart *part = eg_rawmail_part(mail, i);
 
-        if (part->is_fixed || part->is_attachment) {
+        if (part->is_fixed || part->is_attachment || is_header_alone(mail, part)) {
             continue;
         }
         if (strcmp(part->type, "text/html") == 0) {

@@ -59,15 +59,27 @@ int eg_rawfield_fits(const eg_rawmail *mail, const eg_rawfield *field)
     return eg_mimecode_check(eg_rawmail_range(mail, field->at, field->end)) == EG_MIME_FITS;
 }
 
-/* The words of it that cannot be parted must leave room in a line. */
-static int has_short_words(const eg_headervalue *value)
+/* What has no other form must go as it is, and leave room in the line. */
+static int is_short_ascii(const char *word, apr_size_t length_max)
+{
+    return strlen(word) <= length_max && eg_mimecode_check((eg_bytes){ word, strlen(word) }) == EG_MIME_FITS;
+}
+
+static int is_parameter(const eg_parameter *parameter)
+{
+    return is_short_ascii(parameter->name, EG_FIELD_NAME_MAX) &&
+           (strcmp(parameter->name, "boundary") != 0 ||
+            is_short_ascii(parameter->value, EG_RAW_BOUNDARY_MAX));
+}
+
+static int has_usable_words(const eg_headervalue *value)
 {
     for (int i = 0; i < value->parameters->nelts; i++) {
-        if (strlen(APR_ARRAY_IDX(value->parameters, i, eg_parameter).name) > EG_FIELD_NAME_MAX) {
+        if (!is_parameter(&APR_ARRAY_IDX(value->parameters, i, eg_parameter))) {
             return 0;
         }
     }
-    return strlen(value->word) <= WORD_MAX;
+    return is_short_ascii(value->word, WORD_MAX);
 }
 
 int eg_rawfield_is_writable(const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool)
@@ -84,7 +96,7 @@ int eg_rawfield_is_writable(const eg_rawmail *mail, const eg_rawfield *field, ap
         return eg_rawfield_addresses(&list, mail, field, pool) == APR_SUCCESS && list->nelts > 0;
     case EG_FIELD_PARAMETERS:
         return eg_headervalue_parse(&parsed, value, strlen(value), pool) == APR_SUCCESS &&
-               has_short_words(&parsed);
+               has_usable_words(&parsed);
     case EG_FIELD_TOKEN:
         return 0;
     default:

@@ -73,6 +73,12 @@ static const struct {
           "attachment;\r\n "
           "size=\"1\";\r\n filename*=utf-8''%C3%BC%20%22x%22.txt\r\nContent-Description: "
           "=?utf-8?B?w7w=?=\r\n\r\n--b--\r\n" },
+    { "a boundary stays what the body has",
+      OWN
+      "Reply-To: x\r\nContent-Type: multipart/mixed; boundary=\"a\tb\"; x=\"\xc3\xbc\"\r\n\r\n--a\tb\r\n\r\n"
+      "hi\r\n--a\tb--\r\n",
+      OWN "Reply-To: x\r\nContent-Type: multipart/mixed;\r\n boundary=\"a\tb\";\r\n x*=utf-8''%C3%BC\r\n\r\n"
+          "--a\tb\r\n\r\nhi\r\n--a\tb--\r\n" },
     { "a parameter too long for a line",
       OWN "Reply-To: x\r\nContent-Disposition: attachment; filename=\"" UE100 UE100 "\"\r\n\r\n",
       OWN "Reply-To: x\r\nContent-Disposition: attachment;\r\n filename*0*=utf-8''" PC100 PC20
@@ -153,6 +159,12 @@ static const struct {
           "text/html") "\r\n" HTML "\r\n--b\r\n\r\nhttps://shop.example/\r\n--b\r\n\r\nhttps://shop.example/"
                        "\r\n--b--\r\n",
       4, 1, 2 },
+    { "a part that is a header alone", TYPE("multipart/alternative; boundary=b"),
+      "--b\r\n" TYPE("text/plain") "\r\n--b\r\n" TYPE("text/html") "\r\n" HTML "\r\n--b--\r\n", 1, 1, 1 },
+    { "one without an empty line", TYPE("multipart/alternative; boundary=b"),
+      "--b\r\n" TYPE("text/plain") "--b\r\n" TYPE("text/html") "--b--\r\n", -1, 0, 0 },
+    { "an empty text behind its header", TYPE("multipart/alternative; boundary=b"),
+      "--b\r\n" TYPE("text/plain") "\r\n\r\n--b--\r\n", 0, 0, 1 },
     { "NULs", TYPE("text/html") "Content-Transfer-Encoding: quoted-printable\r\n", "=00" HTML, -1, 0, 0 },
     { "8-bit that is no UTF-8",
       TYPE("text/html; charset=utf-8") "Content-Transfer-Encoding: quoted-printable\r\n", "=FC" HTML, -1, 0,
