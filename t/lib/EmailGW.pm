@@ -27,6 +27,7 @@ use HTTP::Tiny;
 use IO::Socket::INET;
 use IPC::Open3 ();
 use JSON::PP ();
+use List::Util qw(max min);
 use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -396,18 +397,20 @@ sub reload_sender {
 # shared with others, make all things slower by a factor that says nothing of what is tested.
 sub allowed {
     my ($seconds) = @_;
-    return $seconds * ($ENV{EG_SAN} || $ENV{CI} ? 3 : 1);
+    return $seconds * ($ENV{EG_SAN} || $ENV{CI} || ($ENV{EG_JOBS} // 1) > 1 ? 3 : 1);
 }
 
 # Calls until it gives something true, and returns that; fails the test after so many seconds.
+# The longer it lasts, the more seldom: most conditions start a psql.
 sub wait_for {
     my ($gw, $condition, $seconds, $what) = @_;
-    my $deadline = time + allowed($seconds);
+    my $start = time;
+    my $deadline = $start + allowed($seconds);
     while (1) {
         my $value = $condition->();
         return $value if $value;
         last if time > $deadline;
-        sleep 0.02;
+        sleep max(0.02, min(0.2, (time - $start) / 20));
     }
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     fail("$what within $seconds s");

@@ -1,4 +1,4 @@
-# The queue of a domain is cut off with 200,000 mails in it, beside mail of another
+# The queue of a domain is cut off with 60,000 mails in it (EG_CANCEL for more), beside mail of another
 # domain of the same account and of another account: it answers at once, nothing
 # more of it is sent but what senders had in hand, each recipient has one end, and
 # the others' mail goes on.
@@ -8,7 +8,7 @@ use EmailGW::SmtpSink;
 use List::Util qw(sum0);
 use Time::HiRes qw(sleep time);
 
-my ($many, $few) = ($ENV{EG_CANCEL} // 200_000, 6_000); # mails: of the domain, of each of the others
+my ($many, $few) = ($ENV{EG_CANCEL} // 60_000, 6_000); # mails: of the domain, of each of the others
 my $conf = "connections = 8\nlease = 5s\npoll = 20ms\n";
 
 # The one place that knows how it is done.
