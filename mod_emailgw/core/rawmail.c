@@ -202,6 +202,16 @@ static int is_sealed(const eg_rawmail *mail, const char *type)
            strcmp(type, "multipart/encrypted") == 0 || strncmp(type, "message/", 8) == 0;
 }
 
+/*
+ * A type that cannot be read: may it be a multipart's or a mail's? A reader who can read it
+ * would find its parts gone, were they written anew.
+ */
+static int may_have_parts(const eg_headervalue *type)
+{
+    return type->word == NULL || strncmp(type->word, "multipart", 9) == 0 ||
+           strncmp(type->word, "message", 7) == 0;
+}
+
 /* @param boundary  set where the part is to be taken apart; @return what is wrong, or NULL */
 static const char *read_header(eg_rawpart *part, const char **boundary, const eg_rawmail *mail,
                                apr_size_t end, apr_pool_t *pool)
@@ -222,7 +232,8 @@ static const char *read_header(eg_rawpart *part, const char **boundary, const eg
     part->charset = charset != NULL ? eg_lowercase(apr_pstrdup(pool, charset)) : NULL;
     part->code = read_code(mail, part, pool);
     part->is_attachment = is_attachment(mail, part, &type, pool);
-    part->is_fixed = is_sealed(mail, part->type) || part->code == EG_RAW_UNKNOWN;
+    part->is_fixed = is_sealed(mail, part->type) || part->code == EG_RAW_UNKNOWN ||
+                     (*part->type == '\0' && may_have_parts(&type));
     if (!part->is_fixed && strncmp(part->type, "multipart/", 10) == 0) {
         *boundary = eg_headervalue_get(&type, "boundary");
         part->is_multipart = 1;

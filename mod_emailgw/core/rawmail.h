@@ -6,7 +6,8 @@
  *
  * What is below multipart/signed, multipart/encrypted and message/ is not looked
  * into: it must go as it came (RFC 1847 section 2.1, RFC 2046 section 5.2.1). A mail
- * whose structure is broken in any place is one body that is not looked into either.
+ * whose structure is broken in any place is one body that is not looked into either,
+ * and so is a part with a type that cannot be read but may be one of those.
  */
 #ifndef EG_RAWMAIL_H
 #define EG_RAWMAIL_H

@@ -118,6 +118,10 @@ subtest 'what is refused' => sub {
         [ 'an encoding that is not ASCII', "${head}Content-Transfer-Encoding: 7bit (\xc3\xa9)\r\n\r\n",
             qr/\A554 5\.6\.0 The header field Content-Transfer-Encoding has bytes/ ],
         [ '8-bit in a mail enclosed', "${head}Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n\xc3\xbc\r\n", qr/\A554 5\.6\.3 / ],
+        (map { [ "8-bit in a part of $_->[0]", "${head}Content-Type: $_->[1]\r\n\r\n--b\r\n\r\n\xc3\xbc\r\n--b--\r\n", qr/\A554 5\.6\.3 / ] }
+            [ 'a multipart with a semicolon less', 'multipart/mixed; boundary="b" charset=utf-8' ],
+            [ 'what is signed and has its boundary twice', 'multipart/signed; boundary="b"; boundary="b"' ],
+            [ 'what has two boundaries', 'multipart/mixed; boundary="b"; boundary="c"' ]),
         [ '8-bit in what is broken', "${head}Content-Type: multipart/mixed\r\n\r\n\xc3\xbc\r\n", qr/\A554 5\.6\.3 / ],
         [ 'a long line in a mail enclosed', "${head}Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n" . 'x' x 999 . "\r\n", qr/\A554 5\.6\.0 .*998/ ],
     );
