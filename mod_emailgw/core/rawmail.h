@@ -42,7 +42,7 @@ typedef struct {
     apr_size_t header_end;      /* behind its last field */
     apr_size_t body, end;       /* of its body: the line end before a boundary is not part of it */
     apr_array_header_t *fields; /* of eg_rawfield */
-    const char *type;           /* lower case; "text/plain" where none is given, "" where it cannot be read */
+    const char *type;           /* lower case; without one as RFC 2046 has it; "" where it cannot be read */
     const char *charset;        /* lower case, or NULL */
     eg_rawcode code;
     int type_given;

@@ -248,12 +248,13 @@ sub mixed {
 my $signed = "Content-Type: multipart/signed; boundary=s; micalg=sha-256; protocol=\"application/pkcs7-signature\"\r\n\r\n--s\r\n"
     . "Content-Type: text/html\r\n\r\n$html\r\n--s\r\nContent-Type: application/pkcs7-signature\r\n\r\nAAAA\r\n--s--\r\n";
 my $enclosed = "Content-Type: message/rfc822\r\n\r\nSubject: x\r\nContent-Type: text/html\r\n\r\n$html";
+my $digest = "Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\nSubject: x\r\n\r\n$plain\r\n--d--\r\n";
 my $attached = "Content-Type: text/html; name=a.html\r\nContent-Disposition: attachment\r\n\r\n$html";
 
 subtest 'tracking' => sub {
     my $message = $head . mixed("Content-Type: text/html\r\n\r\n$html", "\r\n$plain", $signed, $enclosed, $attached,
         "Content-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<a href=\"https://shop.example/\">\xfc</a>",
-        "Content-Type: text/html; charset=x-unknown\r\n\r\n$html");
+        "Content-Type: text/html; charset=x-unknown\r\n\r\n$html", $digest);
     my ($field, $same) = parsed(arrives($message));
     is($same =~ s/quoted-printable|8bit//r =~ s/=FC/\xfc/r =~ s/=3D"/="/r, (parsed($message))[1] =~ s/8bit//r, 'without it all is as it was');
     set_domain(%on);
@@ -262,9 +263,9 @@ subtest 'tracking' => sub {
     my ($fields, $body) = parsed($raw{'ann@example.org'});
     like($fields->{'list-unsubscribe'}[0], qr{\A<https://track\.example/e/u/\S+>\z}, 'List-Unsubscribe');
     my @parts = split /\r\n--b(?:--)?\r\n/, "\r\n$body";
-    is(scalar @parts, 9, 'parts and what is round them');
-    is_deeply([ @parts[ 0, 3, 4, 5, 7, 8 ] ], [ "\r\nbefore", map { s/\r\n\z//r } "$signed\r\n", "$enclosed\r\n", "$attached\r\n",
-        "Content-Type: text/html; charset=x-unknown\r\n\r\n$html\r\n", "behind\r\n\r\n" ], 'what is signed, enclosed, attached or not known is as it was')
+    is(scalar @parts, 10, 'parts and what is round them');
+    is_deeply([ @parts[ 0, 3, 4, 5, 7, 8, 9 ] ], [ "\r\nbefore", map { s/\r\n\z//r } "$signed\r\n", "$enclosed\r\n", "$attached\r\n",
+        "Content-Type: text/html; charset=x-unknown\r\n\r\n$html\r\n", "$digest\r\n", "behind\r\n\r\n" ], 'what is signed, enclosed, attached or not known is as it was')
         or diag(explain(\@parts));
     my ($first, $second, $latin) = map { decoded("X: y\r\n$parts[$_]") } 1, 2, 6;
     like($first, qr{\A<html><body><a href="https://track\.example/e/c/[^"]+">a</a>.*e/u/.*<img src="https://track\.example/e/o/[^"]+"[^>]*></body></html>\r\n\z}s, 'HTML');

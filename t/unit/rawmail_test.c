@@ -80,6 +80,10 @@ static const struct {
     { "a part's header is none", MIXED "--b\r\ntext\r\n--b--\r\n", "multipart/mixed F" },
     { "an encoded multipart", "Content-Transfer-Encoding: base64\r\n" MIXED "--b\r\n" TEXT "--b--\r\n",
       "multipart/mixed F" },
+    { "a digest",
+      "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nX: y\r\n\r\nz\r\n--b\r\n" TEXT
+      "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nz\r\n--c--\r\n--b--\r\n",
+      "multipart/digest(message/rfc822 F,text/plain,multipart/mixed(text/plain))" },
     { "a semicolon less", "Content-Type: multipart/mixed; boundary=\"b\" charset=utf-8\r\n\r\n" PART, "? F" },
     { "blanks in a multipart's type", "Content-Type: Multipart / mixed; boundary=b\r\n\r\n" PART, "? F" },
     { "half a multipart's type", "Content-Type: multipart; boundary=b\r\n\r\n" PART, "? F" },
