@@ -117,8 +117,10 @@ static void hash_envelope(unsigned char hash[EG_HASH_SIZE], const eg_smtp_messag
 }
 
 /*
- * By its Idempotency-Key, as requests are. Without one a message with a Message-ID is
- * known by all that it is: a client that was cut off before the answer sends it again.
+ * By its Idempotency-Key, as requests are, and by its envelope: a client with more
+ * recipients than a mail may have sends the same message again to the others. Without a key
+ * a message with a Message-ID is known by all that it is: a client that was cut off before
+ * the answer sends it again.
  */
 static void set_idempotency(eg_idempotency *hashes, eg_smtp_message *m)
 {
@@ -130,7 +132,7 @@ static void set_idempotency(eg_idempotency *hashes, eg_smtp_message *m)
         m->mail.endpoint = "smtp";
         m->call->idempotency_key = m->idempotency_key;
         eg_secret_hash(hashes->key, m->idempotency_key, strlen(m->idempotency_key));
-        hash_envelope(hashes->body, m);
+        hash_envelope(hashes->key, m);
         hash_content(hashes->body, m, made_anew);
     }
     else if (eg_rawpart_find(&m->raw, m->header, "Message-ID") != NULL) {

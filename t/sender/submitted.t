@@ -197,11 +197,18 @@ subtest 'recipients and events' => sub {
 };
 
 subtest 'once' => sub {
-    my $keyed = sub { return hand_in("$from${to}Idempotency-Key: $_[0]\r\nMessage-ID: <" . rand() . "\@$domain>\r\n\r\n$_[1]\r\n") };
+    my $keyed = sub {
+        my ($key, $text, @with) = @_;
+        return hand_in("$from${to}Idempotency-Key: $key\r\nMessage-ID: <" . rand() . "\@$domain>\r\n\r\n$text\r\n", @with);
+    };
     my $first = $keyed->('key', 'x');
     like($first, qr/\A250 /, 'a key');
     is($keyed->('key', 'x'), $first, '... again: the same mail, though its Message-ID is another');
     is($keyed->('key', 'y'), '554 5.7.0 This Idempotency-Key was used for a different message', '... for another message');
+    my @first_and_others = map { $keyed->('list', 'x', to => [ map { "r$_\@example.org" } @$_ ]) } [ 1 .. 100 ], [ 101 .. 150 ], [ 1 .. 100 ], [ 101 .. 150 ];
+    like($_, qr/\A250 /, '... to as many as a mail may have, and to the others') for @first_and_others[ 0, 1 ];
+    isnt($first_and_others[1], $first_and_others[0], '... is two mails');
+    is_deeply([ @first_and_others[ 2, 3 ] ], [ @first_and_others[ 0, 1 ] ], '... of which each is known again');
     my $same = sub { return hand_in("$from${to}Message-ID: <same\@$domain>\r\n\r\nx\r\n", @_) };
     $first = $same->();
     is($same->(), $first, 'the same message again');
