@@ -38,6 +38,7 @@ void eg_smtp_mail_begin(eg_smtp_session *session, const char *args)
         .sender = apr_pstrdup(session->mail.pool, mail.sender),
         .recipients = apr_array_make(session->mail.pool, 4, sizeof(const char *)),
         .utf8 = mail.utf8,
+        .secure = session->secure,
     };
     eg_smtp_state_reply(session, 250, "2.1.0", "Sender ok");
 }

@@ -61,6 +61,12 @@ static void knows_what_a_mail_is(void **state)
     say(t, ENVELOPE "DATA\r\n");
     say(t, "\xc3\xa9\r\n.\r\n");
     assert_false(t->utf8);
+    assert_false(t->secure);
+    say(t, "STARTTLS\r\n");
+    eg_smtp_session_secured(t->session);
+    say(t, READY ENVELOPE "DATA\r\n");
+    say(t, "x\r\n.\r\n");
+    assert_true(t->secure);
     codes(t);
     say(t, ENVELOPE "DATA\r\n");
     say_bytes(t, "a\0b\r\n.\r\n", 8);

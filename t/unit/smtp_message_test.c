@@ -142,9 +142,35 @@ static void leaves_room_for_its_own_fields(void **state)
     }
 }
 
+/* RFC 3848, RFC 6531 section 4.3. */
+static void tells_the_protocol(void **state)
+{
+    static const char message[] = "From: a@mine.example\r\n\r\nx\r\n";
+    static const char *const protocols[] = { " ESMTPA ", " ESMTPSA ", " UTF8SMTPA ", " UTF8SMTPSA " };
+
+    for (int i = 0; i < 4; i++) {
+        eg_smtp_message m;
+        eg_smtp_envelope envelope;
+        eg_call call;
+
+        start(&m, &call, *state);
+        envelope = *m.envelope;
+        envelope.secure = i % 2;
+        envelope.utf8 = i / 2;
+        m.envelope = &envelope;
+        assert_true(eg_smtp_message_read(&m, (eg_bytes){ message, strlen(message) }) &&
+                    eg_smtp_message_addresses(&m) && eg_smtp_message_options(&m) && eg_smtp_message_make(&m));
+        assert_non_null(strstr(apr_pstrmemdup(*state, m.mail.raw.data, m.mail.raw.size), protocols[i]));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { EG_TEST(takes_or_refuses), EG_TEST(leaves_room_for_its_own_fields) };
+    const struct CMUnitTest tests[] = {
+        EG_TEST(takes_or_refuses),
+        EG_TEST(leaves_room_for_its_own_fields),
+        EG_TEST(tells_the_protocol),
+    };
 
     return EG_TEST_RUN(tests);
 }
