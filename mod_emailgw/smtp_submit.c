@@ -84,7 +84,7 @@ static void add_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_siz
     eg_secret_hash(hash, both, sizeof both);
 }
 
-/* The message but for fields that a program may make anew when it tries again. */
+/* The message but for fields that a program may make anew, or fold anew, when it tries again. */
 static void hash_content(unsigned char hash[EG_HASH_SIZE], const eg_smtp_message *m,
                          const char *const *without)
 {
@@ -124,7 +124,7 @@ static void hash_envelope(unsigned char hash[EG_HASH_SIZE], const eg_smtp_messag
  */
 static void set_idempotency(eg_idempotency *hashes, eg_smtp_message *m)
 {
-    static const char *const made_anew[] = { "Date", "Message-ID", "Received", NULL };
+    static const char *const made_anew[] = { "Date", "Idempotency-Key", "Message-ID", "Received", NULL };
     static const char *const none[] = { NULL };
 
     memset(hashes, 0, sizeof *hashes);

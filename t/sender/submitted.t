@@ -110,6 +110,10 @@ subtest 'what is refused' => sub {
         [ 'X-EG-Track-Opens', "${head}X-EG-Track-Opens: 2\r\n\r\n", qr/\A550 5\.6\.0 Invalid X-EG-Track-Opens: / ],
         [ 'X-EG-Send-At', "${head}X-EG-Send-At: soon\r\n\r\n", qr/\A550 5\.6\.0 Invalid X-EG-Send-At: it must be Unix seconds/ ],
         [ 'X-EG-Send-At too far', "${head}X-EG-Send-At: 2099-01-01\r\n\r\n", qr/\A550 5\.6\.0 Invalid X-EG-Send-At: it is more than/ ],
+        (map { [ "$_ twice", "${head}$_: 1\r\n\L$_\E:\r\n 1\r\n\r\n", qr/\A554 5\.6\.0 The header has more than one $_\z/ ] }
+            qw(X-EG-Tags X-EG-Track-Links X-EG-Track-Opens X-EG-Send-At X-EG-TLS Idempotency-Key)),
+        (map { [ "an empty $_", "${head}$_: \r\n\r\n", qr/\A550 5\.6\.0 Invalid $_: it is empty\z/ ] }
+            qw(X-EG-Track-Links X-EG-Track-Opens X-EG-Send-At X-EG-TLS)),
         [ 'X-EG-TLS', "${head}X-EG-TLS: maybe\r\n\r\n", qr/\A550 5\.6\.0 Invalid X-EG-TLS: only 'required' is allowed\z/ ],
         [ 'another X-EG field', "${head}X-EG-Tag: a\r\n\r\n", qr/\A550 5\.6\.0 The header field X-EG-Tag is not known\z/ ],
         [ 'an empty Idempotency-Key', "${head}Idempotency-Key:\r\n\r\n", qr/\A550 5\.6\.0 Invalid Idempotency-Key/ ],
@@ -180,7 +184,7 @@ subtest 'the credential\'s own' => sub {
 
 subtest 'recipients and events' => sub {
     my $id = taken("${from}To: Ann <ANN\@example.org>, x\@example.net\r\nCc: cy\@example.org\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n =?utf-8?Q?_you?=\r\n"
-        . "X-EG-Tags: =?utf-8?Q?gr=C3=BCn?=, b\r\n\r\nx\r\n", to => [qw(ann@example.org bob@example.org cy@example.org Ann@Example.org)]);
+        . "X-EG-Tags: =?utf-8?Q?gr=C3=BCn?=,\r\n\tb\r\n\r\nx\r\n", to => [qw(ann@example.org bob@example.org cy@example.org Ann@Example.org)]);
     my %raw = delivered($id);
     is_deeply([ sort keys %raw ], [qw(ann@example.org bob@example.org cy@example.org)], 'each gets one');
     is_deeply([ $gw->sql("SELECT kind, email FROM emailgw.recipient WHERE message_id = '$id' ORDER BY email") ],
@@ -193,7 +197,7 @@ subtest 'recipients and events' => sub {
     ok($gw->sql("SELECT last_used_at > now() - interval '1 minute' FROM emailgw.smtp_credential WHERE username = '$smtp->{Username}'"),
         'its credential was used') or diag($gw->sql("SELECT last_used_at FROM emailgw.smtp_credential WHERE username = '$smtp->{Username}'"));
     is($gw->sql("SELECT queue.next_at > now() + interval '50 minutes' FROM emailgw.queue WHERE message_id = '"
-        . taken("${head}X-EG-Send-At: " . (time + 3600) . "\r\n\r\nlater\r\n") . "'"), 't', 'X-EG-Send-At');
+        . taken("${head}X-EG-Send-At:$_" . (time + 3600) . "\r\n\r\nlater\r\n") . "'"), 't', 'X-EG-Send-At') for ' ', "\r\n ";
 };
 
 subtest 'once' => sub {
@@ -204,6 +208,8 @@ subtest 'once' => sub {
     my $first = $keyed->('key', 'x');
     like($first, qr/\A250 /, 'a key');
     is($keyed->('key', 'x'), $first, '... again: the same mail, though its Message-ID is another');
+    is($keyed->("\r\n key", 'x'), $first, '... folded');
+    is($keyed->("two\r\n words", 'x'), $keyed->('two words', 'x'), '... or within');
     is($keyed->('key', 'y'), '554 5.7.0 This Idempotency-Key was used for a different message', '... for another message');
     my @first_and_others = map { $keyed->('list', 'x', to => [ map { "r$_\@example.org" } @$_ ]) } [ 1 .. 100 ], [ 101 .. 150 ], [ 1 .. 100 ], [ 101 .. 150 ];
     like($_, qr/\A250 /, '... to as many as a mail may have, and to the others') for @first_and_others[ 0, 1 ];
