@@ -20,6 +20,7 @@ struct eg_smtp_content {
     apr_pool_t *pool;
     place at;
     apr_int64_t max, size; /* octets of the message */
+    apr_int64_t keep_max;  /* octets of it that are kept */
     apr_int64_t come;      /* octets of all that came */
     apr_int64_t line;      /* octets of this line */
     int spoilt, long_line; /* what was seen */
@@ -30,12 +31,13 @@ struct eg_smtp_content {
     char *whole;           /* all of it, made by eg_smtp_content_read where there is a file */
 };
 
-eg_smtp_content *eg_smtp_content_make(apr_int64_t max, apr_pool_t *pool)
+eg_smtp_content *eg_smtp_content_make(apr_int64_t max, apr_int64_t keep_max, apr_pool_t *pool)
 {
     eg_smtp_content *content = apr_pcalloc(pool, sizeof *content);
 
     content->pool = pool;
     content->max = max;
+    content->keep_max = keep_max;
     content->memory = apr_palloc(pool, MEMORY);
     return content;
 }
@@ -71,12 +73,19 @@ static apr_status_t empty_memory(eg_smtp_content *content)
     return rv;
 }
 
+/* @param size  of what comes. @return octets of it that there is to be kept */
+static apr_size_t take_size(eg_smtp_content *content, apr_size_t size)
+{
+    apr_int64_t kept = eg_smtp_content_size(content), more;
+
+    content->size += (apr_int64_t)size;
+    more = eg_smtp_content_size(content) - kept;
+    return content->size > content->max || content->spoilt ? 0 : (apr_size_t)more;
+}
+
 static void keep(eg_smtp_content *content, const char *data, apr_size_t size)
 {
-    content->size += (apr_int64_t)size;
-    if (content->size > content->max || content->spoilt) {
-        return;
-    }
+    size = take_size(content, size);
     while (size > 0 && content->kept == APR_SUCCESS) {
         apr_size_t part = MEMORY - content->used < size ? MEMORY - content->used : size;
 
@@ -189,7 +198,7 @@ eg_smtp_fault eg_smtp_content_fault(const eg_smtp_content *content, int any_leng
 
 apr_int64_t eg_smtp_content_size(const eg_smtp_content *content)
 {
-    return content->size;
+    return content->size < content->keep_max ? content->size : content->keep_max;
 }
 
 static apr_status_t free_whole(void *data)
@@ -201,7 +210,7 @@ static apr_status_t free_whole(void *data)
 /* File and memory as one. Not of the pool, which would keep so much for later. */
 static apr_status_t make_whole(eg_smtp_content *content)
 {
-    apr_size_t size = (apr_size_t)content->size;
+    apr_size_t size = (apr_size_t)eg_smtp_content_size(content);
     apr_off_t begin = 0;
     apr_status_t rv = apr_file_seek(content->file, APR_SET, &begin);
 
@@ -222,8 +231,8 @@ apr_status_t eg_smtp_content_read(eg_bytes *message, eg_smtp_content *content)
     apr_status_t rv = content->file != NULL ? make_whole(content) : APR_SUCCESS;
 
     if (rv == APR_SUCCESS) {
-        *message =
-            (eg_bytes){ content->file != NULL ? content->whole : content->memory, (apr_size_t)content->size };
+        *message = (eg_bytes){ content->file != NULL ? content->whole : content->memory,
+                               (apr_size_t)eg_smtp_content_size(content) };
     }
     return rv;
 }

@@ -24,8 +24,11 @@ typedef enum {
     EG_SMTP_CONTENT_NO_ROOM    /* the disk or the memory is full */
 } eg_smtp_fault;
 
-/** @param max  octets of the message with its dots unstuffed */
-eg_smtp_content *eg_smtp_content_make(apr_int64_t max, apr_pool_t *pool);
+/**
+ * @param max       octets of the message with its dots unstuffed
+ * @param keep_max  octets of it that are kept: the rest is read, and dropped
+ */
+eg_smtp_content *eg_smtp_content_make(apr_int64_t max, apr_int64_t keep_max, apr_pool_t *pool);
 
 /**
  * Take what comes next.
@@ -40,10 +43,10 @@ int eg_smtp_content_is_endless(const eg_smtp_content *content);
 /** After the end. @param any_length  lines may be longer than EG_SMTP_TEXT_LINE_MAX */
 eg_smtp_fault eg_smtp_content_fault(const eg_smtp_content *content, int any_length);
 
-/** Octets of a good content. */
+/** Octets that are kept of a good content. */
 apr_int64_t eg_smtp_content_size(const eg_smtp_content *content);
 
-/** All of a good content. It lives as long as the content's pool. @return other than APR_SUCCESS: no memory, or a bad disk */
+/** What is kept of a good content. It lives as long as the content's pool. @return other than APR_SUCCESS: no memory, or a bad disk */
 apr_status_t eg_smtp_content_read(eg_bytes *message, eg_smtp_content *content);
 
 #endif

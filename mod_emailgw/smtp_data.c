@@ -17,11 +17,15 @@ const eg_smtp_reply *eg_smtp_data_refusal(eg_smtp_fault fault)
 
 static void begin_text(eg_smtp_session *session)
 {
+    const eg_smtp_settings *settings = session->settings;
+
     if (session->mail.envelope.recipients->nelts == 0) {
         eg_smtp_state_refuse(session, 554, "5.5.1", "There is no recipient");
         return;
     }
-    session->mail.content = eg_smtp_content_make(session->settings->message_max, session->mail.pool);
+    session->mail.content = eg_smtp_content_make(
+        settings->message_max, settings->mode == EG_SMTP_BOUNCES ? EG_RETURNED_SIZE : settings->message_max,
+        session->mail.pool);
     eg_smtp_state_reply(session, 354, NULL, "Go on; a line with a dot alone is the end");
 }
 

@@ -16,7 +16,7 @@ static int may_begin(eg_smtp_session *session)
     return 1;
 }
 
-void eg_smtp_mail_begin(eg_smtp_session *session, const char *args)
+static void begin_mail(eg_smtp_session *session, const char *args)
 {
     eg_smtp_reply fault;
     eg_smtp_mail mail;
@@ -38,8 +38,25 @@ void eg_smtp_mail_begin(eg_smtp_session *session, const char *args)
         .sender = apr_pstrdup(session->mail.pool, mail.sender),
         .recipients = apr_array_make(session->mail.pool, 4, sizeof(const char *)),
         .utf8 = mail.utf8,
+        .secure = session->secure,
     };
     eg_smtp_state_reply(session, 250, "2.1.0", "Sender ok");
+}
+
+void eg_smtp_mail_begin(eg_smtp_session *session, const char *args)
+{
+    begin_mail(session, args);
+    session->mail.was_refused = session->mail.pool == NULL;
+}
+
+/* Recipients are often pipelined behind MAIL: if that is refused they are no errors of their own. */
+static int has_mail(eg_smtp_session *session)
+{
+    if (session->mail.was_refused) {
+        eg_smtp_state_reply(session, 503, "5.5.1", "There is no mail: its MAIL was refused");
+        return 0;
+    }
+    return eg_smtp_state_has_mail(session);
 }
 
 /* As many may be refused as may be taken: of a long list others are good. */
@@ -74,7 +91,7 @@ void eg_smtp_mail_add(eg_smtp_session *session, const char *args)
     eg_smtp_reply answer = { 550, "5.1.1", "No such recipient here" };
     const char *address;
 
-    if (!eg_smtp_state_has_mail(session)) {
+    if (!has_mail(session)) {
         return;
     }
     if (is_full(session)) {

@@ -134,9 +134,11 @@ static const char *make_received(const eg_smtp_message *m)
     const char *host = m->call->limits->submission_host;
     char at[EG_DATETIME_MAIL_SIZE];
 
-    return apr_psprintf(m->call->pool, "Received: by %s with %s id %s;\r\n\t%s\r\n",
-                        host != NULL ? host : "localhost", m->envelope->utf8 ? "UTF8SMTPA" : "ESMTPA",
-                        m->message_id, eg_datetime_format_mail(at, m->call->now));
+    /* Its protocol: RFC 3848, RFC 6531 section 4.3. */
+    return apr_psprintf(m->call->pool, "Received: by %s with %s%s id %s;\r\n\t%s\r\n",
+                        host != NULL ? host : "localhost", m->envelope->utf8 ? "UTF8SMTP" : "ESMTP",
+                        m->envelope->secure ? "SA" : "A", m->message_id,
+                        eg_datetime_format_mail(at, m->call->now));
 }
 
 /* Fields that do not fit the wire must at least be such that the sender can write them anew. */

@@ -70,6 +70,10 @@ static int read_option(eg_smtp_message *m, int i)
     if (value == NULL) {
         return 1;
     }
+    /* To the API an empty parameter is none; a field that stands there was meant to say something. */
+    if (*value == '\0' && strcmp(options[i].field, "X-EG-Tags") != 0) {
+        return eg_smtp_refuse(m, 550, "5.6.0", "Invalid %s: it is empty", options[i].field);
+    }
     json_object_set_new(m->call->args, options[i].parameter, argument(m, options[i].field, value));
     eg_mail_parse_options(&m->mail, m->call);
     eg_mail_parse_headers(&m->mail, m->call);

@@ -53,6 +53,7 @@ struct eg_smtp_session {
         apr_pool_t *pool;
         eg_smtp_envelope envelope;
         int refused;              /* recipients */
+        int was_refused;          /* there is none, for its MAIL was refused */
         eg_smtp_content *content; /* NULL before DATA */
     } mail;
 };

@@ -84,7 +84,7 @@ static void add_hash(unsigned char hash[EG_HASH_SIZE], const void *data, apr_siz
     eg_secret_hash(hash, both, sizeof both);
 }
 
-/* The message but for fields that a program may make anew when it tries again. */
+/* The message but for fields that a program may make anew, or fold anew, when it tries again. */
 static void hash_content(unsigned char hash[EG_HASH_SIZE], const eg_smtp_message *m,
                          const char *const *without)
 {
@@ -117,12 +117,14 @@ static void hash_envelope(unsigned char hash[EG_HASH_SIZE], const eg_smtp_messag
 }
 
 /*
- * By its Idempotency-Key, as requests are. Without one a message with a Message-ID is
- * known by all that it is: a client that was cut off before the answer sends it again.
+ * By its Idempotency-Key, as requests are, and by its envelope: a client with more
+ * recipients than a mail may have sends the same message again to the others. Without a key
+ * a message with a Message-ID is known by all that it is: a client that was cut off before
+ * the answer sends it again.
  */
 static void set_idempotency(eg_idempotency *hashes, eg_smtp_message *m)
 {
-    static const char *const made_anew[] = { "Date", "Message-ID", "Received", NULL };
+    static const char *const made_anew[] = { "Date", "Idempotency-Key", "Message-ID", "Received", NULL };
     static const char *const none[] = { NULL };
 
     memset(hashes, 0, sizeof *hashes);
@@ -130,7 +132,7 @@ static void set_idempotency(eg_idempotency *hashes, eg_smtp_message *m)
         m->mail.endpoint = "smtp";
         m->call->idempotency_key = m->idempotency_key;
         eg_secret_hash(hashes->key, m->idempotency_key, strlen(m->idempotency_key));
-        hash_envelope(hashes->body, m);
+        hash_envelope(hashes->key, m);
         hash_content(hashes->body, m, made_anew);
     }
     else if (eg_rawpart_find(&m->raw, m->header, "Message-ID") != NULL) {

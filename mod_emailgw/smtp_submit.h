@@ -26,6 +26,7 @@ typedef struct {
     const char *sender;             /* of MAIL; "" for <> */
     apr_array_header_t *recipients; /* of const char *, as given at RCPT, their syntax checked */
     int utf8;                       /* SMTPUTF8 was said (RFC 6531) */
+    int secure;                     /* it comes under TLS */
 } eg_smtp_envelope;
 
 /**

@@ -38,6 +38,21 @@ static int read_value(const char **value, eg_headerscan *scan, apr_pool_t *pool)
     return scan->at > begin;
 }
 
+/* Readers differ in which of two they take, so two must say the same. @return 0 when it is one too many */
+static int add_parameter(eg_headervalue *value, const eg_parameter *parameter)
+{
+    const char *before = eg_headervalue_get(value, parameter->name);
+
+    if (before != NULL) {
+        return strcmp(before, parameter->value) == 0;
+    }
+    if (value->parameters->nelts == EG_HEADERVALUE_PARAMETERS_MAX) {
+        return 0;
+    }
+    APR_ARRAY_PUSH(value->parameters, eg_parameter) = *parameter;
+    return 1;
+}
+
 /* name "=" value; @return 0 when it is none, or one too many */
 static int read_parameter(eg_headervalue *value, eg_headerscan *scan, apr_pool_t *pool)
 {
@@ -49,13 +64,8 @@ static int read_parameter(eg_headervalue *value, eg_headerscan *scan, apr_pool_t
     }
     scan->at++;
     parameter.name = eg_lowercase(apr_pstrdup(pool, name));
-    if (!eg_headerscan_skip(scan) || !read_value(&parameter.value, scan, pool) ||
-        eg_headervalue_get(value, parameter.name) != NULL ||
-        value->parameters->nelts == EG_HEADERVALUE_PARAMETERS_MAX) {
-        return 0;
-    }
-    APR_ARRAY_PUSH(value->parameters, eg_parameter) = parameter;
-    return 1;
+    return eg_headerscan_skip(scan) && read_value(&parameter.value, scan, pool) &&
+           add_parameter(value, &parameter);
 }
 
 apr_status_t eg_headervalue_parse(eg_headervalue *value, const char *text, apr_size_t length,
@@ -64,7 +74,7 @@ apr_status_t eg_headervalue_parse(eg_headervalue *value, const char *text, apr_s
     eg_headerscan scan = { text, text + length };
     const char *word;
 
-    value->parameters = apr_array_make(pool, 4, sizeof(eg_parameter));
+    *value = (eg_headervalue){ NULL, apr_array_make(pool, 4, sizeof(eg_parameter)) };
     if (!eg_headerscan_skip(&scan) || (word = read_word(&scan, pool)) == NULL) {
         return APR_EINVAL;
     }

@@ -22,8 +22,9 @@ typedef struct {
 
 /**
  * @param text  the field's value, folded or not; comments are passed over
- * @return APR_EINVAL when it is no such value, a parameter stands twice or there are
- *         more than EG_HEADERVALUE_PARAMETERS_MAX
+ * @return APR_EINVAL when it is no such value, a parameter stands twice with two values or
+ *         there are more than EG_HEADERVALUE_PARAMETERS_MAX; the word is NULL then where
+ *         it could not be read either
  */
 apr_status_t eg_headervalue_parse(eg_headervalue *value, const char *text, apr_size_t length,
                                   apr_pool_t *pool);

@@ -202,9 +202,23 @@ static int is_sealed(const eg_rawmail *mail, const char *type)
            strcmp(type, "multipart/encrypted") == 0 || strncmp(type, "message/", 8) == 0;
 }
 
-/* @param boundary  set where the part is to be taken apart; @return what is wrong, or NULL */
+/*
+ * A type that cannot be read: may it be a multipart's or a mail's? A reader who can read it
+ * would find its parts gone, were they written anew.
+ */
+static int may_have_parts(const eg_headervalue *type)
+{
+    return type->word == NULL || strncmp(type->word, "multipart", 9) == 0 ||
+           strncmp(type->word, "message", 7) == 0;
+}
+
+/*
+ * @param boundary  set where the part is to be taken apart
+ * @param usual     the type of a part that is given none
+ * @return what is wrong, or NULL
+ */
 static const char *read_header(eg_rawpart *part, const char **boundary, const eg_rawmail *mail,
-                               apr_size_t end, apr_pool_t *pool)
+                               apr_size_t end, const char *usual, apr_pool_t *pool)
 {
     eg_headervalue type;
     const char *problem = read_fields(part, mail->bytes.data, end, mail->is_open), *charset;
@@ -217,12 +231,13 @@ static const char *read_header(eg_rawpart *part, const char **boundary, const eg
     }
     readable = read_value(&type, mail, part, "Content-Type", pool);
     part->type_given = !readable || type.word != NULL;
-    part->type = !part->type_given ? "text/plain" : readable && strchr(type.word, '/') ? type.word : "";
+    part->type = !part->type_given ? usual : readable && strchr(type.word, '/') ? type.word : "";
     charset = readable ? eg_headervalue_get(&type, "charset") : NULL;
     part->charset = charset != NULL ? eg_lowercase(apr_pstrdup(pool, charset)) : NULL;
     part->code = read_code(mail, part, pool);
     part->is_attachment = is_attachment(mail, part, &type, pool);
-    part->is_fixed = is_sealed(mail, part->type) || part->code == EG_RAW_UNKNOWN;
+    part->is_fixed = is_sealed(mail, part->type) || part->code == EG_RAW_UNKNOWN ||
+                     (*part->type == '\0' && may_have_parts(&type));
     if (!part->is_fixed && strncmp(part->type, "multipart/", 10) == 0) {
         *boundary = eg_headervalue_get(&type, "boundary");
         part->is_multipart = 1;
@@ -232,24 +247,30 @@ static const char *read_header(eg_rawpart *part, const char **boundary, const eg
 
 /* ---- the tree -------------------------------------------------------------------------------------- */
 
-static int read_part(eg_rawmail *mail, apr_size_t at, apr_size_t end, int depth, apr_pool_t *pool);
+static int read_part(eg_rawmail *mail, apr_size_t at, apr_size_t end, const char *usual, int depth,
+                     apr_pool_t *pool);
 
 /* What a multipart is made of. @return is it whole? */
-static int read_parts(eg_rawmail *mail, eg_rawsplit *split, apr_size_t end, int depth, apr_pool_t *pool)
+static int read_parts(eg_rawmail *mail, eg_rawsplit *split, apr_size_t end, const char *type, int depth,
+                      apr_pool_t *pool)
 {
+    /* RFC 2046 section 5.1.5. */
+    const char *usual = strcmp(type, "multipart/digest") == 0 ? "message/rfc822" : "text/plain";
+
     while (eg_rawsplit_next(split)) {
-        if (!read_part(mail, split->at, split->end, depth, pool) && !mail->is_open) {
+        if (!read_part(mail, split->at, split->end, usual, depth, pool) && !mail->is_open) {
             return 0;
         }
     }
     if (mail->is_open && !split->is_closed) {
-        read_part(mail, eg_rawsplit_rest(split), end, depth, pool);
+        read_part(mail, eg_rawsplit_rest(split), end, usual, depth, pool);
     }
     return mail->is_open || split->is_closed;
 }
 
 /* @return is it whole? Its parts stand behind it then */
-static int read_part(eg_rawmail *mail, apr_size_t at, apr_size_t end, int depth, apr_pool_t *pool)
+static int read_part(eg_rawmail *mail, apr_size_t at, apr_size_t end, const char *usual, int depth,
+                     apr_pool_t *pool)
 {
     eg_rawpart part = { .at = at, .fields = apr_array_make(pool, 8, sizeof(eg_rawfield)) };
     eg_rawsplit split;
@@ -257,7 +278,7 @@ static int read_part(eg_rawmail *mail, apr_size_t at, apr_size_t end, int depth,
     int is_split;
 
     if (mail->parts->nelts == EG_RAW_PARTS_MAX || depth > EG_RAW_DEPTH_MAX ||
-        read_header(&part, &boundary, mail, end, pool) != NULL) {
+        read_header(&part, &boundary, mail, end, usual, pool) != NULL) {
         return 0;
     }
     is_split = part.is_multipart && part.code == EG_RAW_PLAIN && boundary != NULL &&
@@ -269,7 +290,7 @@ static int read_part(eg_rawmail *mail, apr_size_t at, apr_size_t end, int depth,
         return mail->is_open;
     }
     APR_ARRAY_PUSH(mail->parts, eg_rawpart) = part;
-    return !is_split || read_parts(mail, &split, end, depth + 1, pool);
+    return !is_split || read_parts(mail, &split, end, part.type, depth + 1, pool);
 }
 
 static apr_status_t parse(eg_rawmail *mail, const char **problem, eg_bytes bytes, int is_open,
@@ -281,14 +302,14 @@ static apr_status_t parse(eg_rawmail *mail, const char **problem, eg_bytes bytes
     mail->bytes = bytes;
     mail->parts = apr_array_make(pool, 8, sizeof(eg_rawpart));
     mail->is_open = is_open;
-    *problem = read_header(&root, &boundary, mail, bytes.size, pool);
+    *problem = read_header(&root, &boundary, mail, bytes.size, "text/plain", pool);
     if (*problem == NULL && root.fields->nelts == 0) {
         *problem = "it has no header";
     }
     if (*problem != NULL) {
         return APR_EINVAL;
     }
-    if (!read_part(mail, 0, bytes.size, 0, pool)) {
+    if (!read_part(mail, 0, bytes.size, "text/plain", 0, pool)) {
         root.is_fixed = 1;
         root.is_multipart = 0;
         apr_array_clear(mail->parts);

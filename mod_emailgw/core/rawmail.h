@@ -6,7 +6,8 @@
  *
  * What is below multipart/signed, multipart/encrypted and message/ is not looked
  * into: it must go as it came (RFC 1847 section 2.1, RFC 2046 section 5.2.1). A mail
- * whose structure is broken in any place is one body that is not looked into either.
+ * whose structure is broken in any place is one body that is not looked into either,
+ * and so is a part with a type that cannot be read but may be one of those.
  */
 #ifndef EG_RAWMAIL_H
 #define EG_RAWMAIL_H
@@ -41,7 +42,7 @@ typedef struct {
     apr_size_t header_end;      /* behind its last field */
     apr_size_t body, end;       /* of its body: the line end before a boundary is not part of it */
     apr_array_header_t *fields; /* of eg_rawfield */
-    const char *type;           /* lower case; "text/plain" where none is given, "" where it cannot be read */
+    const char *type;           /* lower case; without one as RFC 2046 has it; "" where it cannot be read */
     const char *charset;        /* lower case, or NULL */
     eg_rawcode code;
     int type_given;

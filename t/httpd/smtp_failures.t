@@ -1,15 +1,16 @@
 # Guessing at logins by SMTP: counted by address and by name, over all children; the right
 # password still works from elsewhere; and nothing tells a name that exists from one that
-# does not.
+# does not. And what a login may hand in: so many mails in a time, and no more.
 use EmailGW;
 use EmailGW::Smtp;
 use Instance;
 use MIME::Base64 ();
 use Time::HiRes qw(sleep time);
 
-my ($port, $brief, $off) = map { Instance::free_port() } 1 .. 3;
+my ($port, $brief, $off, $rated) = map { Instance::free_port() } 1 .. 4;
 my $gw = EmailGW->up(HTTPD_CONF => \(EmailGW::Smtp::plain_port($port, "EmailGatewayAuthFailures 5/60s\n")
-    . EmailGW::Smtp::plain_port($brief, "EmailGatewayAuthFailures 3/2s\n") . EmailGW::Smtp::plain_port($off, "EmailGatewayAuthFailures off\n")));
+    . EmailGW::Smtp::plain_port($brief, "EmailGatewayAuthFailures 3/2s\n") . EmailGW::Smtp::plain_port($off, "EmailGatewayAuthFailures off\n")
+    . EmailGW::Smtp::plain_port($rated, "EmailGatewayRate 3/5s\n")));
 my $account = $gw->new_account;
 my @logins = map { [ EmailGW::Smtp::login($gw, $account) ] } 1 .. 4;
 my $address = 1;
@@ -66,6 +67,24 @@ subtest 'one connection' => sub {
     my $smtp = EmailGW::Smtp->connect($off);
     $smtp->say('EHLO client.example');
     is(join(' ', map { $smtp->say(guess($logins[0][0])) // '-' } 1 .. 4), '535 535 535 421', 'three, then it ends');
+};
+
+subtest 'how many mails' => sub {
+    my @sessions = map { my $smtp = EmailGW::Smtp->connect($rated); $smtp->log_in(@{ $logins[$_] }[0, 1]); $smtp } 0, 0, 1;
+    my $mail = sub { return $sessions[ $_[0] ]->mail("shop\@$account->{domain}", 'ann@example.org', "From: shop\@$account->{domain}\r\n\r\nx") };
+    my $before = $gw->sql("SELECT count(*) FROM emailgw.message WHERE account_id = $account->{account_id}");
+    is(join(' ', map { $mail->($_) } 0, 0, 0, 0, 1), '250 250 250 450 450', 'three of a login, over all its sessions');
+    like($sessions[0]{reply}, qr/^450 4\.7\.1 Too many requests\. Wait for \d seconds for another 3 attempts\./, '... and told how long to wait');
+    is($gw->sql("SELECT count(*) FROM emailgw.message WHERE account_id = $account->{account_id}"), $before + 3, '... and no more are taken');
+    is($mail->(2), 250, 'another login of the account has its own');
+    sleep 5.2;
+    is($mail->(0), 250, 'after that time there are more');
+
+    $gw->sql("UPDATE emailgw.account SET own_limits = '{hour}', sends_per_hour = 0 WHERE account_id = $account->{account_id}");
+    is($mail->(2), 451, 'what an account may send in an hour');
+    like($sessions[2]{reply}, qr/^451 4\.7\.1 Email sending limit reached: 0 emails per hour, until /, '... and told until when');
+    $gw->sql("UPDATE emailgw.account SET own_limits = '{}', sends_per_hour = NULL WHERE account_id = $account->{account_id}");
+    is($mail->(2), 250, 'without it the session goes on');
 };
 
 # The least of many: what the machine does meanwhile only adds.

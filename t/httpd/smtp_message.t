@@ -1,5 +1,6 @@
 # What an SMTP client writes and what arrives, through the listener: Python's own mail
-# package makes the messages, hands them in, and reads them again.
+# package makes the messages, hands them in, and reads them again. So it does with mails of
+# others, and with such as have a Content-Type that not everybody can read.
 use EmailGW;
 use JSON::PP ();
 use Socket qw(SOCK_STREAM);
@@ -76,5 +77,127 @@ is_deeply([ map { [ @$_[ 0, 1 ] ] } @{ $mail->{parts} } ], [ [ 'text/plain', und
 is_deeply([ map { $_->[2] } @{ $mail->{parts} } ], [ "plain \x{fc}\n", "<p>html \x{fc}</p>\n", [ (0 .. 255) x 10 ] ], '... are what they were');
 my ($event) = grep { $_->{EventType} eq 'send' } $gw->events(($plain =~ /(\S+)\z/)[0], $account);
 is_deeply($event->{Tags}, [ 'a', 'b' ], 'and its tags are in the events');
+
+# ---- whole mails -------------------------------------------------------------------------
+
+# Each name on its standard input is that of a file to be handed in over STARTTLS; the replies go out, one a line.
+my $sender = $gw->file('sender.py', <<'END');
+import smtplib, ssl, sys
+port, ca, user, password, domain = sys.argv[1:]
+server = smtplib.SMTP('localhost', int(port))
+server.starttls(context=ssl.create_default_context(cafile=ca))
+server.login(user, password)
+for name in sys.stdin.read().split():
+    server.mail('shop@' + domain, ['body=8bitmime'])
+    server.rcpt('ann@example.org')
+    code, text = server.data(open(name, 'rb').read())
+    print(code, text.decode())
+END
+
+# The same of two mails: types, fields of parts, and the bytes of all that is no multipart; else where they differ. Of the
+# whole mail fields may be added; the encoding of a part may be another one, and what has no type may get one.
+my $comparer = $gw->file('comparer.py', <<'END');
+import sys
+from email import message_from_bytes
+
+def fields(part):
+    return [(n.lower(), v) for n, v in part.items() if n.lower() != 'content-transfer-encoding']
+
+def leaves(mail):
+    return [None if p.is_multipart() else p.get_payload(decode=True) for p in mail.walk()]
+
+def compare(old, new):
+    olds, news = list(old.walk()), list(new.walk())
+    if [p.get_content_type() for p in olds] != [p.get_content_type() for p in news]:
+        return 'types: %s, %s' % ([p.get_content_type() for p in olds], [p.get_content_type() for p in news])
+    for i, (a, b) in enumerate(zip(olds, news)):
+        lost = [f for f in fields(a) if f not in fields(b)]
+        more = [f for f in fields(b) if f not in fields(a) and (f[0] != 'content-type' or 'content-type' in a)]
+        if lost or (more and i > 0):
+            return 'part %d: lost %s, new %s' % (i, lost, more)
+    for i, (a, b) in enumerate(zip(leaves(old), leaves(new))):
+        if a != b:
+            return 'part %d: %r became %r' % (i, a[:200], b[:200])
+    return 'the same in %d parts' % len(olds)
+
+names = sys.stdin.read().split()
+for old, new in zip(names[::2], names[1::2]):
+    print(compare(*[message_from_bytes(open(name, 'rb').read()) for name in (old, new)]))
+END
+
+sub python {
+    my ($program, $words, @names) = @_;
+    my ($status, $out, $err) = EmailGW::run_command(join("\n", @names), 'python3', $program, @$words);
+    is($status, 0, 'the client is through') or diag($err);
+    return split /\n/, $out;
+}
+
+# Hands all of them in: what => the reply, as it should be, and the mail. Those that are taken arrive with the same parts.
+sub whole_mails {
+    my (@mails) = @_;
+    my @files = map { $gw->file("given$_", $mails[$_][2]) } 0 .. $#mails;
+    my @replies = python($sender, [ $port, $gw->env('CA_FILE'), @$smtp{qw(Username Password)}, $account->{domain} ], @files);
+    my (@taken, @pairs);
+    for my $i (0 .. $#mails) {
+        like($replies[$i], $mails[$i][1], "$mails[$i][0]: the reply");
+        my ($id) = ($replies[$i] // '') =~ /\A250 .*queued as (\S+)/ or next;
+        my ($mail) = $gw->wait_for(sub { $gw->outbox($id) }, 30, 'delivery') && $gw->outbox($id);
+        unlike($mail->{raw}, qr/[^\x01-\x7e]/, '... 7-bit on the way');
+        push @taken, $mails[$i][0];
+        push @pairs, $files[$i], $gw->file("arrived$i", $mail->{raw});
+    }
+    my @said = python($comparer, [], @pairs);
+    like($said[$_], qr/\Athe same in \d+ parts\z/, "$taken[$_]: $said[$_]") for 0 .. $#taken;
+    return scalar @taken;
+}
+
+my $from = "From: Shop <shop\@$account->{domain}>\r\nMIME-Version: 1.0\r\n";
+my $ue = "\xc3\xbc";
+
+subtest 'types that not everybody can read' => sub {
+    my $part = sub { "--b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\nGr$_[0]\r\n--b--\r\n" };
+    my $outer = sub { "Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n$_[0]--c--\r\n" };
+    my ($taken, $refused) = (qr/\A250 /, qr/\A554 5\.6\.3 /);
+    my %shape = (
+        'a semicolon less' => [ sub { "Content-Type: multipart/mixed; boundary=\"b\" charset=utf-8\r\n\r\n" . $part->(@_) }, $refused ],
+        'a parameter twice' => [ sub { "Content-Type: multipart/mixed; charset=utf-8; boundary=\"b\"; charset=utf-8\r\n\r\n" . $part->(@_) }, $taken ],
+        'signed, its boundary twice' => [ sub { "Content-Type: multipart/signed; boundary=\"b\"; boundary=\"b\"\r\n\r\n" . $part->(@_) }, $refused ],
+        'a mail with a name without quotes' => [ sub { $outer->("Content-Type: message/rfc822; name=Re Hello.eml\r\n\r\nFrom: x\@y.example\r\n\r\n$_[0]\r\n") },
+            $refused ],
+        'a type twice within' => [ sub { $outer->("Content-Type: multipart/mixed; boundary=b\r\n" x 2 . "\r\n" . $part->(@_)) }, $refused ],
+        'a mail in a digest' => [ sub { $outer->('') =~ s/mixed/digest/r =~ s/(?=--c--)/\r\nFrom: x\@y.example\r\n\r\nSee https:\/\/shop.example\/ $_[0]\r\n/r }, $refused ],
+        'a file with a name without quotes' => [ sub { $outer->("Content-Type: application/pdf; name=my bill.pdf\r\n\r\n$_[0]\r\n") }, $taken ],
+    );
+    my $count = whole_mails(map { my $what = $_; ([ $what, $taken, $from . $shape{$what}[0]->('u') ],
+        [ "$what, 8-bit", $shape{$what}[1], $from . $shape{$what}[0]->($ue) ]) } sort keys %shape);
+    is($count, 9, 'those that must not change, and the others, are taken');
+};
+
+sub slurp {
+    my ($path) = @_;
+    open my $file, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return scalar <$file>;
+}
+
+subtest 'mails of others' => sub {
+    my @names = $ENV{EG_CORPORA} ? map { glob "$ENV{EG_CORPORA}/mime-mail-parser/$_/*.eml" } qw(rfc malformed) : ();
+    diag('ran without EG_CORPORA: mails of others are left out') if !@names;
+    my @mails;
+    for my $name (@names) {
+        my ($header, $body) = split /(?<=\r\n)\r\n/, slurp($name) =~ s/\r*\n/\r\n/gr, 2;
+        $header =~ s/^From:.*\r\n(?:[ \t].*\r\n)*//im;
+        $body = ($body // '') =~ s/(?<!\r\n)\z/\r\n/r;
+        my $whole = sub { $from =~ s/MIME.*\r\n//r . "$header\r\n$_[0]" };
+        my ($what) = $name =~ m{(\w+/\d+)\.eml};
+        push @mails, [ $what, qr/\A(?:250|55[04] 5)/, $whole->($body) ];
+        while ($body =~ /^(?!--)[^:=\r\n]*?[a-z](e)(?=[^:=\r\n]*\r$)/mg) { # a letter in a line of some part, or between parts
+            push @mails, [ "$what, 8-bit at $-[1]", qr/\A(?:250|554 5)/, $whole->(substr($body, 0, $-[1]) . $ue . substr $body, $+[1]) ];
+        }
+    }
+    my $count = whole_mails(@mails);
+    ok(!@names || $count >= 50, "$count of " . @mails . ' were taken, and are the same');
+};
+
 $gw->log_clean;
 done_testing;

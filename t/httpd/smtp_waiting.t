@@ -3,12 +3,16 @@
 use EmailGW;
 use EmailGW::Smtp;
 use Instance;
+use IPC::Open2 qw(open2);
 use Socket qw(INADDR_LOOPBACK PF_INET SOCK_STREAM SOL_SOCKET SO_RCVBUF pack_sockaddr_in);
 use Time::HiRes qw(sleep time);
 
-my ($plain, $brief) = map { Instance::free_port() } 1 .. 2;
-my $ports = EmailGW::Smtp::plain_port($plain, "RequestReadTimeout handshake=1 header=20 body=20\n")
-    . EmailGW::Smtp::plain_port($brief, "EmailGatewaySMTPTimeout 3s\nEmailGatewaySMTPDataTimeout 4s\n");
+my ($plain, $brief, $starttls, $implicit) = map { Instance::free_port() } 1 .. 4;
+my $limit = "RequestReadTimeout handshake=1 header=20 body=20\n";
+my $tls = "${limit}SSLEngine On\nSSLCertificateFile \${INSTANCE_DIR}/conf/tls.pem\nSSLCertificateKeyFile \${INSTANCE_DIR}/secrets/tls.key\n";
+my $ports = EmailGW::Smtp::plain_port($plain, $limit)
+    . EmailGW::Smtp::plain_port($brief, "EmailGatewaySMTPTimeout 3s\nEmailGatewaySMTPDataTimeout 4s\n")
+    . EmailGW::Smtp::plain_port($starttls, $tls) . EmailGW::Smtp::plain_port($implicit, $tls) =~ s/ smtp$/ smtps/mr;
 my $one_child = "StartServers 1\nServerLimit 3\nThreadsPerChild 16\nThreadLimit 16\nMaxRequestWorkers 16\nMinSpareThreads 1\n"
     . "MaxSpareThreads 16\nAsyncRequestWorkerFactor 40\nTimeout 300\n";
 
@@ -57,6 +61,64 @@ sub graceful {
     sleep 1; # the old children know by then
 }
 
+# Twenty sessions under TLS that have logged in, by STARTTLS and from the first byte in turn, and
+# one more of each with a mail under way. Called with "idle COMMAND" or "busy TEXT" it says what
+# is answered: "250 250" and so on, each code once, or closed.
+sub under_tls {
+    my ($gw, @login) = @_;
+    my $program = $gw->file('under_tls.py', <<'END');
+import base64, socket, ssl, sys
+starttls, implicit, ca, user, password = sys.argv[1:]
+context = ssl.create_default_context(cafile=ca)
+def read(s):
+    data = b''
+    while not data.endswith(b'\n') or data.splitlines()[-1][3:4] == b'-':
+        try:
+            got = s.recv(4096)
+        except OSError:
+            got = b''
+        if not got:
+            return 'closed'
+        data += got
+    return data.splitlines()[-1][:3].decode()
+def say(s, line):
+    try:
+        s.sendall(line.encode() + b'\r\n')
+    except OSError:
+        return 'closed'
+    return read(s)
+def begin(i):
+    s = socket.create_connection(('127.0.0.1', int((starttls, implicit)[i % 2])), 20)
+    if i % 2 == 0:
+        read(s); say(s, 'EHLO x'); say(s, 'STARTTLS')
+    s = context.wrap_socket(s, server_hostname='localhost')
+    if i % 2 == 1:
+        read(s)
+    say(s, 'EHLO x')
+    assert say(s, 'AUTH PLAIN ' + base64.b64encode(('\0' + user + '\0' + password).encode()).decode()) == '235'
+    return s
+sessions = {'idle': [begin(i) for i in range(20)], 'busy': [begin(i) for i in range(2)]}
+for s in sessions['busy']:
+    for line in 'MAIL FROM:<shop@example.com>', 'RCPT TO:<r@example.org>', 'DATA':
+        code = say(s, line)
+    assert code == '354'
+print('ready', flush=True)
+for line in sys.stdin:
+    whom, words = line.rstrip('\n').split(' ', 1)
+    print(*sorted(set(say(s, words.replace('|', '\r\n')) for s in sessions[whom])), flush=True)
+END
+    my $pid = open2(my $out, my $in, 'python3', $program, $starttls, $implicit, $gw->env('CA_FILE'), @login);
+    $in->autoflush;
+    chomp(my $begun = <$out> // 'nothing');
+    is($begun, 'ready', 'sessions under TLS');
+    return sub {
+        return waitpid close($in) && $pid, 0 if !@_;
+        print {$in} "@_\n";
+        chomp(my $said = <$out> // 'nothing');
+        return $said;
+    };
+}
+
 my ($gw, $ready) = instance('event', "$ports$one_child");
 
 subtest '500 sessions that wait, 16 threads' => sub {
@@ -73,10 +135,14 @@ subtest '500 sessions that wait, 16 threads' => sub {
     is(replies(250, @sessions), 500, 'NOOP is answered by all');
 };
 
+my $under_tls = under_tls($gw, (EmailGW::Smtp::login($gw))[ 0, 1 ]);
+
 subtest 'longer than RequestReadTimeout allows for a handshake' => sub {
     my $smtp = $ready->();
     sleep 3;
     is($smtp->say('NOOP'), 250, 'a session lives on');
+    is($under_tls->('idle NOOP'), 250, '... and all those that had a handshake');
+    is($gw->call('GET', '/api/v1/events', { key => $gw->env('SENDER_KEY') })->{status}, 200, '... which keep no thread');
 };
 
 subtest 'how long a client may take' => sub {
@@ -157,6 +223,11 @@ subtest 'a restart' => sub {
     is($under_way->read, 250, 'a mail that is under way is taken');
     is($under_way->say('NOOP'), 421, '... then comes 421');
     is($leaving->say('QUIT'), 221, 'QUIT is QUIT');
+    is($under_tls->('idle NOOP'), 421, 'under TLS the same');
+    is($under_tls->('idle NOOP'), 'closed', '... and the end');
+    is($under_tls->('busy ' . "$text\r\n." =~ s/\r\n/|/gr), 250, '... and a mail that is under way is taken');
+    is($under_tls->('busy NOOP'), 421, '... then comes 421');
+    $under_tls->();
     is($ready->()->say('NOOP'), 250, 'new sessions are served');
 };
 $gw->log_clean;

@@ -1,14 +1,16 @@
 # SMTP smuggling: byte sequences that some servers take for the end of a message, in
-# every part of a mail that a client can fill, and in front of commands that would send
-# another one. At each kind of server, the lenient ones as well, exactly one message
+# every part of a mail that a client can fill, by the API and by SMTP, and in front of
+# commands that would send another one. At each kind of server, the lenient ones as well, exactly one message
 # arrives for each mail; and it is the same, byte for byte, where every byte comes alone.
 use EmailGW;
 use EmailGW::Dns;
+use EmailGW::Smtp;
 use File::Temp ();
 use Instance;
 use IO::Socket::INET;
 use JSON::PP ();
 use MIME::Base64 ();
+use MIME::QuotedPrint ();
 use POSIX ();
 use Socket ();
 use Time::HiRes qw(sleep time);
@@ -92,7 +94,8 @@ push @kinds, { name => 'alone', end => "\r\n.\r\n", address => '127.0.2.200', al
 server($_->{address}, $port, $_->{name}, $_->{end}, alone => $_->{alone}) for @kinds;
 $dns->zone('kinds.example', map { ("$_->{name} MX 10 mx.$_->{name}", "mx.$_->{name} A $_->{address}") } @kinds);
 
-my $gw = EmailGW->up(RATE => 'off', TRANSPORT => 'mx', RESOLVER => $dns->resolver,
+my $submission = Instance::free_port();
+my $gw = EmailGW->up(RATE => 'off', TRANSPORT => 'mx', RESOLVER => $dns->resolver, HTTPD_CONF => \EmailGW::Smtp::plain_port($submission),
     SENDER_CONF => \"mx_port = $port\nmx_rate = 0\nmx_new_connections = 0\npoll = 20ms\nhostname = mail.example.com\n");
 my @everywhere = map { { email => "a\@$_->{name}.kinds.example", name => '' } } @kinds;
 my $sent = 0;
@@ -119,6 +122,34 @@ for my $end (@ends, "\r\n.\r\n") {
 }
 is(scalar(grep { $_ != 400 && $_ != 422 } keys %refused), 0, 'what is refused is refused cleanly');
 cmp_ok($sent, '>=', 30, "$sent mails were taken");
+
+# ... and by SMTP. @return the code of the reply to the text; the commands in it are none.
+my @login = EmailGW::Smtp::login($gw);
+my $header = "From: Shop <shop\@example.com>\r\nSubject: x\r\n";
+
+sub hand_in_to_all {
+    my ($text) = @_;
+    my $smtp = EmailGW::Smtp->connect($submission);
+    $smtp->log_in(@login[0, 1]);
+    $smtp->begin_mail('shop@example.com', map { $_->{email} } @everywhere);
+    $smtp->write("$text\r\n.\r\n");
+    my $code = $smtp->read;
+    $sent++ if $code == 250;
+    return $code;
+}
+
+for my $end (@ends) {
+    my $text = "before${end}$second after";
+    my $form = JSON::PP->new->ascii->allow_nonref->encode($end);
+    is(hand_in_to_all("$header\r\n$text"), 550, "$form by SMTP: refused as it is");
+    is(hand_in_to_all("From: shop\@example.com\r\nSubject: $text"), 550, '... also in a header');
+    is(hand_in_to_all("${header}Content-Transfer-Encoding: base64\r\n\r\n" . MIME::Base64::encode_base64($text, "\r\n")), 250,
+        '... but not where it is encoded');
+    is(hand_in_to_all("${header}Content-Transfer-Encoding: quoted-printable\r\n\r\n" . MIME::QuotedPrint::encode_qp($text, "\r\n", 1)), 250,
+        '... in either way');
+}
+is(hand_in_to_all("$header\r\n" . "before\r\n.\r\n$second after" =~ s/^\./../mgr), 250, 'a dot that is stuffed');
+is(hand_in_to_all("$header\r\n" . join '', map { 'x' x $_ . "\r\n..\r\n" . $second =~ s/^\./../mgr } 0 .. 150), 250, '... and many of them');
 ok($gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, 60, 'an empty queue'), 'all are sent');
 
 for my $kind (@kinds) {

@@ -110,6 +110,10 @@ subtest 'what is refused' => sub {
         [ 'X-EG-Track-Opens', "${head}X-EG-Track-Opens: 2\r\n\r\n", qr/\A550 5\.6\.0 Invalid X-EG-Track-Opens: / ],
         [ 'X-EG-Send-At', "${head}X-EG-Send-At: soon\r\n\r\n", qr/\A550 5\.6\.0 Invalid X-EG-Send-At: it must be Unix seconds/ ],
         [ 'X-EG-Send-At too far', "${head}X-EG-Send-At: 2099-01-01\r\n\r\n", qr/\A550 5\.6\.0 Invalid X-EG-Send-At: it is more than/ ],
+        (map { [ "$_ twice", "${head}$_: 1\r\n\L$_\E:\r\n 1\r\n\r\n", qr/\A554 5\.6\.0 The header has more than one $_\z/ ] }
+            qw(X-EG-Tags X-EG-Track-Links X-EG-Track-Opens X-EG-Send-At X-EG-TLS Idempotency-Key)),
+        (map { [ "an empty $_", "${head}$_: \r\n\r\n", qr/\A550 5\.6\.0 Invalid $_: it is empty\z/ ] }
+            qw(X-EG-Track-Links X-EG-Track-Opens X-EG-Send-At X-EG-TLS)),
         [ 'X-EG-TLS', "${head}X-EG-TLS: maybe\r\n\r\n", qr/\A550 5\.6\.0 Invalid X-EG-TLS: only 'required' is allowed\z/ ],
         [ 'another X-EG field', "${head}X-EG-Tag: a\r\n\r\n", qr/\A550 5\.6\.0 The header field X-EG-Tag is not known\z/ ],
         [ 'an empty Idempotency-Key', "${head}Idempotency-Key:\r\n\r\n", qr/\A550 5\.6\.0 Invalid Idempotency-Key/ ],
@@ -118,6 +122,10 @@ subtest 'what is refused' => sub {
         [ 'an encoding that is not ASCII', "${head}Content-Transfer-Encoding: 7bit (\xc3\xa9)\r\n\r\n",
             qr/\A554 5\.6\.0 The header field Content-Transfer-Encoding has bytes/ ],
         [ '8-bit in a mail enclosed', "${head}Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n\xc3\xbc\r\n", qr/\A554 5\.6\.3 / ],
+        (map { [ "8-bit in a part of $_->[0]", "${head}Content-Type: $_->[1]\r\n\r\n--b\r\n\r\n\xc3\xbc\r\n--b--\r\n", qr/\A554 5\.6\.3 / ] }
+            [ 'a multipart with a semicolon less', 'multipart/mixed; boundary="b" charset=utf-8' ],
+            [ 'what is signed and has its boundary twice', 'multipart/signed; boundary="b"; boundary="b"' ],
+            [ 'what has two boundaries', 'multipart/mixed; boundary="b"; boundary="c"' ]),
         [ '8-bit in what is broken', "${head}Content-Type: multipart/mixed\r\n\r\n\xc3\xbc\r\n", qr/\A554 5\.6\.3 / ],
         [ 'a long line in a mail enclosed', "${head}Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n" . 'x' x 999 . "\r\n", qr/\A554 5\.6\.0 .*998/ ],
     );
@@ -176,7 +184,7 @@ subtest 'the credential\'s own' => sub {
 
 subtest 'recipients and events' => sub {
     my $id = taken("${from}To: Ann <ANN\@example.org>, x\@example.net\r\nCc: cy\@example.org\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n =?utf-8?Q?_you?=\r\n"
-        . "X-EG-Tags: =?utf-8?Q?gr=C3=BCn?=, b\r\n\r\nx\r\n", to => [qw(ann@example.org bob@example.org cy@example.org Ann@Example.org)]);
+        . "X-EG-Tags: =?utf-8?Q?gr=C3=BCn?=,\r\n\tb\r\n\r\nx\r\n", to => [qw(ann@example.org bob@example.org cy@example.org Ann@Example.org)]);
     my %raw = delivered($id);
     is_deeply([ sort keys %raw ], [qw(ann@example.org bob@example.org cy@example.org)], 'each gets one');
     is_deeply([ $gw->sql("SELECT kind, email FROM emailgw.recipient WHERE message_id = '$id' ORDER BY email") ],
@@ -189,15 +197,24 @@ subtest 'recipients and events' => sub {
     ok($gw->sql("SELECT last_used_at > now() - interval '1 minute' FROM emailgw.smtp_credential WHERE username = '$smtp->{Username}'"),
         'its credential was used') or diag($gw->sql("SELECT last_used_at FROM emailgw.smtp_credential WHERE username = '$smtp->{Username}'"));
     is($gw->sql("SELECT queue.next_at > now() + interval '50 minutes' FROM emailgw.queue WHERE message_id = '"
-        . taken("${head}X-EG-Send-At: " . (time + 3600) . "\r\n\r\nlater\r\n") . "'"), 't', 'X-EG-Send-At');
+        . taken("${head}X-EG-Send-At:$_" . (time + 3600) . "\r\n\r\nlater\r\n") . "'"), 't', 'X-EG-Send-At') for ' ', "\r\n ";
 };
 
 subtest 'once' => sub {
-    my $keyed = sub { return hand_in("$from${to}Idempotency-Key: $_[0]\r\nMessage-ID: <" . rand() . "\@$domain>\r\n\r\n$_[1]\r\n") };
+    my $keyed = sub {
+        my ($key, $text, @with) = @_;
+        return hand_in("$from${to}Idempotency-Key: $key\r\nMessage-ID: <" . rand() . "\@$domain>\r\n\r\n$text\r\n", @with);
+    };
     my $first = $keyed->('key', 'x');
     like($first, qr/\A250 /, 'a key');
     is($keyed->('key', 'x'), $first, '... again: the same mail, though its Message-ID is another');
+    is($keyed->("\r\n key", 'x'), $first, '... folded');
+    is($keyed->("two\r\n words", 'x'), $keyed->('two words', 'x'), '... or within');
     is($keyed->('key', 'y'), '554 5.7.0 This Idempotency-Key was used for a different message', '... for another message');
+    my @first_and_others = map { $keyed->('list', 'x', to => [ map { "r$_\@example.org" } @$_ ]) } [ 1 .. 100 ], [ 101 .. 150 ], [ 1 .. 100 ], [ 101 .. 150 ];
+    like($_, qr/\A250 /, '... to as many as a mail may have, and to the others') for @first_and_others[ 0, 1 ];
+    isnt($first_and_others[1], $first_and_others[0], '... is two mails');
+    is_deeply([ @first_and_others[ 2, 3 ] ], [ @first_and_others[ 0, 1 ] ], '... of which each is known again');
     my $same = sub { return hand_in("$from${to}Message-ID: <same\@$domain>\r\n\r\nx\r\n", @_) };
     $first = $same->();
     is($same->(), $first, 'the same message again');
@@ -244,12 +261,13 @@ sub mixed {
 my $signed = "Content-Type: multipart/signed; boundary=s; micalg=sha-256; protocol=\"application/pkcs7-signature\"\r\n\r\n--s\r\n"
     . "Content-Type: text/html\r\n\r\n$html\r\n--s\r\nContent-Type: application/pkcs7-signature\r\n\r\nAAAA\r\n--s--\r\n";
 my $enclosed = "Content-Type: message/rfc822\r\n\r\nSubject: x\r\nContent-Type: text/html\r\n\r\n$html";
+my $digest = "Content-Type: multipart/digest; boundary=d\r\n\r\n--d\r\n\r\nSubject: x\r\n\r\n$plain\r\n--d--\r\n";
 my $attached = "Content-Type: text/html; name=a.html\r\nContent-Disposition: attachment\r\n\r\n$html";
 
 subtest 'tracking' => sub {
     my $message = $head . mixed("Content-Type: text/html\r\n\r\n$html", "\r\n$plain", $signed, $enclosed, $attached,
         "Content-Type: text/html; charset=iso-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n\r\n<a href=\"https://shop.example/\">\xfc</a>",
-        "Content-Type: text/html; charset=x-unknown\r\n\r\n$html");
+        "Content-Type: text/html; charset=x-unknown\r\n\r\n$html", $digest);
     my ($field, $same) = parsed(arrives($message));
     is($same =~ s/quoted-printable|8bit//r =~ s/=FC/\xfc/r =~ s/=3D"/="/r, (parsed($message))[1] =~ s/8bit//r, 'without it all is as it was');
     set_domain(%on);
@@ -258,9 +276,9 @@ subtest 'tracking' => sub {
     my ($fields, $body) = parsed($raw{'ann@example.org'});
     like($fields->{'list-unsubscribe'}[0], qr{\A<https://track\.example/e/u/\S+>\z}, 'List-Unsubscribe');
     my @parts = split /\r\n--b(?:--)?\r\n/, "\r\n$body";
-    is(scalar @parts, 9, 'parts and what is round them');
-    is_deeply([ @parts[ 0, 3, 4, 5, 7, 8 ] ], [ "\r\nbefore", map { s/\r\n\z//r } "$signed\r\n", "$enclosed\r\n", "$attached\r\n",
-        "Content-Type: text/html; charset=x-unknown\r\n\r\n$html\r\n", "behind\r\n\r\n" ], 'what is signed, enclosed, attached or not known is as it was')
+    is(scalar @parts, 10, 'parts and what is round them');
+    is_deeply([ @parts[ 0, 3, 4, 5, 7, 8, 9 ] ], [ "\r\nbefore", map { s/\r\n\z//r } "$signed\r\n", "$enclosed\r\n", "$attached\r\n",
+        "Content-Type: text/html; charset=x-unknown\r\n\r\n$html\r\n", "$digest\r\n", "behind\r\n\r\n" ], 'what is signed, enclosed, attached or not known is as it was')
         or diag(explain(\@parts));
     my ($first, $second, $latin) = map { decoded("X: y\r\n$parts[$_]") } 1, 2, 6;
     like($first, qr{\A<html><body><a href="https://track\.example/e/c/[^"]+">a</a>.*e/u/.*<img src="https://track\.example/e/o/[^"]+"[^>]*></body></html>\r\n\z}s, 'HTML');

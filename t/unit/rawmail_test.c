@@ -15,6 +15,7 @@
 
 #define TEXT "Content-Type: text/plain; charset=utf-8\r\n\r\ntext\r\n"
 #define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+#define PART "--b\r\n" TEXT "--b--\r\n"
 
 /* "mixed(plain,html)": F fixed, A attachment, ? of no readable type. */
 static const struct {
@@ -40,8 +41,12 @@ static const struct {
     { "a fold first", " x: y\r\n\r\n", NULL },
     { "type is no type", "Content-Type: text\r\n\r\n", "?" },
     { "type with rubbish", "Content-Type: text/html rubbish\r\n\r\n", "?" },
-    { "type twice", "Content-Type: text/html\r\nContent-Type: text/plain\r\n\r\n", "?" },
-    { "charset twice", "Content-Type: text/html; charset=a; charset=b\r\n\r\n", "?" },
+    { "type twice", "Content-Type: text/html\r\nContent-Type: text/plain\r\n\r\n", "? F" },
+    { "a comment without an end", "Content-Type: (text/html\r\n\r\n", "? F" },
+    { "no word", "Content-Type: ;\r\n\r\n", "? F" },
+    { "two charsets", "Content-Type: text/html; charset=a; charset=b\r\n\r\n", "?" },
+    { "a charset twice", "Content-Type: text/html; charset=a; CHARSET=\"a\"\r\n\r\n", "text/html" },
+    { "a name without quotes", "Content-Type: application/pdf; name=my bill.pdf\r\n\r\n", "?" },
     { "unknown encoding", "Content-Transfer-Encoding: x-uuencode\r\n\r\n", "text/plain F" },
     { "encoding twice", "Content-Transfer-Encoding: base64\r\nContent-Transfer-Encoding: 7bit\r\n\r\n",
       "text/plain F" },
@@ -75,6 +80,27 @@ static const struct {
     { "a part's header is none", MIXED "--b\r\ntext\r\n--b--\r\n", "multipart/mixed F" },
     { "an encoded multipart", "Content-Transfer-Encoding: base64\r\n" MIXED "--b\r\n" TEXT "--b--\r\n",
       "multipart/mixed F" },
+    { "a digest",
+      "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nX: y\r\n\r\nz\r\n--b\r\n" TEXT
+      "--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nz\r\n--c--\r\n--b--\r\n",
+      "multipart/digest(message/rfc822 F,text/plain,multipart/mixed(text/plain))" },
+    { "a semicolon less", "Content-Type: multipart/mixed; boundary=\"b\" charset=utf-8\r\n\r\n" PART, "? F" },
+    { "blanks in a multipart's type", "Content-Type: Multipart / mixed; boundary=b\r\n\r\n" PART, "? F" },
+    { "half a multipart's type", "Content-Type: multipart; boundary=b\r\n\r\n" PART, "? F" },
+    { "two boundaries", "Content-Type: multipart/mixed; boundary=b; boundary=c\r\n\r\n" PART, "? F" },
+    { "a boundary and a charset twice",
+      "Content-Type: multipart/mixed; charset=a; boundary=b; charset=a; boundary=\"b\"\r\n\r\n" PART,
+      "multipart/mixed(text/plain)" },
+    { "signed, and a boundary twice",
+      "Content-Type: multipart/signed; boundary=\"b\"; boundary=\"b\"\r\n\r\n" PART, "multipart/signed F" },
+    { "a mail with a name without quotes",
+      MIXED "--b\r\nContent-Type: message/rfc822; name=Re Hello.eml\r\n\r\nX: y\r\n\r\n--b--\r\n",
+      "multipart/mixed(? F)" },
+    { "a multipart within whose type stands twice",
+      MIXED
+      "--b\r\nContent-Type: multipart/mixed; boundary=c\r\nContent-Type: multipart/mixed; boundary=c\r\n"
+      "\r\n--c\r\n" TEXT "--c--\r\n--b--\r\n",
+      "multipart/mixed(? F)" },
     { "signed", "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n" TEXT "--b--\r\n",
       "multipart/signed F" },
     { "signed within",

@@ -15,6 +15,7 @@
 #define QP "Content-Transfer-Encoding: quoted-printable\r\n"
 #define B64 "Content-Transfer-Encoding: base64\r\n"
 #define TEXT "Content-Type: text/plain; charset=utf-8\r\n"
+#define PART "--b\r\n" TEXT "\r\nx " UE " y z\r\n--b--\r\n"
 
 static const struct {
     const char *what, *mail;
@@ -55,6 +56,27 @@ static const struct {
     { "a mail enclosed", "Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n" UE, EG_MIME_8BIT, NULL },
     { "signed", "Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n" UE "\r\n--b--\r\n",
       EG_MIME_8BIT, NULL },
+    { "a mail in a digest",
+      "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nX: y\r\n\r\n" UE "\r\n--b--\r\n",
+      EG_MIME_8BIT, NULL },
+    { "a multipart with a semicolon less",
+      "Content-Type: multipart/mixed; boundary=b charset=utf-8\r\n\r\n" PART, EG_MIME_8BIT, NULL },
+    { "a multipart with a charset twice",
+      "Content-Type: multipart/mixed; charset=a; boundary=b; charset=a\r\n\r\n" PART, EG_MIME_FITS,
+      "Content-Type: multipart/mixed; charset=a; boundary=b; charset=a\r\n\r\n--b\r\n" TEXT QP
+      "\r\nx =C3=BC y z\r\n--b--\r\n" },
+    { "signed with a boundary twice", "Content-Type: multipart/signed; boundary=b; boundary=b\r\n\r\n" PART,
+      EG_MIME_8BIT, NULL },
+    { "a mail enclosed with a name without quotes",
+      MIXED("") "--b\r\nContent-Type: message/rfc822; name=Re Hello.eml\r\n\r\nX: y\r\n\r\n" UE
+                "\r\n--b--\r\n",
+      EG_MIME_8BIT, NULL },
+    { "a multipart within whose type stands twice",
+      MIXED("") "--b\r\nContent-Type: multipart/mixed; boundary=c\r\nContent-Type: multipart/mixed; "
+                "boundary=c\r\n\r\n--c\r\n" TEXT "\r\n" UE "\r\n--c--\r\n--b--\r\n",
+      EG_MIME_8BIT, NULL },
+    { "octets with a name without quotes", "Content-Type: application/pdf; name=my bill.pdf\r\n\r\n" UE,
+      EG_MIME_FITS, "Content-Type: application/pdf; name=my bill.pdf\r\n" B64 "\r\nw7w=" },
     { "broken", "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n" UE "\r\n", EG_MIME_8BIT,
       NULL },
 };

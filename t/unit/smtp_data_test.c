@@ -61,6 +61,12 @@ static void knows_what_a_mail_is(void **state)
     say(t, ENVELOPE "DATA\r\n");
     say(t, "\xc3\xa9\r\n.\r\n");
     assert_false(t->utf8);
+    assert_false(t->secure);
+    say(t, "STARTTLS\r\n");
+    eg_smtp_session_secured(t->session);
+    say(t, READY ENVELOPE "DATA\r\n");
+    say(t, "x\r\n.\r\n");
+    assert_true(t->secure);
     codes(t);
     say(t, ENVELOPE "DATA\r\n");
     say_bytes(t, "a\0b\r\n.\r\n", 8);
@@ -124,6 +130,33 @@ static void keeps_large_mails(void **state)
     }
 }
 
+/* Of what comes back no more is kept, nor asked room for, than is looked at. */
+static void drops_the_rest_of_what_comes_back(void **state)
+{
+    static const char before[] = ">b+r@example.org:";
+
+    for (int mode = EG_SMTP_SUBMISSION; mode <= EG_SMTP_BOUNCES; mode++) {
+        talk *t = begin(*state);
+        char *lines = line_of(t, "", "\r\n", 1000);
+
+        t->settings.mode = (eg_smtp_mode)mode;
+        t->settings.message_max = EG_RETURNED_SIZE + 500000;
+        t->room = EG_RETURNED_SIZE;
+        say(t, READY "MAIL FROM:<>\r\nRCPT TO:<b+r@example.org>\r\nDATA\r\n");
+        codes(t);
+        say_often(t, lines, EG_RETURNED_SIZE / 1000 + 100);
+        say(t, ".\r\n");
+        assert_string_equal(codes(t), mode == EG_SMTP_BOUNCES ? "250" : "452");
+        if (mode == EG_SMTP_BOUNCES) {
+            const char *kept = t->mails + strlen(before);
+
+            assert_int_equal(strlen(kept), EG_RETURNED_SIZE + 1);
+            assert_memory_equal(kept + 1000 * 70, lines, 1000);
+            assert_memory_equal(kept + EG_RETURNED_SIZE - 760, lines, 760);
+        }
+    }
+}
+
 /* At the limit and one octet over it. */
 static void limits_mails(void **state)
 {
@@ -170,9 +203,10 @@ static void ends_a_mail_without_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(answers_as_it_should),        EG_TEST(knows_what_a_mail_is), EG_TEST(limits_text_lines),
-        EG_TEST(tells_when_there_is_no_room), EG_TEST(keeps_large_mails),    EG_TEST(limits_mails),
-        EG_TEST(ends_a_mail_without_end),
+        EG_TEST(answers_as_it_should),    EG_TEST(knows_what_a_mail_is),
+        EG_TEST(limits_text_lines),       EG_TEST(tells_when_there_is_no_room),
+        EG_TEST(keeps_large_mails),       EG_TEST(limits_mails),
+        EG_TEST(ends_a_mail_without_end), EG_TEST(drops_the_rest_of_what_comes_back),
     };
     return EG_TEST_RUN(tests);
 }

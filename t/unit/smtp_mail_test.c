@@ -85,11 +85,34 @@ static void counts_no_fault_of_its_own(void **state)
     assert_string_equal(codes(t), "250");
 }
 
+/* They were sent before its reply could be read. */
+static void bears_recipients_of_a_refused_mail(void **state)
+{
+    talk *t = begin(*state);
+
+    say(t, READY "MAIL FROM:<> SIZE=1001\r\n");
+    say_often(t, "RCPT TO:<r@example.org>\r\n", 100);
+    say(t, "DATA\r\n");
+    codes(t);
+    say(t, ENVELOPE "DATA\r\n");
+    assert_string_equal(codes(t), "250 250 354");
+
+    for (int rset = 0; rset <= 1; rset++) { /* without a MAIL they are errors */
+        t = begin(*state);
+        say(t, READY);
+        say(t, rset ? "MAIL FROM:<> SIZE=1001\r\nRSET\r\n" : "NOOP\r\n");
+        say_often(t, "RCPT TO:<r@example.org>\r\n", 100);
+        assert_int_equal(t->next, EG_SMTP_CLOSE);
+        assert_non_null(strstr(t->said, "\r\n421 "));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         EG_TEST(answers_as_it_should),
         EG_TEST(bears_refused_recipients),
+        EG_TEST(bears_recipients_of_a_refused_mail),
         EG_TEST(counts_no_fault_of_its_own),
     };
     return EG_TEST_RUN(tests);

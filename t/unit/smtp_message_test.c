@@ -46,6 +46,20 @@ static const struct {
     { "a boundary that is not",
       "From: a@mine.example\r\nContent-Type: multipart/mixed; boundary=\xc3\xa9\r\n\r\nx\r\n",
       "554 5.6.0 The header field Content-Type has" },
+    { "no tags", "From: a@mine.example\r\nX-EG-Tags:\r\n\r\nx\r\n", NULL },
+    { "no time", "From: a@mine.example\r\nX-EG-Send-At: \r\n\r\nx\r\n",
+      "550 5.6.0 Invalid X-EG-Send-At: it is empty" },
+    { "no word that says more", "From: a@mine.example\r\nX-EG-Send-At:\r\n =?utf-8?q??=\r\n\r\nx\r\n",
+      "550 5.6.0 Invalid X-EG-Send-At: it is empty" },
+    { "neither yes nor no", "From: a@mine.example\r\nX-EG-Track-Links:\r\n\r\nx\r\n",
+      "550 5.6.0 Invalid X-EG-Track-Links: it is empty" },
+    { "nor here", "From: a@mine.example\r\nX-EG-Track-Opens:\t\r\n\r\nx\r\n",
+      "550 5.6.0 Invalid X-EG-Track-Opens: it is empty" },
+    { "no TLS", "From: a@mine.example\r\nX-EG-TLS:\r\n\r\nx\r\n", "550 5.6.0 Invalid X-EG-TLS: " },
+    { "a field twice", "From: a@mine.example\r\nX-EG-Tags: a\r\nx-eg-tags: b\r\n\r\nx\r\n",
+      "554 5.6.0 The header has more than one X-EG-Tags" },
+    { "a key twice", "From: a@mine.example\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\n\r\nx\r\n",
+      "554 5.6.0 The header has more than one Idempotency-Key" },
     { "an encoding with bytes over 127",
       "From: a@mine.example\r\nContent-Transfer-Encoding: 7bit (\xc3\xa9)\r\n\r\nx\r\n",
       "554 5.6.0 The header field Content-Transfer-Encoding has" },
@@ -152,9 +166,35 @@ static void leaves_room_for_its_own_fields(void **state)
     }
 }
 
+/* RFC 3848, RFC 6531 section 4.3. */
+static void tells_the_protocol(void **state)
+{
+    static const char message[] = "From: a@mine.example\r\n\r\nx\r\n";
+    static const char *const protocols[] = { " ESMTPA ", " ESMTPSA ", " UTF8SMTPA ", " UTF8SMTPSA " };
+
+    for (int i = 0; i < 4; i++) {
+        eg_smtp_message m;
+        eg_smtp_envelope envelope;
+        eg_call call;
+
+        start(&m, &call, *state);
+        envelope = *m.envelope;
+        envelope.secure = i % 2;
+        envelope.utf8 = i / 2;
+        m.envelope = &envelope;
+        assert_true(eg_smtp_message_read(&m, (eg_bytes){ message, strlen(message) }) &&
+                    eg_smtp_message_addresses(&m) && eg_smtp_message_options(&m) && eg_smtp_message_make(&m));
+        assert_non_null(strstr(apr_pstrmemdup(*state, m.mail.raw.data, m.mail.raw.size), protocols[i]));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { EG_TEST(takes_or_refuses), EG_TEST(leaves_room_for_its_own_fields) };
+    const struct CMUnitTest tests[] = {
+        EG_TEST(takes_or_refuses),
+        EG_TEST(leaves_room_for_its_own_fields),
+        EG_TEST(tells_the_protocol),
+    };
 
     return EG_TEST_RUN(tests);
 }

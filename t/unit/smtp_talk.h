@@ -22,7 +22,7 @@ typedef struct {
     int refused;        /* mails */
     int asked;          /* recipients, of bounces */
     int verdict;        /* of the next mail; 0: 250 */
-    int utf8;           /* of the last mail */
+    int utf8, secure;   /* of the last mail */
     eg_smtp_next next;
 } talk;
 
@@ -75,6 +75,7 @@ static inline void complete(eg_smtp_reply *reply, void *baton, const eg_smtp_env
                            apr_array_pstrcat(pool, envelope->recipients, ','), ":",
                            apr_pstrmemdup(pool, message.data, message.size), "|", NULL);
     t->utf8 = envelope->utf8;
+    t->secure = envelope->secure;
     if (t->verdict == 0) {
         *reply = (eg_smtp_reply){ 250, "2.0.0", "Ok: queued as 1" };
     }
