@@ -15,6 +15,7 @@
 #define BATCH_BYTES (4 * 1024 * 1024) /* of contents: the batch ends with the mail that has more */
 #define PAUSE apr_time_from_msec(200) /* when there is nothing to do */
 #define PAUSE_AWAY apr_time_from_sec(1)
+#define LEASE_MAX apr_time_from_sec(60) /* many times what a batch takes: what fails is not tried before */
 
 typedef struct {
     eg_db *db; /* results go with the batch */
@@ -26,8 +27,10 @@ typedef struct {
 
 static apr_status_t claim(batch *b, const egs_options *options)
 {
+    apr_interval_time_t lease = options->lease < LEASE_MAX ? options->lease : LEASE_MAX;
+
     return eg_db_call(&b->job, b->db, EG_DB_REPEATABLE, "claim_list_job",
-                      EG_DB_ARGS(eg_db_int(apr_time_sec(options->lease)), eg_db_int(BATCH),
+                      EG_DB_ARGS(eg_db_int(apr_time_sec(lease)), eg_db_int(BATCH),
                                  eg_db_int(options->list_ahead)));
 }
 

@@ -12,15 +12,18 @@ BEGIN
     SELECT j.list_id, j.domain_id,
            CASE WHEN j.status = 'finished' THEN 'Finished'
                 WHEN j.status = 'cancelled' OR f.fate = 'cancelled' THEN 'Cancelled'
-                WHEN j.waits IS NOT NULL OR f.fate = 'inactive' THEN 'Waiting'
+                WHEN w.waits IS NOT NULL OR f.fate = 'inactive' THEN 'Waiting'
                 ELSE 'Running' END,
-           CASE WHEN j.status = 'open' AND f.fate = 'open' THEN j.waits
+           CASE WHEN j.status = 'open' AND f.fate = 'open' THEN w.waits
                 WHEN j.status = 'open' AND f.fate = 'inactive' THEN 'the domain or the account is not active' END,
            j.recipients, j.passed, j.suppressed, j.failed,
            (extract(epoch FROM j.created_at) * 1000000)::bigint,
            (extract(epoch FROM j.finished_at) * 1000000)::bigint, m.message_id
       FROM list_job AS j
      CROSS JOIN LATERAL emailgw_api.list_job_fate(j.account_id, j.domain_id, j.queue_epoch, j.list_id) AS f (fate)
+     CROSS JOIN LATERAL (SELECT CASE WHEN j.next_at > now() THEN j.waits END) AS own (waits)
+      LEFT JOIN list_lane AS l ON l.account_id = j.account_id AND l.domain_id = j.domain_id
+     CROSS JOIN LATERAL (SELECT coalesce(own.waits, l.waits)) AS w (waits)
       LEFT JOIN LATERAL (SELECT o.message_id FROM message AS o
                           WHERE o.account_id = j.account_id AND o.message_id > greatest(j.job_id, p_after)
                             AND o.message_id <= emailgw_api.list_mail_id(j.job_id, j.passed)

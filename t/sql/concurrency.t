@@ -35,6 +35,10 @@ cut_off_and_claim();
 cut_off_and_accept();
 sweeps();
 partitions();
+lists();
+erasing_beside_housekeeping();
+purging_beside_others();
+parts_beside_steps();
 domains();
 keys_of_domain();
 rotations();
@@ -255,6 +259,101 @@ END
 
     my @leaders = parallel(6, 'BEGIN; SELECT leader FROM emailgw_api.housekeeping(7, 90); SELECT pg_sleep(1); COMMIT;');
     is((grep { /t/ } @leaders), 1, '6 sessions keep house: one leads');
+}
+
+# Four make mails of lists past the end of their leases while others send to the same lists and people on them
+# are erased: nobody waits in a circle, each batch is stored once, each job comes to its end.
+sub lists {
+    my @accounts = map { account() } 1 .. 3;
+    my @send;
+    for my $account (@accounts) {
+        psql($dsn, <<"END");
+INSERT INTO emailgw.list (account_id, list_id, name, subscribers) VALUES ($account, 1, 'l', 60);
+INSERT INTO emailgw.subscriber (account_id, list_id, email, address) SELECT $account, 1, e, e FROM generate_series(1, 60) AS n, concat('s', n, '\@example.org') AS e;
+END
+        push @send, <<"END";
+SELECT status FROM emailgw_api.accept_list($account, emailgw_api.list_mail_id(emailgw.uuid7(clock_timestamp()), 0), '\\x01', NULL, NULL, 1, 'a\@example.com', '',
+       'example.com', '{}', NULL, NULL, NULL, NULL, NULL, '[]', '[]', 's', NULL, 't', NULL, NULL, NULL, 0, NULL, 0, 0);
+END
+    }
+    my $make = <<'END';
+SELECT coalesce(max(c.account_id), 0) AS account, coalesce(max(c.job_id::text), '00000000-0000-0000-0000-000000000000') AS job, coalesce(max(c.turn), 0) AS turn,
+       coalesce(max(c.domain_id), 0) AS domain, coalesce(max(c.after_id), 0) AS after, coalesce(max(c.until_id), 0) AS until, coalesce(max(c.passed), 0) AS passed
+  FROM emailgw_api.claim_list_job(0, 7, 100000) AS c \gset
+SELECT emailgw_api.store_list_batch(:account, :'job', :turn, coalesce(max(t.subscriber_id), :after), :passed + count(t)::integer, 0, 0, count(t) < 7,
+       coalesce(jsonb_agg(jsonb_build_object('no', :passed + t.n, 'subscriber_id', t.subscriber_id, 'email', t.email, 'name', '', 'subject', 's', 'plain', 't', 'size', 1)), '[]'))
+  FROM (SELECT *, row_number() OVER (ORDER BY subscriber_id) AS n FROM emailgw_api.get_list_targets(:account, 1, :domain, :after, :until, 7)) AS t;
+END
+    my @erase = map { my $n = $_; map { "SELECT emailgw_api.erase_subscribers($_, 's$n\@example.org');\n" } @accounts } 1 .. 10;
+    my @outputs = together(($make x 30) x 4, map({ $_ x 5 } @send), join('', map { "$_ SELECT pg_sleep(0.03);\n" } @erase));
+    my %said;
+    $said{$_}++ for map { split ' ' } @outputs[ 0 .. 3 ];
+    cmp_ok($said{late} // 0, '>', 0, '4 sessions make the mails of lists past the end of their leases: some come too late');
+    my $open = "SELECT count(*) FROM emailgw.list_job WHERE status = 'open'";
+    for (1 .. 20) {
+        psql($dsn, $make x 20) if psql($dsn, $open);
+    }
+    is(psql($dsn, "SELECT count(*) || ' ' || count(*) FILTER (WHERE status = 'finished') FROM emailgw.list_job"), '15 15', '... all are finished in the end');
+    is(psql($dsn, 'SELECT sum(passed) - (SELECT count(*) FROM emailgw.message WHERE list_id = 1) FROM emailgw.list_job'), 0, '... with the mails that they tell of');
+    is(psql($dsn, 'SELECT count(*) FROM (SELECT FROM emailgw.message WHERE list_id = 1 GROUP BY account_id, left(message_id::text, 28), subscriber_id HAVING count(*) > 1) AS t'),
+        0, '... one for each subscriber');
+    psql($dsn, 'SELECT emailgw_api.claim_list_job(0, 7, 7)');
+    is(psql($dsn, 'SELECT count(*) FROM emailgw.list_lane'), 0, '... and no domain is looked at any more');
+}
+
+# What is erased and what is counted are locked as long as a step takes: it does not wait for housekeeping.
+sub erasing_beside_housekeeping {
+    my $erasure = erasure('nobody@example.net', account());
+    my (undef, $state) = together("BEGIN; SELECT pg_advisory_xact_lock(hashtext('emailgw housekeeping')); SELECT pg_sleep(1); COMMIT;",
+        "SELECT pg_sleep(0.3); $erasure->{step}");
+    is(join(' ', split ' ', $state), 'waiting', 'an account is erased while others keep house: it is put off');
+    is(psql($dsn, $erasure->{step}), 'done', '... and not forgotten');
+}
+
+# Who has some of what is to be purged locked may wait for housekeeping: it waits for nobody.
+sub purging_beside_others {
+    my $account = account();
+    psql($dsn, <<"END");
+INSERT INTO emailgw.list (account_id, list_id, name, subscribers, deleted_at) VALUES ($account, 1, 'l', 2, now());
+INSERT INTO emailgw.subscriber (account_id, list_id, subscriber_id, email, address) VALUES ($account, 1, 1, 'a', 'a'), ($account, 1, 2, 'b', 'b');
+INSERT INTO emailgw.idempotency VALUES ($account, 1, 'email', '\\x01', '\\x01', gen_random_uuid(), now() - interval '1 year');
+INSERT INTO emailgw.returned_queue (account_id, message_id, recipient_no, digest, host, mail, set_aside_at)
+VALUES ($account, gen_random_uuid(), 1, '\\x01', 'h', '', now() - interval '1 year');
+INSERT INTO emailgw.daily_count VALUES ($account, 1, current_date - 9, 2, '', 0, 1), ($account, 1, current_date - 9, 2, '', 1, 1);
+END
+    my $lock = join ' ', map { "SELECT count(*) FROM (SELECT FROM emailgw.$_ AND account_id = $account FOR UPDATE) AS l;" }
+        'subscriber WHERE subscriber_id = 1', 'idempotency WHERE true', 'returned_queue WHERE true', 'daily_count WHERE slot = 0';
+    my $left = 'SELECT ' . join(" || ' ' || ", map { "(SELECT count(*) FROM emailgw.$_ WHERE account_id = $account)" }
+        qw(list subscriber idempotency returned_queue daily_count)) . ";\n";
+    my (undef, $kept) = together("BEGIN; $lock SELECT pg_sleep(3); COMMIT;",
+        "SELECT pg_sleep(0.3); SELECT leader FROM emailgw_api.housekeeping(7, 90); $left");
+    is(join(' ', split ' ', $kept), 't 1 1 1 1 1', 'old rows go but for those that others have locked, which are not waited for');
+    psql($dsn, 'SELECT emailgw_api.housekeeping(7, 90)');
+    is(psql($dsn, $left), '0 0 0 0 0', '... and go later');
+}
+
+# A part of a mail is put back while a step of the same erasure comes to that mail.
+sub parts_beside_steps {
+    my $account = account();
+    my $erasure = erasure('r1@example.net', $account);
+    psql($dsn, 'SELECT status FROM ' . accept_call($account, recipients => 2));
+    psql($dsn, "UPDATE emailgw.content SET raw = 'To: r1\@example.net' WHERE account_id = $account");
+    psql($dsn, $erasure->{step}) for 1 .. 2; # cancelled, then erased
+    my $put = "SELECT emailgw_api.put_erasure_part($account, e.erasure_id, p.account_id, p.message_id, p.part_no, sha256('To: r1\@example.net'), 'To: [erased]')"
+        . " FROM emailgw.erasure AS e, emailgw.erasure_part AS p WHERE e.account_id = $account AND p.asked_by = $account;\n";
+    # As a step: first the erasure, then the mail.
+    together("BEGIN; SELECT 1 FROM emailgw.erasure WHERE account_id = $account FOR UPDATE; SELECT pg_sleep(1);"
+        . " UPDATE emailgw.content SET html = NULL WHERE account_id = $account; COMMIT;", "SELECT pg_sleep(0.3); $put");
+    is(psql($dsn, "SELECT convert_from(raw, 'UTF8') || (SELECT count(*) FROM emailgw.erasure_part WHERE asked_by = $account) FROM emailgw.content WHERE account_id = $account"),
+        'To: [erased]0', 'a part is put back beside a step: neither waits in a circle');
+}
+
+# An erasure that an account asked for, old enough to end with one pass: {step}, which prints its state.
+sub erasure {
+    my ($address, $account) = @_;
+    my $id = psql($dsn, "SELECT erasure_id FROM emailgw_api.add_erasure($account, '$address', 'hash:1:' || gen_random_uuid(), '\\x01')");
+    psql($dsn, "UPDATE emailgw.erasure SET created_at = now() - interval '1 minute' WHERE account_id = $account AND erasure_id = $id");
+    return { step => "SELECT state FROM emailgw_api.erase_step($account, $id, '$address', 'hash:1:x', 1000, '{}');\n" };
 }
 
 # Eight add domains until the limit: together no more than it allows.
