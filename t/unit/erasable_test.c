@@ -1,6 +1,9 @@
 /* egs_erasable_mail and egs_erasable_attachment: where an address is found, and what the mail is without it. */
 #include "testpool.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "erasing.h"
 
 #define H "Subject: s\r\n"
@@ -98,6 +101,11 @@ static const struct {
         " filename*0*=utf-8''ann@exa; filename*1=\"mple.org.png\"\r\n\r\n",
       H "Content-Type: image/png;\r\n name=\"[erased]\"\r\nContent-Disposition: attachment;\r\n"
         " filename*=utf-8''erased.png\r\n\r\n" },
+    { "the name of a file in pieces that are not in their order",
+      H "Content-Type: image/png; name*1=ple.org; x=y; name*10=\".png\"; name*0=ann@exam\r\n\r\n",
+      H "Content-Type: image/png;\r\n name=\"[erased].png\";\r\n x=\"y\"\r\n\r\n" },
+    { "pieces beside the whole", H "Content-Type: image/png; name=a; name*0=ann@exam; name*1=ple.org\r\n\r\n",
+      H "Content-Type: image/png;\r\n name=\"a\";\r\n name*0=\"[erased]\"\r\n\r\n" },
     { "comments of other fields",
       H "Content-Type: text/plain (for ann@example.org)\r\nContent-Transfer-Encoding: base64 "
         "(ann@example.org)\r\n\r\n" ANN64,
@@ -223,6 +231,39 @@ static void values_are_bounded(void **state)
     }
 }
 
+/* Bytes that the process has in memory. */
+static size_t memory_used(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    size_t pages = 0;
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*u %zu", &pages), 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Values in as many pieces as there may be, of headers as long as they may be. */
+static void pieces_take_little_memory(void **state)
+{
+    const char *piece = repeated("piece@", 850, *state);
+    const char *part = "--b\r\nContent-Disposition: x", *raw;
+    size_t before, taken;
+    egs_erasable *erasable;
+
+    for (int i = 0; i < 48; i++) {
+        part = apr_psprintf(*state, "%s; name*%d=%s", part, i, piece);
+    }
+    raw = apr_pstrcat(*state, H MIXED, repeated(apr_pstrcat(*state, part, "\r\n\r\n", NULL), 30, *state),
+                      "--b--\r\n", NULL);
+    before = memory_used();
+    erasable = egs_erasable_mail((eg_bytes){ raw, strlen(raw) }, ERASING_PERSON, *state);
+    taken = memory_used() - before;
+    assert_int_equal(erasable->texts->nelts, 30 * 3); /* the value, the whole field, the body */
+    print_message("# %zu MB for a mail of %zu MB\n", taken >> 20, strlen(raw) >> 20);
+    assert_true(taken < 10 * strlen(raw) + (50 << 20));
+}
+
 #define BYTES(text)                                                                                          \
     {                                                                                                        \
         text, sizeof text - 1                                                                                \
@@ -268,6 +309,7 @@ int main(void)
         EG_TEST(number_is_bounded),
         EG_TEST(values_are_bounded),
         EG_TEST(lines_between_parts_are_bounded),
+        EG_TEST(pieces_take_little_memory),
         EG_TEST(attachments_that_are_text),
     };
 
