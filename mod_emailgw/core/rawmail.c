@@ -222,7 +222,7 @@ static const char *read_header(eg_rawpart *part, const char **boundary, const eg
     part->charset = charset != NULL ? eg_lowercase(apr_pstrdup(pool, charset)) : NULL;
     part->code = read_code(mail, part, pool);
     part->is_attachment = is_attachment(mail, part, &type, pool);
-    part->is_fixed = is_sealed(mail, part->type) || part->code == EG_RAW_UNKNOWN;
+    part->is_fixed = is_sealed(mail, part->type) || (part->code == EG_RAW_UNKNOWN && !mail->is_open);
     if (!part->is_fixed && strncmp(part->type, "multipart/", 10) == 0) {
         *boundary = eg_headervalue_get(&type, "boundary");
         part->is_multipart = 1;
@@ -260,7 +260,7 @@ static int read_part(eg_rawmail *mail, apr_size_t at, apr_size_t end, int depth,
         read_header(&part, &boundary, mail, end, pool) != NULL) {
         return 0;
     }
-    is_split = part.is_multipart && part.code == EG_RAW_PLAIN && boundary != NULL &&
+    is_split = part.is_multipart && (part.code == EG_RAW_PLAIN || mail->is_open) && boundary != NULL &&
                eg_rawsplit_start(&split, boundary, eg_rawmail_range(mail, 0, end), part.body);
     if (part.is_multipart && !is_split) {
         part.is_multipart = 0;

@@ -60,6 +60,14 @@ static const struct {
               "bob@example.org\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
       H MIXED
       "--b\r\nContent-Type: message/rfc822\r\n\r\nTo: bob@example.org\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
+    { "a multipart that is said to be in base64",
+      H "Content-Transfer-Encoding: base64\r\n" MIXED
+        "--b\r\n" TEXT64(ANN64) "\r\n--b\r\n\r\nann@example.org\r\n--b--\r\n",
+      H "Content-Transfer-Encoding: base64\r\n" MIXED
+        "--b\r\n" TEXT64(ERASED64) "\r\n--b\r\n\r\n[erased]\r\n--b--\r\n" },
+    { "a multipart in an encoding that nobody knows",
+      H "Content-Transfer-Encoding: x-own\r\n" MIXED "--b\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
+      H "Content-Transfer-Encoding: x-own\r\n" MIXED "--b\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
     { "a multipart without an end", H MIXED "--b\r\n" TEXT64(ANN64), H MIXED "--b\r\n" TEXT64(ERASED64) },
     { "an inner one without an end",
       H MIXED
