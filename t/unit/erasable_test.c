@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "erasing.h"
+#include "rawmail.h"
 
 #define H "Subject: s\r\n"
 #define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -98,6 +99,8 @@ static const struct {
     { "comments", H "To: bob@example.org (ann@example.org)\r\n\r\n", H "To: bob@example.org\r\n\r\n" },
     { "nobody is left", H "To: ann@example.org\r\n\r\n", H "To: undisclosed-recipients:;\r\n\r\n" },
     { "no field is left", "Cc: ann@example.org\r\n\r\n", "To: undisclosed-recipients:;\r\n\r\n" },
+    { "no field of several is left", "Cc: ann@example.org\r\nReply-To: ann@example.org\r\n\r\nx\r\n",
+      "To: undisclosed-recipients:;\r\n\r\nx\r\n" },
     { "no list", H "To: ann@example.org bob@example.org\r\n\r\n", H "To: [erased] bob@example.org\r\n\r\n" },
     { "the sender", "From: Ann <ann@example.org>\r\nReply-To: ann@example.org\r\n\r\n",
       "From: Ann <ann@example.org>\r\n\r\n" },
@@ -239,6 +242,54 @@ static void values_are_bounded(void **state)
     }
 }
 
+#define UMLAUTS "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f\xc3\xa4\xc3\xb6"
+
+#define NINE(text) text text text text text text text text text
+
+/* What is written anew can be longer than it was: not so that it could not be read any more. */
+static void headers_stay_within_their_bound(void **state)
+{
+    static const struct {
+        const char *what, *begin, *middle, *end, *rest;
+        int times;
+        const char *person;
+    } headers[] = {
+        { "a subject", "Subject: ann@example.org ", "\xc3\xa9", "", "Subject: [erased]\r\n\r\nx\r\n", 80000,
+          NULL },
+        { "names", "To: \"ann@example.org\" <bob@example.org>",
+          ", \"" UMLAUTS UMLAUTS UMLAUTS UMLAUTS "\" <bob@example.org>", "", NULL, 1900, NULL },
+        { "parameters", "Content-Type: text/plain; charset=utf-8; name=\"ann@example.org", "\xc3\xa9", "\"",
+          "Content-Type: text/plain;\r\n charset=\"utf-8\"\r\n\r\nx\r\n", 80000, NULL },
+        { "a token", "Content-Transfer-Encoding: 7bit (a@b.c", "/a@b.c", ")",
+          "Content-Transfer-Encoding: [erased]\r\n\r\nx\r\n", 35000, "a@b.c" },
+        { "many fields", "X-1: ann@example.org", "\r\nX-1: ann@example.org" NINE(UMLAUTS), "", NULL, 900,
+          NULL },
+    };
+
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        const char *raw =
+            apr_pstrcat(*state, headers[i].begin, repeated(headers[i].middle, headers[i].times, *state),
+                        headers[i].end, "\r\n\r\nx\r\n", NULL);
+        const char *person = headers[i].person != NULL ? headers[i].person : ERASING_PERSON;
+        egs_erasable *erasable = egs_erasable_mail((eg_bytes){ raw, strlen(raw) }, person, *state);
+        const char *problem;
+        eg_bytes erased;
+        eg_rawmail mail;
+
+        print_message("# %s\n", headers[i].what);
+        erasing_look_through(erasable, person, *state);
+        erased = egs_erasable_write(erasable);
+        assert_null(strcasestr(erased.data, person));
+        assert_false(egs_erasable_is_same(erasable));
+        assert_int_equal(eg_rawmail_parse(&mail, &problem, (eg_bytes){ raw, strlen(raw) }, *state),
+                         APR_SUCCESS);
+        assert_int_equal(eg_rawmail_parse(&mail, &problem, erased, *state), APR_SUCCESS);
+        if (headers[i].rest != NULL) {
+            assert_string_equal(erased.data, headers[i].rest);
+        }
+    }
+}
+
 /* Bytes that the process has in memory. */
 static size_t memory_used(void)
 {
@@ -317,6 +368,7 @@ int main(void)
         EG_TEST(number_is_bounded),
         EG_TEST(values_are_bounded),
         EG_TEST(lines_between_parts_are_bounded),
+        EG_TEST(headers_stay_within_their_bound),
         EG_TEST(pieces_take_little_memory),
         EG_TEST(attachments_that_are_text),
     };
