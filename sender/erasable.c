@@ -1,5 +1,6 @@
 #include "erasable.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -17,6 +18,7 @@
 #define NESTED_MAX 5        /* mails within mails */
 #define NUL_CHARACTER 0x100 /* that stands for a byte 0 */
 #define EXTENDED_MAX 600    /* bytes of a parameter's value in RFC 2231's form */
+#define CODE_ROOM 100       /* bytes of a header for the encoding of a body that had none */
 #define NOBODY "undisclosed-recipients:;"
 
 typedef enum {
@@ -32,16 +34,24 @@ typedef enum {
 typedef struct {
     slot_kind kind;
     const eg_rawmail *mail;
-    const eg_rawpart *part;
+    const eg_rawpart *part;   /* whose body it is */
+    const eg_rawpart *header; /* in which it is a field; NULL: it is none */
     const eg_rawfield *field;
     eg_bytes bytes;
     const char *charset;         /* to be written in; NULL: UTF-8 */
     apr_array_header_t *targets; /* of const char **: where the text of a name or value is to go */
     apr_array_header_t *list;    /* of eg_rawaddress, without the person's */
     int is_shorter;              /* the person's were taken out of it */
-    eg_headervalue value;
+    eg_headervalue *value;
     int first, count; /* of its texts */
 } slot;
+
+/** A header whose fields are written anew. */
+typedef struct {
+    const eg_rawpart *of;
+    apr_size_t room; /* bytes that it may grow by */
+    int fields;      /* that are left in it */
+} header_left;
 
 #define TEXT(erasable, i) APR_ARRAY_IDX((erasable)->texts, i, egs_erasable_text)
 
@@ -207,7 +217,6 @@ static int add_addresses(egs_erasable *erasable, const eg_rawmail *mail, const e
         return 0;
     }
     it = add_slot(erasable, SLOT_ADDRESSES, mail);
-    it->field = field;
     it->targets = apr_array_make(erasable->pool, 1, sizeof(const char **));
     it->list = apr_array_make(erasable->pool, list->nelts + 1, sizeof(eg_rawaddress));
     for (int i = 0; i < list->nelts; i++) {
@@ -227,28 +236,91 @@ static int add_addresses(egs_erasable *erasable, const eg_rawmail *mail, const e
     return 1;
 }
 
-/* Pieces of one value (RFC 2231 section 3) as one. The second and all behind it are taken away. */
+/* Which piece of a value is it, "name*2" or "name*2*" (RFC 2231 section 3)? @return -1: it is none */
+static int piece_number(const char *name)
+{
+    const char *digits = name + strcspn(name, "*") + 1;
+    apr_size_t length = digits[-1] == '*' ? strspn(digits, "0123456789") : 0;
+
+    if (length == 0 || length > 9 || strcmp(digits + length, digits[length] == '*' ? "*" : "") != 0) {
+        return -1;
+    }
+    return atoi(digits);
+}
+
+static int is_piece_of(const eg_parameter *each, const eg_parameter *other)
+{
+    apr_size_t length = strcspn(other->name, "*");
+
+    return piece_number(each->name) >= 0 && strcspn(each->name, "*") == length &&
+           strncmp(each->name, other->name, length) == 0;
+}
+
+/* The pieces of one value by their numbers. @return how many */
+static int sort_pieces(const eg_parameter **pieces, const eg_headervalue *value, const eg_parameter *of)
+{
+    int count = 0;
+
+    for (int i = 0; i < value->parameters->nelts; i++) {
+        const eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
+        int at = count;
+
+        if (!is_piece_of(each, of)) {
+            continue;
+        }
+        for (; at > 0 && piece_number(pieces[at - 1]->name) > piece_number(each->name); at--) {
+            pieces[at] = pieces[at - 1];
+        }
+        pieces[at] = each;
+        count++;
+    }
+    return count;
+}
+
+/* The name of a whole value whose first piece this is; its own where another parameter has that name. */
+static const char *whole_name(const eg_headervalue *value, const eg_parameter *first, apr_pool_t *pool)
+{
+    const char *name = apr_pstrcat(pool, apr_pstrndup(pool, first->name, strcspn(first->name, "*")),
+                                   first->name[strlen(first->name) - 1] == '*' ? "*" : "", NULL);
+
+    return piece_number(first->name) == 0 && eg_headervalue_get(value, name) == NULL ? name : first->name;
+}
+
+/* All pieces of the value that one is a piece of, as readers put them together. */
+static eg_parameter join_pieces_of(const eg_headervalue *value, const eg_parameter *one, apr_pool_t *pool)
+{
+    const eg_parameter *pieces[EG_HEADERVALUE_PARAMETERS_MAX];
+    struct iovec texts[EG_HEADERVALUE_PARAMETERS_MAX];
+    int count = sort_pieces(pieces, value, one);
+
+    for (int i = 0; i < count; i++) {
+        texts[i] = (struct iovec){ (void *)pieces[i]->value, strlen(pieces[i]->value) };
+    }
+    return (eg_parameter){ whole_name(value, pieces[0], pool),
+                           apr_pstrcatv(pool, texts, (apr_size_t)count, NULL) };
+}
+
+/* Each value in pieces as one, where its first piece stands; without those whose name could be an address. */
 static void join_pieces(eg_headervalue *value, apr_pool_t *pool)
 {
     apr_array_header_t *joined = apr_array_make(pool, value->parameters->nelts + 1, sizeof(eg_parameter));
 
     for (int i = 0; i < value->parameters->nelts; i++) {
         const eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
-        eg_parameter *last =
-            joined->nelts > 0 ? &APR_ARRAY_IDX(joined, joined->nelts - 1, eg_parameter) : NULL;
-        apr_size_t length = strcspn(each->name, "*");
+        int earlier = 0;
 
-        if (last != NULL && each->name[length] == '*' && strncmp(last->name, each->name, length) == 0 &&
-            strcspn(last->name, "*") == length) {
-            last->value = apr_pstrcat(pool, last->value, each->value, NULL);
+        if (may_tell(each->name)) {
+            continue;
         }
-        else {
-            APR_ARRAY_PUSH(joined, eg_parameter) =
-                (eg_parameter){ strncmp(each->name + length, "*0", 2) == 0
-                                    ? apr_pstrcat(pool, apr_pstrndup(pool, each->name, length),
-                                                  each->name[strlen(each->name) - 1] == '*' ? "*" : "", NULL)
-                                    : each->name,
-                                each->value };
+        if (piece_number(each->name) < 0) {
+            APR_ARRAY_PUSH(joined, eg_parameter) = *each;
+            continue;
+        }
+        while (!is_piece_of(&APR_ARRAY_IDX(value->parameters, earlier, eg_parameter), each)) {
+            earlier++;
+        }
+        if (earlier == i) {
+            APR_ARRAY_PUSH(joined, eg_parameter) = join_pieces_of(value, each, pool);
         }
     }
     value->parameters = joined;
@@ -258,19 +330,20 @@ static void join_pieces(eg_headervalue *value, apr_pool_t *pool)
 static int add_parameters(egs_erasable *erasable, const eg_rawmail *mail, const eg_rawfield *field)
 {
     const char *text = eg_rawfield_value(mail, field, erasable->pool);
-    eg_headervalue value;
+    eg_headervalue *value = apr_palloc(erasable->pool, sizeof *value);
     slot *it;
 
-    if (eg_headervalue_parse(&value, text, strlen(text), erasable->pool) != APR_SUCCESS) {
+    if (eg_headervalue_parse(value, text, strlen(text), erasable->pool) != APR_SUCCESS) {
         return 0;
     }
-    join_pieces(&value, erasable->pool);
+    join_pieces(value, erasable->pool);
     it = add_slot(erasable, SLOT_PARAMETERS, mail);
-    it->field = field;
     it->targets = apr_array_make(erasable->pool, 1, sizeof(const char **));
     it->value = value;
-    for (int i = 0; i < value.parameters->nelts; i++) {
-        eg_parameter *each = &APR_ARRAY_IDX(value.parameters, i, eg_parameter);
+    add_target(erasable, it, &value->word,
+               eg_headerwords_decode(value->word, EG_RAW_HEADER_MAX, erasable->pool));
+    for (int i = 0; i < value->parameters->nelts; i++) {
+        eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
 
         if (strcmp(each->name, "boundary") != 0) {
             add_target(erasable, it, &each->value,
@@ -289,10 +362,7 @@ static void add_words(egs_erasable *erasable, const eg_rawmail *mail, const eg_r
         add_bytes(erasable, mail, field->at, field->end);
     }
     else if (may_tell(text)) {
-        slot *it = add_slot(erasable, SLOT_WORDS, mail);
-
-        it->field = field;
-        add_text(erasable, it, text, 0);
+        add_text(erasable, add_slot(erasable, SLOT_WORDS, mail), text, 0);
     }
 }
 
@@ -308,9 +378,11 @@ static int most_values(const eg_rawmail *mail, const eg_rawfield *field)
     return count;
 }
 
-static void add_field(egs_erasable *erasable, const eg_rawmail *mail, const eg_rawfield *field)
+static void add_field(egs_erasable *erasable, const eg_rawmail *mail, const eg_rawpart *part,
+                      const eg_rawfield *field)
 {
     eg_fieldkind kind = eg_rawfield_kind(mail, field);
+    int count = erasable->slots->nelts;
 
     erasable->left -= most_values(mail, field);
     if (kind == EG_FIELD_TOKEN) {
@@ -319,6 +391,12 @@ static void add_field(egs_erasable *erasable, const eg_rawmail *mail, const eg_r
     else if ((kind != EG_FIELD_ADDRESSES || !add_addresses(erasable, mail, field)) &&
              (kind != EG_FIELD_PARAMETERS || !add_parameters(erasable, mail, field))) {
         add_words(erasable, mail, field);
+    }
+    if (erasable->slots->nelts > count) {
+        slot *it = &APR_ARRAY_IDX(erasable->slots, count, slot);
+
+        it->header = part;
+        it->field = field;
     }
 }
 
@@ -400,7 +478,7 @@ static apr_size_t add_part(egs_erasable *erasable, const eg_rawmail *mail, const
         if (erasable->left <= 0) {
             return field->at;
         }
-        add_field(erasable, mail, field);
+        add_field(erasable, mail, part, field);
     }
     if (part->is_multipart) {
         return part->body;
@@ -487,13 +565,16 @@ static eg_bytes content_of(const egs_erasable *erasable, const slot *it)
     return content;
 }
 
-static void put_list(egs_text *field, const slot *it, const char *name)
+static void put_list(egs_text *field, const slot *it, const char *name, header_left *left)
 {
     if (it->list->nelts > 0) {
         egs_raw_put_addresses(field, name, it->list);
     }
-    else if (eg_rawfield_is(it->mail, it->field, "To") || eg_rawmail_part(it->mail, 0)->fields->nelts == 1) {
+    else if (eg_rawfield_is(it->mail, it->field, "To") || left->fields == 1) {
         egs_text_puts(field, "To: " NOBODY "\r\n"); /* a mail without any field would be none */
+    }
+    else {
+        left->fields--;
     }
 }
 
@@ -517,7 +598,7 @@ static void tidy_extended(eg_headervalue *value, apr_pool_t *pool)
     }
 }
 
-static eg_bytes field_of(const egs_erasable *erasable, slot *it)
+static egs_text written_field(const egs_erasable *erasable, slot *it, header_left *left)
 {
     const char *name = egs_raw_field_name(it->mail, it->field, erasable->pool);
     egs_text field;
@@ -527,13 +608,78 @@ static eg_bytes field_of(const egs_erasable *erasable, slot *it)
         egs_header_text(&field, name, TEXT(erasable, it->first).erased);
     }
     else if (it->kind == SLOT_ADDRESSES) {
-        put_list(&field, it, name);
+        put_list(&field, it, name, left);
+    }
+    else if (it->kind == SLOT_PARAMETERS) {
+        tidy_extended(it->value, erasable->pool);
+        egs_raw_put_parameters(&field, name, it->value);
     }
     else {
-        tidy_extended(&it->value, erasable->pool);
-        egs_raw_put_parameters(&field, name, &it->value);
+        eg_bytes content = content_of(erasable, it);
+
+        egs_text_add(&field, content.data, content.size);
     }
-    return (eg_bytes){ field.data, field.length };
+    return field;
+}
+
+/* Parameters that tell how to read a body. */
+static apr_array_header_t *those_of_body(const eg_headervalue *value, apr_pool_t *pool)
+{
+    apr_array_header_t *kept = apr_array_make(pool, 2, sizeof(eg_parameter));
+
+    for (int i = 0; i < value->parameters->nelts; i++) {
+        const eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
+
+        if (strcmp(each->name, "boundary") == 0 || strcmp(each->name, "charset") == 0) {
+            APR_ARRAY_PUSH(kept, eg_parameter) = *each;
+        }
+    }
+    return kept;
+}
+
+/* No more of a field than readers must have: no names, no parameters but those that tell how to read a body. */
+static egs_text short_field(const egs_erasable *erasable, slot *it, header_left *left)
+{
+    const char *name = egs_raw_field_name(it->mail, it->field, erasable->pool);
+    egs_text field;
+
+    if (it->kind == SLOT_WORDS || it->kind == SLOT_BYTES) {
+        egs_text_init(&field, 0, erasable->pool);
+        egs_header_text(&field, name, "[erased]");
+        return field;
+    }
+    if (it->kind == SLOT_PARAMETERS) {
+        it->value->parameters = those_of_body(it->value, erasable->pool);
+    }
+    for (int i = 0; it->kind == SLOT_ADDRESSES && i < it->list->nelts; i++) {
+        APR_ARRAY_IDX(it->list, i, eg_rawaddress).name = "";
+    }
+    return written_field(erasable, it, left);
+}
+
+/* A field as it is to stand there, as long as its header keeps within the bound that it is read with. */
+static const char *field_of(const egs_erasable *erasable, slot *it, header_left *left)
+{
+    apr_size_t before = it->field->end - it->field->at;
+    egs_text field = written_field(erasable, it, left);
+
+    if (field.length > before + left->room) {
+        field = short_field(erasable, it, left);
+    }
+    left->room += before;
+    left->room -= field.length < left->room ? field.length : left->room;
+    return field.data;
+}
+
+/* Fields stand in the order of their headers. */
+static void enter_header(header_left *left, const eg_rawpart *header)
+{
+    apr_size_t size = header->header_end - header->at + CODE_ROOM;
+
+    if (left->of != header) {
+        *left = (header_left){ header, size < EG_RAW_HEADER_MAX ? EG_RAW_HEADER_MAX - size : 0,
+                               header->fields->nelts };
+    }
 }
 
 /* Put the texts of a slot where they belong. @return is anything in it to be changed? */
@@ -552,27 +698,27 @@ static int take_texts(const egs_erasable *erasable, slot *it)
     return is_changed;
 }
 
-static void write_slot(eg_edits *edits, const egs_erasable *erasable, slot *it)
+static void write_slot(eg_edits *edits, const egs_erasable *erasable, slot *it, header_left *left)
 {
-    const char *data = it->mail->bytes.data;
-
-    if (it->kind == SLOT_BODY) {
+    if (it->header != NULL) {
+        enter_header(left, it->header);
+        eg_edits_replace(edits, (const char *)it->mail->bytes.data + it->field->at,
+                         it->field->end - it->field->at, field_of(erasable, it, left));
+    }
+    else if (it->kind == SLOT_BODY) {
         eg_rawwire_replace(edits, it->mail, it->part, content_of(erasable, it), erasable->pool);
     }
-    else if (it->kind == SLOT_BYTES) {
+    else {
         eg_bytes content = content_of(erasable, it);
 
         eg_edits_replace(edits, it->bytes.data, it->bytes.size,
                          apr_pstrmemdup(erasable->pool, content.data, content.size));
     }
-    else {
-        eg_edits_replace(edits, data + it->field->at, it->field->end - it->field->at,
-                         field_of(erasable, it).data);
-    }
 }
 
 eg_bytes egs_erasable_write(const egs_erasable *erasable)
 {
+    header_left left = { NULL, 0, 0 };
     eg_edits edits;
 
     eg_edits_init(&edits, erasable->bytes.data, erasable->bytes.size, erasable->pool);
@@ -585,7 +731,7 @@ eg_bytes egs_erasable_write(const egs_erasable *erasable)
         if (it->kind == SLOT_WHOLE) {
             return content_of(erasable, it);
         }
-        write_slot(&edits, erasable, it);
+        write_slot(&edits, erasable, it, &left);
     }
     return eg_edits_make(&edits, erasable->pool);
 }

@@ -106,6 +106,7 @@ static void split(egs_inbound_mail *mail, apr_pool_t *pool)
         notice.data[NOTICE_SIZE] = '\0';
     }
     mail->notice = notice.data;
+    mail->reply = egs_inbound_notice_any_reply(notice.data, pool);
     mail->addresses = egs_words_find_addresses(notice.data, pool);
     mail->folded = egs_words_fold(apr_pstrcat(pool, subject ? subject : "", "\n", notice.data, NULL), pool);
 }

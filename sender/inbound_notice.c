@@ -8,7 +8,8 @@
 
 #include "inbound_report.h"
 
-#define TRIES_MAX 8 /* places of one address in a notice that are looked at */
+#define TRIES_MAX 8      /* places of one address in a notice that are looked at */
+#define STRETCH_MAX 4096 /* bytes of its line, paragraph or section that are looked at */
 
 /* Whom notices are from. */
 #define DAEMONS                                                                                              \
@@ -188,6 +189,12 @@ static const char *line_start(const char *text, const char *at)
     return at;
 }
 
+/* A beginning before a place, from which on the place itself is looked at, too. */
+static const char *near_to(const char *at, const char *from)
+{
+    return at - from < STRETCH_MAX / 2 ? from : at - STRETCH_MAX / 2;
+}
+
 /* Does a new reply, or what was sent, begin with the next line of a transcript? */
 static int is_next_reply(const char *line, const char *next)
 {
@@ -197,12 +204,17 @@ static int is_next_reply(const char *line, const char *next)
     return egs_words_reply_code(next) && next[3] == ' ' && !(egs_words_reply_code(line) && line[3] == '-');
 }
 
-/* Where a paragraph ends, or a reply in a transcript. */
+static apr_size_t shorter(apr_size_t a, apr_size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Where a paragraph ends, or a reply in a transcript; STRETCH_MAX at most. */
 static apr_size_t paragraph_length(const char *text)
 {
     const char *end = text;
 
-    while (*end) {
+    while (*end && end - text < STRETCH_MAX) {
         const char *line = end;
 
         end += strcspn(end, "\n");
@@ -211,10 +223,10 @@ static apr_size_t paragraph_length(const char *text)
         }
         end += *end != '\0';
     }
-    return (apr_size_t)(end - text);
+    return shorter((apr_size_t)(end - text), STRETCH_MAX);
 }
 
-/* Up to the line of the next address that stands alone, or the end. */
+/* Up to the line of the next address that stands alone, or the end; STRETCH_MAX at most. */
 static apr_size_t section_length(const egs_inbound_mail *mail, const char *from, const char *address)
 {
     const apr_array_header_t *found = mail->addresses;
@@ -223,10 +235,10 @@ static apr_size_t section_length(const egs_inbound_mail *mail, const char *from,
         const egs_words_address *one = &APR_ARRAY_IDX(found, i, egs_words_address);
 
         if (one->at > from && one->place == EGS_ADDRESS_ALONE && apr_cstr_casecmp(one->address, address)) {
-            return (apr_size_t)(line_start(mail->notice, one->at) - from);
+            return shorter((apr_size_t)(line_start(mail->notice, one->at) - from), STRETCH_MAX);
         }
     }
-    return strlen(from);
+    return strnlen(from, STRETCH_MAX);
 }
 
 /* The reply in a stretch of the notice, with the text of its paragraph. */
@@ -247,7 +259,7 @@ static egs_words_reply reply_at(const egs_inbound_mail *mail, const char *addres
     int tries = 0;
 
     while ((at = strstr(at, address)) && tries++ < TRIES_MAX && best.surety < EGS_REPLY_ENHANCED_LINE) {
-        const char *from = line_start(mail->notice, at);
+        const char *from = near_to(at, line_start(mail->notice, at));
         egs_words_reply reply = reply_within(from, paragraph_length(from), pool);
 
         if (reply.surety <= EGS_REPLY_LOOSE) {
@@ -295,13 +307,18 @@ static const char *words_at(const egs_inbound_mail *mail, const char *address, a
         from = mail->notice + strspn(mail->notice, " \t\n");
         return apr_pstrmemdup(pool, from, paragraph_length(from));
     }
-    from = paragraph_start(mail->notice, at);
+    from = near_to(at, paragraph_start(mail->notice, at));
     end = at + paragraph_length(at);
     if (at + strlen(address) + strspn(at + strlen(address), ">\"')]:;,. \t\n") >= end) {
         end += strspn(end, " \t\n");
         end += paragraph_length(end);
     }
     return apr_pstrmemdup(pool, from, (apr_size_t)(end - from));
+}
+
+egs_words_reply egs_inbound_notice_any_reply(const char *notice, apr_pool_t *pool)
+{
+    return reply_within(notice, strlen(notice), pool);
 }
 
 egs_words_reply egs_inbound_notice_reply(const egs_inbound_mail *mail, const char *address, apr_pool_t *pool)
@@ -312,7 +329,7 @@ egs_words_reply egs_inbound_notice_reply(const egs_inbound_mail *mail, const cha
         reply = reply_at(mail, address, pool);
     }
     if (reply.surety == EGS_REPLY_NONE) {
-        reply = reply_within(mail->notice, strlen(mail->notice), pool);
+        reply = mail->reply;
     }
     if (reply.surety == EGS_REPLY_NONE) {
         reply.text = words_at(mail, address, pool);
@@ -351,12 +368,12 @@ static void add_reports(egs_inbound *inbound, egs_inbound_kind kind, const egs_i
 static egs_inbound_kind find_kind(const egs_inbound_mail *mail, apr_pool_t *pool)
 {
     int of_daemon = is_of_daemon(mail, pool);
-    egs_words_reply reply = egs_words_find_reply(mail->notice, strlen(mail->notice), pool);
+    const egs_words_reply *reply = &mail->reply;
 
     if (!of_daemon && is_automatic(mail, pool)) {
         return EGS_INBOUND_ANSWER;
     }
-    if (!is_notice(mail, of_daemon, &reply, pool)) {
+    if (!is_notice(mail, of_daemon, reply, pool)) {
         return EGS_INBOUND_OTHER;
     }
     if (egs_words_say(mail->folded, SUCCEEDED)) {
@@ -365,7 +382,7 @@ static egs_inbound_kind find_kind(const egs_inbound_mail *mail, apr_pool_t *pool
     if (!egs_words_say(mail->folded, FINAL) && egs_words_say(mail->folded, DELAYED)) {
         return EGS_INBOUND_DELAY;
     }
-    return egs_words_say(mail->folded, FAILED) || (of_daemon && reply.surety >= EGS_REPLY_STATUS)
+    return egs_words_say(mail->folded, FAILED) || (of_daemon && reply->surety >= EGS_REPLY_STATUS)
                ? EGS_INBOUND_BOUNCE
                : EGS_INBOUND_OTHER;
 }

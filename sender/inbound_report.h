@@ -15,6 +15,7 @@ typedef struct {
     egs_parts parts;
     const char *notice;                  /* what is said to people, without the mail that it is about */
     const char *folded;                  /* the same for egs_words_say, behind the subject */
+    egs_words_reply reply;               /* the surest in the notice, whomever it is of */
     const char *original;                /* the mail that it is about, or its header; "" */
     const apr_array_header_t *addresses; /* of egs_words_address: those of the notice */
     apr_array_header_t *own;             /* of const char *: addresses that the notice was sent to */
@@ -28,6 +29,9 @@ egs_inbound_kind egs_inbound_status(egs_inbound *inbound, const egs_inbound_mail
 
 /** A notice for people. @return EGS_INBOUND_OTHER where it is none, or says nothing of a delivery */
 egs_inbound_kind egs_inbound_notice(egs_inbound *inbound, const egs_inbound_mail *mail, apr_pool_t *pool);
+
+/** The surest reply in a notice, with the text of its paragraph: once for a mail, whose size it takes. */
+egs_words_reply egs_inbound_notice_any_reply(const char *notice, apr_pool_t *pool);
 
 /** What the notice says of an address, which may be NULL: the reply, else the words at it. */
 egs_words_reply egs_inbound_notice_reply(const egs_inbound_mail *mail, const char *address, apr_pool_t *pool);

@@ -108,9 +108,6 @@ static egs_words_reply read_reply(const char *text, const char *at, apr_pool_t *
         reply.surety = reply.code ? EGS_REPLY_ENHANCED_LINE : EGS_REPLY_STATUS;
         reply.text = reply.code ? at + length : text;
     }
-    else if (reply.code) {
-        reply.enhanced = enhanced_behind(at, (char)('0' + reply.code / 100), pool);
-    }
     return reply;
 }
 
@@ -124,6 +121,9 @@ egs_words_reply egs_words_find_reply(const char *text, apr_size_t length, apr_po
 
             best = reply.surety > best.surety ? reply : best;
         }
+    }
+    if (best.code && !best.enhanced) {
+        best.enhanced = enhanced_behind(best.text, (char)('0' + best.code / 100), pool);
     }
     return best;
 }

@@ -66,8 +66,9 @@ apr_status_t eg_rawmail_parse(eg_rawmail *mail, const char **problem, eg_bytes b
 
 /**
  * The same for whoever must look through all that readers are shown: multiparts that are
- * signed are looked into too, and so is what there is of a structure that is broken. Of
- * fields that may stand once the first holds.
+ * signed are looked into too, those that are said to be encoded as well (RFC 2045 section
+ * 6.4 forbids it, and many readers take no notice), and so is what there is of a structure
+ * that is broken. Of fields that may stand once the first holds.
  */
 apr_status_t eg_rawmail_open(eg_rawmail *mail, const char **problem, eg_bytes bytes, apr_pool_t *pool);
 

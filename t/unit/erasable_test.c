@@ -1,7 +1,11 @@
 /* egs_erasable_mail and egs_erasable_attachment: where an address is found, and what the mail is without it. */
 #include "testpool.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "erasing.h"
+#include "rawmail.h"
 
 #define H "Subject: s\r\n"
 #define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -57,6 +61,14 @@ static const struct {
               "bob@example.org\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
       H MIXED
       "--b\r\nContent-Type: message/rfc822\r\n\r\nTo: bob@example.org\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
+    { "a multipart that is said to be in base64",
+      H "Content-Transfer-Encoding: base64\r\n" MIXED
+        "--b\r\n" TEXT64(ANN64) "\r\n--b\r\n\r\nann@example.org\r\n--b--\r\n",
+      H "Content-Transfer-Encoding: base64\r\n" MIXED
+        "--b\r\n" TEXT64(ERASED64) "\r\n--b\r\n\r\n[erased]\r\n--b--\r\n" },
+    { "a multipart in an encoding that nobody knows",
+      H "Content-Transfer-Encoding: x-own\r\n" MIXED "--b\r\n" TEXT64(ANN64) "\r\n--b--\r\n",
+      H "Content-Transfer-Encoding: x-own\r\n" MIXED "--b\r\n" TEXT64(ERASED64) "\r\n--b--\r\n" },
     { "a multipart without an end", H MIXED "--b\r\n" TEXT64(ANN64), H MIXED "--b\r\n" TEXT64(ERASED64) },
     { "an inner one without an end",
       H MIXED
@@ -87,6 +99,8 @@ static const struct {
     { "comments", H "To: bob@example.org (ann@example.org)\r\n\r\n", H "To: bob@example.org\r\n\r\n" },
     { "nobody is left", H "To: ann@example.org\r\n\r\n", H "To: undisclosed-recipients:;\r\n\r\n" },
     { "no field is left", "Cc: ann@example.org\r\n\r\n", "To: undisclosed-recipients:;\r\n\r\n" },
+    { "no field of several is left", "Cc: ann@example.org\r\nReply-To: ann@example.org\r\n\r\nx\r\n",
+      "To: undisclosed-recipients:;\r\n\r\nx\r\n" },
     { "no list", H "To: ann@example.org bob@example.org\r\n\r\n", H "To: [erased] bob@example.org\r\n\r\n" },
     { "the sender", "From: Ann <ann@example.org>\r\nReply-To: ann@example.org\r\n\r\n",
       "From: Ann <ann@example.org>\r\n\r\n" },
@@ -98,6 +112,15 @@ static const struct {
         " filename*0*=utf-8''ann@exa; filename*1=\"mple.org.png\"\r\n\r\n",
       H "Content-Type: image/png;\r\n name=\"[erased]\"\r\nContent-Disposition: attachment;\r\n"
         " filename*=utf-8''erased.png\r\n\r\n" },
+    { "the name of a file in pieces that are not in their order",
+      H "Content-Type: image/png; name*1=ple.org; x=y; name*10=\".png\"; name*0=ann@exam\r\n\r\n",
+      H "Content-Type: image/png;\r\n name=\"[erased].png\";\r\n x=\"y\"\r\n\r\n" },
+    { "pieces beside the whole", H "Content-Type: image/png; name=a; name*0=ann@exam; name*1=ple.org\r\n\r\n",
+      H "Content-Type: image/png;\r\n name=\"a\";\r\n name*0=\"[erased]\"\r\n\r\n" },
+    { "the word before parameters", H "Content-Type: text/ann@example.org; charset=utf-8\r\n\r\n",
+      H "Content-Type: text/[erased];\r\n charset=\"utf-8\"\r\n\r\n" },
+    { "the name of a parameter", H "Content-Type: image/png; ann@example.org=x; name=y\r\n\r\n",
+      H "Content-Type: image/png;\r\n name=\"y\"\r\n\r\n" },
     { "comments of other fields",
       H "Content-Type: text/plain (for ann@example.org)\r\nContent-Transfer-Encoding: base64 "
         "(ann@example.org)\r\n\r\n" ANN64,
@@ -223,6 +246,87 @@ static void values_are_bounded(void **state)
     }
 }
 
+#define UMLAUTS "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f\xc3\xa4\xc3\xb6"
+
+#define NINE(text) text text text text text text text text text
+
+/* What is written anew can be longer than it was: not so that it could not be read any more. */
+static void headers_stay_within_their_bound(void **state)
+{
+    static const struct {
+        const char *what, *begin, *middle, *end, *rest;
+        int times;
+        const char *person;
+    } headers[] = {
+        { "a subject", "Subject: ann@example.org ", "\xc3\xa9", "", "Subject: [erased]\r\n\r\nx\r\n", 80000,
+          NULL },
+        { "names", "To: \"ann@example.org\" <bob@example.org>",
+          ", \"" UMLAUTS UMLAUTS UMLAUTS UMLAUTS "\" <bob@example.org>", "", NULL, 1900, NULL },
+        { "parameters", "Content-Type: text/plain; charset=utf-8; name=\"ann@example.org ", "\xc3\xa9", "\"",
+          "Content-Type: text/plain;\r\n charset=\"utf-8\"\r\n\r\nx\r\n", 80000, NULL },
+        { "a token", "Content-Transfer-Encoding: 7bit (a@b.c", "/a@b.c", ")",
+          "Content-Transfer-Encoding: [erased]\r\n\r\nx\r\n", 35000, "a@b.c" },
+        { "many fields", "X-1: ann@example.org", "\r\nX-1: ann@example.org " NINE(UMLAUTS), "", NULL, 900,
+          NULL },
+    };
+
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        const char *raw =
+            apr_pstrcat(*state, headers[i].begin, repeated(headers[i].middle, headers[i].times, *state),
+                        headers[i].end, "\r\n\r\nx\r\n", NULL);
+        const char *person = headers[i].person != NULL ? headers[i].person : ERASING_PERSON;
+        egs_erasable *erasable = egs_erasable_mail((eg_bytes){ raw, strlen(raw) }, person, *state);
+        const char *problem;
+        eg_bytes erased;
+        eg_rawmail mail;
+
+        print_message("# %s\n", headers[i].what);
+        erasing_look_through(erasable, person, *state);
+        erased = egs_erasable_write(erasable);
+        assert_null(strcasestr(erased.data, person));
+        assert_false(egs_erasable_is_same(erasable));
+        assert_int_equal(eg_rawmail_parse(&mail, &problem, (eg_bytes){ raw, strlen(raw) }, *state),
+                         APR_SUCCESS);
+        assert_int_equal(eg_rawmail_parse(&mail, &problem, erased, *state), APR_SUCCESS);
+        if (headers[i].rest != NULL) {
+            assert_string_equal(erased.data, headers[i].rest);
+        }
+    }
+}
+
+/* Bytes that the process has in memory. */
+static size_t memory_used(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    size_t pages = 0;
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*u %zu", &pages), 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Values in as many pieces as there may be, of headers as long as they may be. */
+static void pieces_take_little_memory(void **state)
+{
+    const char *piece = repeated("piece@", 850, *state);
+    const char *part = "--b\r\nContent-Disposition: x", *raw;
+    size_t before, taken;
+    egs_erasable *erasable;
+
+    for (int i = 0; i < 48; i++) {
+        part = apr_psprintf(*state, "%s; name*%d=%s", part, i, piece);
+    }
+    raw = apr_pstrcat(*state, H MIXED, repeated(apr_pstrcat(*state, part, "\r\n\r\n", NULL), 30, *state),
+                      "--b--\r\n", NULL);
+    before = memory_used();
+    erasable = egs_erasable_mail((eg_bytes){ raw, strlen(raw) }, ERASING_PERSON, *state);
+    taken = memory_used() - before;
+    assert_int_equal(erasable->texts->nelts, 30 * 3); /* the value, the whole field, the body */
+    print_message("# %zu MB for a mail of %zu MB\n", taken >> 20, strlen(raw) >> 20);
+    assert_true(taken < 10 * strlen(raw) + (50 << 20));
+}
+
 #define BYTES(text)                                                                                          \
     {                                                                                                        \
         text, sizeof text - 1                                                                                \
@@ -238,9 +342,9 @@ static const struct {
     { "bytes", "text/csv", BYTES("\xfc\0\xff,Ann@example.org\n"), BYTES("\xfc\0\xff,[erased]\n") },
     { "UTF-16 by its mark", "text/csv",
       BYTES("\xff\xfe"
-            "a\0n\0n\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g\0\xfc\0"),
+            "a\0n\0n\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g\0 \0\xfc\0"),
       BYTES("\xff\xfe"
-            "[\0e\0r\0a\0s\0e\0d\0]\0\xfc\0") },
+            "[\0e\0r\0a\0s\0e\0d\0]\0 \0\xfc\0") },
     { "UTF-16 by its name", "text/csv; charset=utf-16",
       BYTES("\0a\0n\0n\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g"), BYTES("\0[\0e\0r\0a\0s\0e\0d\0]") },
     { "none", "text/plain", BYTES(""), BYTES("") },
@@ -268,6 +372,8 @@ int main(void)
         EG_TEST(number_is_bounded),
         EG_TEST(values_are_bounded),
         EG_TEST(lines_between_parts_are_bounded),
+        EG_TEST(headers_stay_within_their_bound),
+        EG_TEST(pieces_take_little_memory),
         EG_TEST(attachments_that_are_text),
     };
 

@@ -7,11 +7,11 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <apr_cstr.h>
 #include <apr_file_io.h>
 #include <apr_strings.h>
-#include <apr_time.h>
 #include <jansson.h>
 
 #include "classify.h"
@@ -353,6 +353,12 @@ static void finds_whom_it_came_to(void **state)
 
 /* ---- bombs ------------------------------------------------------------------------ */
 
+#ifdef __SANITIZE_ADDRESS__
+#define BOMB_SECONDS 10
+#else
+#define BOMB_SECONDS 0.5
+#endif
+
 /* count times a text with a number in it. */
 static char *repeated(const char *format, int count, apr_pool_t *pool)
 {
@@ -368,6 +374,7 @@ static char *repeated(const char *format, int count, apr_pool_t *pool)
 
 static void stays_within_bounds(void **state)
 {
+    const char *named = repeated("<a%d@x.example>\n", 32, *state);
     const struct {
         const char *what, *mail;
     } bombs[] = {
@@ -392,18 +399,26 @@ static void stays_within_bounds(void **state)
                                   repeated("--- original message %d was received\n", 200000, *state), NULL) },
         { "open tags",
           apr_pstrcat(*state, "Content-Type: text/html\n\n", repeated("<%d ", 500000, *state), ">", NULL) },
+        { "many recipients and one line of codes",
+          apr_pstrcat(*state, DAEMON "Subject: failure\n\ncould not be delivered\n", named, named, named,
+                      named, named, named, named, named, "x ", repeated("450 ", 15000, *state), NULL) },
+        { "a long line before each of many recipients",
+          apr_pstrcat(*state, DAEMON "Subject: failure\n\ncould not be delivered\n", named,
+                      repeated("x ", 10000, *state), repeated("mailbox a%d@x.example ", 1500, *state),
+                      NULL) },
     };
 
     for (size_t i = 0; i < sizeof bombs / sizeof *bombs; i++) {
-        apr_time_t begun = apr_time_now();
+        clock_t begun = clock();
         egs_inbound *inbound = apr_palloc(*state, sizeof *inbound);
+        double seconds;
 
         read_text(inbound, bombs[i].mail, *state);
-        begun = apr_time_now() - begun;
-        print_message("# %s, %lu bytes: %s in %ld ms\n", bombs[i].what, (unsigned long)strlen(bombs[i].mail),
-                      egs_inbound_kind_name(inbound->kind), (long)apr_time_as_msec(begun));
+        seconds = (double)(clock() - begun) / CLOCKS_PER_SEC;
+        print_message("# %s, %lu bytes: %s in %.3f s of CPU\n", bombs[i].what,
+                      (unsigned long)strlen(bombs[i].mail), egs_inbound_kind_name(inbound->kind), seconds);
         assert_true(inbound->count <= EGS_INBOUND_REPORTS_MAX);
-        assert_true(begun < apr_time_from_sec(5));
+        assert_true(seconds < BOMB_SECONDS);
     }
 }
 
