@@ -2,8 +2,10 @@
 #
 #   SAN=address,undefined   everything with these sanitizers, in a build folder of its own
 #   T='t/api/*.t'           the part of the tests that `make check` runs
+#   EG_JOBS=1               how many test files it runs at a time: one more than the processors if not set
 #   ONLY=drain-unsigned     the figure that `make bench` measures
-#   DESTDIR=, SYSCONFDIR=   where `make install` puts things
+#   FUZZ_SECONDS=60         how long `make fuzz` runs each fuzzer
+#   DESTDIR=, SYSCONFDIR=   where `make install` puts things; also SBINDIR= and DOCDIR=
 #   V=1                     show the commands of the build in full
 
 SAN :=
@@ -13,13 +15,14 @@ V :=
 say = $(if $(V),,@printf '%-5s %s\n' $(1) $(2);)
 SYSCONFDIR := /etc
 SBINDIR := /usr/sbin
+DOCDIR := /usr/share/doc/emailgw
 
 comma := ,
 B := build$(addprefix /san-,$(subst $(comma),-,$(SAN)))
 
 # Only what httpd calls may know httpd.h (t/guard/includes.t): all else is tested without it.
 HTTPD_C := $(wildcard $(patsubst %,mod_emailgw/%.c,\
-    mod_emailgw config directives request response store limiter tracking smtp_listener smtp_tls status))
+    mod_emailgw config directives request response store limiter tracking smtp_listener smtp_tls))
 CORE_C := $(wildcard mod_emailgw/core/*.c)
 MODULE_C := $(filter-out $(HTTPD_C),$(wildcard mod_emailgw/*.c)) $(wildcard mod_emailgw/commands/*.c)
 SENDER_C := $(filter-out sender/main.c sender/ctl.c,$(wildcard sender/*.c))
@@ -106,10 +109,12 @@ fuzz: deps-dev $(FUZZERS) $(FUZZ_DICTS) ## run each fuzzer for FUZZ_SECONDS=60, 
 log-ids: ## give the EGLOGNO()s without a number their numbers
 	@t/lib/log-ids
 
-install: all ## install the three and example configurations (DESTDIR is honoured)
+install: all ## install module, sender and emailgwctl, example configurations and documents
 	install -D -m 644 $(B)/mod_emailgw.so "$(DESTDIR)$$(apxs -q LIBEXECDIR)/mod_emailgw.so"
 	install -D -m 755 -t "$(DESTDIR)$(SBINDIR)" $(B)/emailgw-sender $(B)/emailgwctl
 	install -D -m 644 -t "$(DESTDIR)$(SYSCONFDIR)/emailgw/examples" $(filter-out %.md,$(wildcard conf/*))
+	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)" README.md LICENSE
+	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)/conf" conf/API.md
 
 clean: ## remove build/, stopping what `make run` started
 	@[ ! -e build/run/state ] || t/instance down build/run

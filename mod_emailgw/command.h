@@ -197,6 +197,16 @@ void eg_call_refuse(eg_call *call, int code);
 void eg_call_refuse_for(eg_call *call, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/**
+ * A call of the database that can be sent again, and answers no row where there is no such
+ * thing, or it is another account's.
+ * @param rows  NULL where that is so: the fault is noted, and the call answered
+ * @param code  the fault
+ * @return as eg_db_call
+ */
+apr_status_t eg_call_find(eg_rows **rows, eg_call *call, int code, const char *function, const eg_dbarg *args,
+                          apr_size_t count);
+
 /** The domain has as many of these as it may: EG_E_TOO_MANY. @param things  "webhooks" */
 void eg_call_refuse_more(eg_call *call, int max, const char *things);
 

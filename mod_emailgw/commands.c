@@ -247,6 +247,18 @@ void eg_call_refuse_for(eg_call *call, int code, const char *format, ...)
     eg_errors_add(&call->errors, code, "%s: %s", words_of(call, code), detail);
 }
 
+apr_status_t eg_call_find(eg_rows **rows, eg_call *call, int code, const char *function, const eg_dbarg *args,
+                          apr_size_t count)
+{
+    apr_status_t rv = eg_db_call(rows, call->db, EG_DB_REPEATABLE, function, args, count);
+
+    if (rv == APR_SUCCESS && eg_rows_count(*rows) == 0) {
+        eg_call_refuse(call, code);
+        *rows = NULL;
+    }
+    return rv;
+}
+
 void eg_call_refuse_more(eg_call *call, int max, const char *things)
 {
     eg_errors_add(&call->errors, EG_E_TOO_MANY, "The domain has %d %s, which is the most: delete one first",

@@ -140,13 +140,22 @@ json_t *eg_event_json(const eg_rows *rows, int row, eg_surface surface, apr_pool
     return event;
 }
 
-void eg_event_refuse_broad(eg_call *call, apr_int64_t count)
+int eg_event_judge(eg_call *call, const eg_rows *rows, const char *count)
 {
-    eg_errors_add(&call->errors, EG_E_TOO_BROAD,
-                  "Too many events: %" APR_INT64_T_FMT
-                  " are between these days, and %d can be looked through at once: "
-                  "narrow StartDate and EndDate",
-                  count, EG_EVENTS_READ_MAX);
+    switch (eg_rows_int(rows, 0, "status")) {
+    case 0:
+        return 1;
+    case EG_E_TOO_BROAD:
+        eg_errors_add(&call->errors, EG_E_TOO_BROAD,
+                      "Too many events: %" APR_INT64_T_FMT
+                      " are between these days, and %d can be looked through at once: "
+                      "narrow StartDate and EndDate",
+                      eg_rows_int(rows, 0, count), EG_EVENTS_READ_MAX);
+        return 0;
+    default:
+        eg_call_refuse(call, 2);
+        return 0;
+    }
 }
 
 const char *eg_event_after(eg_call *call, const json_t *value, apr_int64_t start)

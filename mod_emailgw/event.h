@@ -37,7 +37,12 @@ apr_status_t eg_event_sum_up(eg_rows **rows, eg_call *call, const char *function
  */
 const char *eg_event_after(eg_call *call, const json_t *value, apr_int64_t start);
 
-/** A call would have to read so many events, more than one may: EG_E_TOO_BROAD. */
-void eg_event_refuse_broad(eg_call *call, apr_int64_t count);
+/**
+ * The status that a function which reads events has in its first row: no domain (the command's
+ * 2), or more events than one call may read (EG_E_TOO_BROAD), goes to call->errors.
+ * @param count  the column that says how many events there are to be read
+ * @return 1 where the rows are the answer, else 0
+ */
+int eg_event_judge(eg_call *call, const eg_rows *rows, const char *count);
 
 #endif

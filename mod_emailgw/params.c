@@ -13,21 +13,6 @@
 #include "utf8.h"
 #include "uuid.h"
 
-static int is_line(const char *text)
-{
-    apr_size_t left = strlen(text), bytes;
-
-    for (; left > 0; text += bytes, left -= bytes) {
-        apr_uint32_t code = 0;
-
-        bytes = eg_utf8_next(&code, text, left);
-        if (bytes == 0 || eg_utf8_is_control(code)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 /* "2026-01-31" and no other form. */
 static int is_day(const char *text)
 {
@@ -40,7 +25,8 @@ static int is_day(const char *text)
 static json_t *read_text(const eg_param *param, json_t *value)
 {
     int fits = json_is_string(value) && json_string_length(value) <= (size_t)param->max &&
-               !(param->required && json_string_length(value) == 0) && is_line(json_string_value(value));
+               !(param->required && json_string_length(value) == 0) &&
+               eg_utf8_is_line(json_string_value(value));
 
     return fits ? json_incref(value) : NULL;
 }

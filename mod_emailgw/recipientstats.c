@@ -16,20 +16,10 @@ apr_status_t eg_recipientstats_find(eg_rows **rows, eg_call *call, const char *r
                                    eg_param_arg(call, "StartDate"), eg_param_arg(call, "EndDate"),
                                    eg_db_text(recipient_domain), eg_db_int(start), eg_db_int(count)));
 
-    if (rv != APR_SUCCESS || *rows == NULL) {
-        return rv;
+    if (rv == APR_SUCCESS && *rows != NULL) {
+        eg_event_judge(call, *rows, "total");
     }
-    switch (eg_rows_int(*rows, 0, "status")) {
-    case 0:
-        break;
-    case EG_E_TOO_BROAD:
-        eg_event_refuse_broad(call, eg_rows_int(*rows, 0, "total"));
-        break;
-    default:
-        eg_call_refuse(call, 2);
-        break;
-    }
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* To a thousandth; null where nothing was delivered. */

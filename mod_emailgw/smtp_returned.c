@@ -7,14 +7,6 @@
 
 #include "returnpath.h"
 
-int eg_smtp_return_path_valid(const eg_secret *secret, const char *address, apr_pool_t *pool)
-{
-    eg_returnpath path;
-    const char *host;
-
-    return eg_returnpath_parse_address(&path, &host, address, secret, pool) == APR_SUCCESS;
-}
-
 apr_status_t eg_smtp_return_path_known(int *known, eg_call *call, const char *address)
 {
     eg_returnpath path;

@@ -6,9 +6,6 @@
 
 #include "smtp_submit.h"
 
-/** Is it a valid return path of this gateway? Pure: by its token and MAC alone, whatever its host. */
-int eg_smtp_return_path_valid(const eg_secret *secret, const char *address, apr_pool_t *pool);
-
 /**
  * Is it one that leads here: valid, and at the host of the domain that the mail was
  * sent from? One call of the database, and only for what is valid.

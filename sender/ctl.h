@@ -103,6 +103,15 @@ eg_dbarg egs_ctl_id(apr_int64_t account_id);
 /** A domain name to A-labels. @return 0, or the exit status after a refusal that has been told */
 int egs_ctl_domain(const char **ascii, egs_ctl *ctl, const char *text);
 
+/**
+ * egs_ctl_act for a domain of the user named by --user: its arguments are the account and
+ * the name.
+ * @param text  the domain as it was given
+ * @param name  the same in A-labels
+ */
+int egs_ctl_act_for_domain(eg_rows **rows, const char **name, egs_ctl *ctl, const char *function,
+                           const char *text);
+
 /** The public half of the sender's key. @return 0, or the exit status after a refusal that has been told */
 int egs_ctl_sender_key(eg_bytes *key, egs_ctl *ctl);
 

@@ -159,16 +159,6 @@ static int places_now(const egs_destination *d)
     return d->suspensions ? 1 : (int)d->places;
 }
 
-int egs_destination_places(egs_destination *d)
-{
-    int places;
-
-    apr_thread_mutex_lock(d->mutex);
-    places = places_now(d);
-    apr_thread_mutex_unlock(d->mutex);
-    return places;
-}
-
 /* A minute's worth at once, then one by one. */
 static apr_time_t may_open(const egs_destination *d)
 {

@@ -56,7 +56,4 @@ typedef enum {
 /** A mail that had begun is over. @param why  of what was unreachable: a sentence */
 void egs_destination_leave(egs_destination *d, egs_left how, const char *why);
 
-/** How many mails may go there at once just now. */
-int egs_destination_places(egs_destination *d);
-
 #endif

@@ -10,7 +10,6 @@
 
 #define LINE_MAX_PLAIN 78   /* RFC 5322 section 2.1.1: should */
 #define LINE_MAX_ENCODED 76 /* RFC 2047 section 2 */
-#define LINE_MAX_WIRE 998   /* RFC 5322 section 2.1.1: must */
 #define PHRASE_MAX 490      /* bytes; quoted it can be twice as long */
 #define WORD_FRAME 12       /* columns of "=?utf-8?Q?" and "?=" */
 #define WORD_PAYLOAD_MAX 63 /* 75 columns without the frame */
@@ -249,7 +248,7 @@ void egs_header_text(egs_text *text, const char *name, const char *value)
     field f;
 
     begin(&f, text, name);
-    if (is_plain(value, LINE_MAX_WIRE - f.column - 1)) {
+    if (is_plain(value, EG_WIRE_LINE_MAX - f.column - 1)) {
         put_words(&f, value);
     }
     else {

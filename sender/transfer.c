@@ -6,7 +6,6 @@
 
 #include "transfer.h"
 
-#define LINE_MAX_WIRE 998 /* RFC 5322 section 2.1.1 */
 #define QP_COLUMNS 73     /* of content in a quoted-printable line that was broken */
 #define BASE64_COLUMNS 72 /* of a base64 line */
 
@@ -78,7 +77,7 @@ egs_transfer egs_transfer_choose(const char *text)
     if (m.cr > m.crlf) {
         return EGS_BASE64;
     }
-    if (!m.eight_bit && m.longest <= LINE_MAX_WIRE) {
+    if (!m.eight_bit && m.longest <= EG_WIRE_LINE_MAX) {
         return EGS_7BIT;
     }
     printable = m.length + 2 * (m.escapes - m.crlf);

@@ -6,8 +6,7 @@
 #include "json.h"
 #include "utf8.h"
 
-/* Bytes; with all of them, and each escaped, a body stays under 20 kB. */
-#define SUBJECT_MAX 998
+/* Bytes; with all of them and the subject, and each escaped, a body stays under 20 kB. */
 #define TEXT_MAX 1024
 #define URL_MAX 4096
 #define AGENT_MAX 512
@@ -35,7 +34,7 @@ void egs_webhook_facts(egs_facts *facts, const egs_event *event, apr_pool_t *poo
     const json_t *tags = eg_json_stored(event->tags, pool);
 
     memset(facts, 0, sizeof *facts);
-    facts->subject = eg_utf8_cut(event->subject, SUBJECT_MAX, pool);
+    facts->subject = eg_utf8_cut(event->subject, EG_SUBJECT_MAX, pool);
     facts->recipient_domain = at ? at + 1 : NULL;
     facts->tags = json_is_array(tags) ? (json_t *)tags : eg_json_own(json_array(), pool);
     facts->attempt = (int)json_integer_value(json_object_get(detail, "attempt"));

@@ -8,7 +8,7 @@
 #include "newkey.h"
 
 static const eg_param params[] = {
-    { "Description", EG_TEXT, EG_REQUIRED, .error = 1, .max = 255 },
+    { "Description", EG_TEXT, EG_REQUIRED, .error = 1, .max = EG_KEY_DESCRIPTION_MAX },
     { "DomainID", EG_ID, EG_REQUIRED, .error = 2, .invalid = 2 },
     { "ListID", EG_ID, EG_OPTIONAL, .invalid = EG_E_CONTEXT },
     { "SubscriberID", EG_ID, EG_OPTIONAL, .invalid = EG_E_CONTEXT },

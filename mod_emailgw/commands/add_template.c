@@ -1,10 +1,8 @@
 /* EmailGateway.AddTemplate: a template for mails of the account's domains. */
 #include "templatetext.h"
 
-#define NAME_MAX_BYTES 255
-
 static const eg_param params[] = {
-    { "Name", EG_TEXT, EG_REQUIRED, .error = 1, .max = NAME_MAX_BYTES },
+    { "Name", EG_TEXT, EG_REQUIRED, .error = 1, .max = EG_TITLE_MAX },
     { .name = NULL },
 };
 

@@ -92,16 +92,8 @@ static apr_status_t run(eg_call *call)
     if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
     }
-    switch (eg_rows_int(rows, 0, "status")) {
-    case 0:
+    if (eg_event_judge(call, rows, "doc_count")) {
         answer(call, rows);
-        break;
-    case EG_E_TOO_BROAD:
-        eg_event_refuse_broad(call, eg_rows_int(rows, 0, "doc_count"));
-        break;
-    default:
-        eg_call_refuse(call, 2);
-        break;
     }
     return APR_SUCCESS;
 }

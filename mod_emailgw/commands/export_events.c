@@ -7,6 +7,7 @@
 #include "eventfilter.h"
 #include "eventtype.h"
 #include "json.h"
+#include "utf8.h"
 
 static const eg_param params[] = {
     { "DomainID", EG_ID, EG_REQUIRED, .error = 1 },
@@ -175,8 +176,8 @@ static const char *csv_part(apr_size_t *size, const export *e, int count, int cu
     if (e->begun) {
         return rows;
     }
-    *size += sizeof EG_CSV_BOM - 1;
-    return apr_pstrcat(pool, EG_CSV_BOM, apr_pstrmemdup(pool, rows, *size - (sizeof EG_CSV_BOM - 1)), NULL);
+    *size += sizeof EG_UTF8_BOM - 1;
+    return apr_pstrcat(pool, EG_UTF8_BOM, apr_pstrmemdup(pool, rows, *size - (sizeof EG_UTF8_BOM - 1)), NULL);
 }
 
 /* ---- NDJSON ---------------------------------------------------------------------------------------------- */

@@ -23,15 +23,11 @@ static apr_status_t run(eg_call *call)
 {
     json_t *domain;
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_domain",
-                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID")));
+    apr_status_t rv = eg_call_find(&rows, call, 2, "get_domain",
+                                   EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID")));
 
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
-    }
-    if (eg_rows_count(rows) == 0) {
-        eg_call_refuse(call, 2);
-        return APR_SUCCESS;
     }
     domain = json_pack("{s:I, s:b}", "DomainID", (json_int_t)eg_rows_int(rows, 0, "domain_id"), "IsActive",
                        is_active(eg_rows_text(rows, 0, "domain_status")));

@@ -65,15 +65,11 @@ static json_t *templates(const char *text, const eg_call *call)
 static apr_status_t run(eg_call *call)
 {
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_erasure",
-                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "ErasureID")));
+    apr_status_t rv = eg_call_find(&rows, call, 2, "get_erasure",
+                                   EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "ErasureID")));
 
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
-    }
-    if (eg_rows_count(rows) == 0) {
-        eg_call_refuse(call, 2);
-        return APR_SUCCESS;
     }
     eg_call_reply(call, json_pack("{s:s, s:o, s:o, s:o, s:o}", "State", eg_rows_text(rows, 0, "state"),
                                   "Report", report(eg_rows_text(rows, 0, "counts"), call->pool), "Templates",

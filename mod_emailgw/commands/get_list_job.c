@@ -35,16 +35,12 @@ static apr_status_t run(eg_call *call)
 {
     json_t *ids;
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_list_job",
-                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "JobID"),
-                                            eg_param_arg(call, "After"), eg_page_count(call)));
+    apr_status_t rv = eg_call_find(&rows, call, 3, "get_list_job",
+                                   EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "JobID"),
+                                              eg_param_arg(call, "After"), eg_page_count(call)));
 
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
-    }
-    if (eg_rows_count(rows) == 0) {
-        eg_call_refuse(call, 3);
-        return APR_SUCCESS;
     }
     ids = json_array();
     for (int row = 0; row < eg_rows_count(rows) && eg_rows_text(rows, row, "message_id") != NULL; row++) {

@@ -33,15 +33,11 @@ static apr_status_t run(eg_call *call)
 {
     json_t *smtps = eg_json_own(json_array(), call->pool);
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_smtps",
-                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID")));
+    apr_status_t rv = eg_call_find(&rows, call, 2, "get_smtps",
+                                   EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID")));
 
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
-    }
-    if (eg_rows_count(rows) == 0) {
-        eg_call_refuse(call, 2);
-        return APR_SUCCESS;
     }
     for (int row = 0; row < eg_rows_count(rows) && eg_rows_text(rows, row, "smtp_id") != NULL; row++) {
         json_array_append_new(smtps, smtp_json(call, rows, row));

@@ -30,17 +30,13 @@ static apr_status_t run(eg_call *call)
 {
     json_t *subscribers;
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_subscribers",
-                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "ListID"),
-                                            eg_param_arg(call, "Email"),
-                                            eg_db_int(eg_param_int(call, "After")), eg_page_count(call)));
+    apr_status_t rv = eg_call_find(&rows, call, 5, "get_subscribers",
+                                   EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "ListID"),
+                                              eg_param_arg(call, "Email"),
+                                              eg_db_int(eg_param_int(call, "After")), eg_page_count(call)));
 
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
-    }
-    if (eg_rows_count(rows) == 0) {
-        eg_call_refuse(call, 5);
-        return APR_SUCCESS;
     }
     subscribers = json_array();
     for (int row = 0; row < eg_rows_count(rows) && eg_rows_text(rows, row, "subscriber_id") != NULL; row++) {

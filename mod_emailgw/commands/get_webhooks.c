@@ -45,15 +45,11 @@ static apr_status_t run(eg_call *call)
 {
     const char *key = NULL;
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_webhooks",
-                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID")));
+    apr_status_t rv = eg_call_find(&rows, call, 2, "get_webhooks",
+                                   EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID")));
 
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
-    }
-    if (eg_rows_count(rows) == 0) {
-        eg_call_refuse(call, 2);
-        return APR_SUCCESS;
     }
     rv = eg_webhook_show_key(&key, call, eg_rows_bytes(rows, 0, "key_sealed", call->pool));
     if (rv == APR_SUCCESS) {

@@ -64,19 +64,15 @@ static apr_status_t change(eg_call *call, const char *subdomain, const char *tra
     json_t *domain;
     eg_rows *rows;
     apr_status_t rv =
-        eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "update_domain",
-                   EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
-                              eg_param_arg(call, "LinkTracking"), eg_param_arg(call, "OpenTracking"),
-                              eg_param_arg(call, "UnsubscribeLink"), eg_param_arg(call, "HostingProvider"),
-                              eg_db_text(subdomain), eg_db_text(tracking_url),
-                              eg_db_text(settings->mail_host), eg_db_text(settings->tracking_host)));
+        eg_call_find(&rows, call, 5, "update_domain",
+                     EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
+                                eg_param_arg(call, "LinkTracking"), eg_param_arg(call, "OpenTracking"),
+                                eg_param_arg(call, "UnsubscribeLink"), eg_param_arg(call, "HostingProvider"),
+                                eg_db_text(subdomain), eg_db_text(tracking_url),
+                                eg_db_text(settings->mail_host), eg_db_text(settings->tracking_host)));
 
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
-    }
-    if (eg_rows_count(rows) == 0) {
-        eg_call_refuse(call, 5);
-        return APR_SUCCESS;
     }
     domain = json_pack("{s:s}", "DomainID", eg_rows_text(rows, 0, "domain_id"));
     eg_domain_show_row(domain, rows, call->pool);
@@ -89,15 +85,11 @@ static apr_status_t run(eg_call *call)
 {
     const char *subdomain, *tracking_url;
     eg_rows *rows;
-    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_domain",
-                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID")));
+    apr_status_t rv = eg_call_find(&rows, call, 5, "get_domain",
+                                   EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID")));
 
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS || rows == NULL) {
         return rv;
-    }
-    if (eg_rows_count(rows) == 0) {
-        eg_call_refuse(call, 5);
-        return APR_SUCCESS;
     }
     if (!read_subdomain(&subdomain, call, eg_rows_text(rows, 0, "name")) ||
         !read_tracking_url(&tracking_url, call)) {

@@ -1,11 +1,9 @@
 /* EmailGateway.UpdateTemplate: other texts for a template; mails that were accepted keep the old ones. */
 #include "templatetext.h"
 
-#define NAME_MAX_BYTES 255
-
 static const eg_param params[] = {
     { "TemplateID", EG_ID, EG_REQUIRED, .error = 1 },
-    { "Name", EG_TEXT, EG_OPTIONAL, .error = 2, .max = NAME_MAX_BYTES },
+    { "Name", EG_TEXT, EG_OPTIONAL, .error = 2, .max = EG_TITLE_MAX },
     { .name = NULL },
 };
 

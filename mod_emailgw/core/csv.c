@@ -4,11 +4,11 @@
 
 #include <apr_strings.h>
 
-#define BOM "\xEF\xBB\xBF"
+#include "utf8.h"
 
 void eg_csv_open(eg_csv *csv, const char *text, apr_size_t length)
 {
-    apr_size_t skip = length >= 3 && memcmp(text, BOM, 3) == 0 ? 3 : 0;
+    apr_size_t skip = length >= 3 && memcmp(text, EG_UTF8_BOM, 3) == 0 ? 3 : 0;
 
     csv->at = text + skip;
     csv->end = text + length;

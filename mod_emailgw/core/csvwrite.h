@@ -7,8 +7,6 @@
 
 #include "eg.h"
 
-#define EG_CSV_BOM "\xEF\xBB\xBF" /* before the first row: it is UTF-8 */
-
 /**
  * Rows of as many cells each, every row with CRLF behind it. A cell that begins with
  * = + - @, tab or CR, also behind blanks and quotation marks, gets a ' before it.

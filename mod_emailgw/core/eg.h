@@ -27,6 +27,7 @@
 
 /* One mail. Lengths are in bytes of UTF-8 where not said otherwise. */
 #define EG_MAIL_BYTES_MAX (25 * 1024 * 1024) /* contents and decoded attachments together */
+#define EG_WIRE_LINE_MAX 998                 /* without the line end (RFC 5322 section 2.1.1) */
 #define EG_SUBJECT_MAX 998
 #define EG_NAME_MAX 320      /* a display name */
 #define EG_HEADERS_MAX 16384 /* all custom header names and values together */
@@ -49,6 +50,7 @@
 /* Addresses (RFC 5321 section 4.5.3.1). */
 #define EG_LOCAL_PART_MAX 64
 #define EG_DOMAIN_MAX 253 /* without the trailing dot, as A-labels */
+#define EG_LABEL_MAX 63   /* RFC 1035 section 2.3.4 */
 #define EG_MAILBOX_MAX 254
 
 #define EG_RETURNED_SIZE                                                                                     \
@@ -68,12 +70,14 @@
 
 /* What one sender domain may have. */
 #define EG_KEYS_MAX 100
+#define EG_KEY_DESCRIPTION_MAX 255 /* bytes */
 #define EG_SMTPS_MAX 100
 #define EG_WEBHOOKS_MAX 100
 
 /* What one account may have. */
 #define EG_TEMPLATES_MAX 1000
 #define EG_LISTS_MAX 1000
+#define EG_TITLE_MAX 255 /* bytes: what one of them is called */
 
 /* Templates and lists; pages of them and of what is on them. */
 #define EG_TEMPLATE_BYTES_MAX (1024 * 1024) /* of HTML, and of plain text */

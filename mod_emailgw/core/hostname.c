@@ -12,7 +12,6 @@
 #include <idn2.h>
 #include <libpsl.h>
 
-#define LABEL_MAX 63                 /* octets (RFC 1035 section 2.3.4) */
 #define TEXT_MAX (4 * EG_DOMAIN_MAX) /* bytes of UTF-8 worth looking at: four a character */
 #define IDN_FLAGS (IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL)
 
@@ -57,7 +56,7 @@ static int is_a_label(const char *label, apr_pool_t *pool)
 /* Letters, digits and inner hyphens (RFC 1123 section 2.1), lower case by now. */
 static int is_label(const char *label, apr_size_t length, apr_pool_t *pool)
 {
-    if (length == 0 || length > LABEL_MAX || label[0] == '-' || label[length - 1] == '-') {
+    if (length == 0 || length > EG_LABEL_MAX || label[0] == '-' || label[length - 1] == '-') {
         return 0;
     }
     for (apr_size_t i = 0; i < length; i++) {

@@ -211,7 +211,7 @@ apr_status_t eg_json_parse_many(json_t **value, const char **problem, const char
     json_error_t error;
     json_t *loaded;
 
-    if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+    if (length >= 3 && memcmp(text, EG_UTF8_BOM, 3) == 0) {
         *problem = "Invalid JSON: the text begins with a byte order mark";
         return APR_EINVAL;
     }

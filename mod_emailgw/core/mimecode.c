@@ -8,9 +8,8 @@
 
 #include "base64.h"
 
-#define QP_LINE_MAX 76     /* RFC 2045 section 6.7 (5) */
-#define BASE64_LINE_IN 57  /* bytes that become 76 */
-#define BASE64_LINE_OUT 76 /* RFC 2045 section 6.8 */
+#define QP_LINE_MAX 76    /* RFC 2045 section 6.7 (5) */
+#define BASE64_LINE_IN 57 /* bytes that become 76 (RFC 2045 section 6.8) */
 
 static int is_line_end(const char *c, const char *end)
 {

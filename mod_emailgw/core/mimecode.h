@@ -6,8 +6,6 @@
 
 #include "rawmail.h"
 
-#define EG_WIRE_LINE_MAX 998 /* bytes without the line end, RFC 5322 section 2.1.1 */
-
 /** What a body has that no server need take. */
 typedef enum {
     EG_MIME_FITS,

@@ -13,7 +13,6 @@
 #define BEFORE_NAME_MAX                                                                                      \
     21 /* octets of the longest fixed thing before a domain's name: "eg202611a._domainkey." */
 #define TRACK_PREFIX "track-"
-#define LABEL_MAX 63 /* octets (RFC 1035 section 2.3.4) */
 
 void eg_domain_settings_make(eg_domain_settings *settings, const char *mail_host, const char *tracking_url,
                              apr_pool_t *pool)
@@ -56,7 +55,7 @@ apr_status_t eg_subdomain_parse(const char **label, const char *text, const char
         return APR_EINVAL;
     }
     length = strcspn(whole, ".");
-    if (strcmp(whole + length + 1, name) != 0 || strlen(TRACK_PREFIX) + length > LABEL_MAX ||
+    if (strcmp(whole + length + 1, name) != 0 || strlen(TRACK_PREFIX) + length > EG_LABEL_MAX ||
         strlen(TRACK_PREFIX) + strlen(whole) > EG_DOMAIN_MAX) {
         return APR_EINVAL;
     }

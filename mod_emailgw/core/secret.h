@@ -66,8 +66,6 @@ apr_status_t eg_senderkey_load_public(eg_bytes *key, const char **problem, const
 
 typedef struct eg_senderkey eg_senderkey;
 apr_status_t eg_senderkey_load(eg_senderkey **key, const char **problem, const char *path, apr_pool_t *pool);
-/** Its public half: 32 bytes, what eg_seal_to_sender needs. */
-eg_bytes eg_senderkey_public(const eg_senderkey *key);
 
 /**
  * AES-256-GCM under the instance's secret: key id, nonce, ciphertext, tag.

@@ -154,13 +154,6 @@ apr_status_t eg_senderkey_load(eg_senderkey **key, const char **problem, const c
     return APR_SUCCESS;
 }
 
-eg_bytes eg_senderkey_public(const eg_senderkey *key)
-{
-    eg_bytes bytes = { key->public_half, HALF };
-
-    return bytes;
-}
-
 /* What both sides come to. EVP_PKEY_derive refuses the points of small order that make it all zero. */
 static apr_status_t share(unsigned char shared[HALF], EVP_PKEY *own, const unsigned char *other_half,
                           apr_pool_t *pool)

@@ -17,20 +17,7 @@ void eg_suppressionlist_open(eg_suppressionlist *list, const char *text, apr_siz
 
 int eg_suppressionlist_is_reason(const char *text)
 {
-    apr_size_t left = strlen(text), bytes;
-
-    if (left < 1 || left > EG_SUPPRESSION_REASON_MAX) {
-        return 0;
-    }
-    for (; left > 0; text += bytes, left -= bytes) {
-        apr_uint32_t code = 0;
-
-        bytes = eg_utf8_next(&code, text, left);
-        if (bytes == 0 || eg_utf8_is_control(code)) {
-            return 0;
-        }
-    }
-    return 1;
+    return *text != '\0' && strlen(text) <= EG_SUPPRESSION_REASON_MAX && eg_utf8_is_line(text);
 }
 
 static int is_address_name(const char *text)

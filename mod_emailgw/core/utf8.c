@@ -68,6 +68,21 @@ int eg_utf8_is_control(apr_uint32_t code)
            || (code >= 0x2066 && code <= 0x2069);        /* isolates */
 }
 
+int eg_utf8_is_line(const char *text)
+{
+    apr_size_t left = strlen(text), bytes;
+
+    for (; left > 0; text += bytes, left -= bytes) {
+        apr_uint32_t code = 0;
+
+        bytes = eg_utf8_next(&code, text, left);
+        if (bytes == 0 || eg_utf8_is_control(code)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 apr_size_t eg_utf8_escape(char *out, apr_size_t size, const char *text, apr_size_t length)
 {
     static const char hex[] = "0123456789abcdef";

@@ -6,6 +6,8 @@
 
 #include "eg.h"
 
+#define EG_UTF8_BOM "\xEF\xBB\xBF" /* what some programs write before a text to say that it is UTF-8 */
+
 /**
  * The character that text begins with.
  * @param code  its code point; set on success
@@ -21,6 +23,9 @@ int eg_utf8_valid(const char *text, apr_size_t length);
  * C1 (with U+0085), U+2028, U+2029 and the bidirectional controls.
  */
 int eg_utf8_is_control(apr_uint32_t code);
+
+/** Valid UTF-8 without a control character? An empty text is. */
+int eg_utf8_is_line(const char *text);
 
 /**
  * Copy text with each byte of a control character or of broken UTF-8 as \xNN,

@@ -126,6 +126,19 @@ int egs_ctl_domain(const char **ascii, egs_ctl *ctl, const char *text)
     return 0;
 }
 
+int egs_ctl_act_for_domain(eg_rows **rows, const char **name, egs_ctl *ctl, const char *function,
+                           const char *text)
+{
+    apr_int64_t account_id;
+    int failed = egs_ctl_domain(name, ctl, text);
+
+    if (!failed) {
+        failed = egs_ctl_account(&account_id, ctl);
+    }
+    return failed ? failed
+                  : egs_ctl_act(rows, ctl, function, EG_DB_ARGS(eg_db_int(account_id), eg_db_text(*name)));
+}
+
 int egs_ctl_sender_key(eg_bytes *key, egs_ctl *ctl)
 {
     const char *path = apr_pstrcat(ctl->pool, ctl->options->sender_key_file, ".pub", NULL), *problem;

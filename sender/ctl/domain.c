@@ -141,18 +141,10 @@ static int add(egs_ctl *ctl)
 
 static int enable(egs_ctl *ctl)
 {
-    apr_int64_t account_id;
     const char *name;
     eg_rows *rows;
-    int failed = egs_ctl_domain(&name, ctl, ctl->operand);
+    int failed = egs_ctl_act_for_domain(&rows, &name, ctl, "ctl_domain_enable", ctl->operand);
 
-    if (!failed) {
-        failed = egs_ctl_account(&account_id, ctl);
-    }
-    if (!failed) {
-        failed =
-            egs_ctl_act(&rows, ctl, "ctl_domain_enable", EG_DB_ARGS(eg_db_int(account_id), eg_db_text(name)));
-    }
     if (!failed) {
         egs_ctl_show(ctl,
                      json_pack("{s:I, s:s, s:s}", "domain_id", (json_int_t)eg_rows_int(rows, 0, "domain_id"),
@@ -268,18 +260,10 @@ static int dns(egs_ctl *ctl)
 {
     int looked_up = egs_ctl_value(ctl, "check") != NULL;
     eg_domaincheck check = { .count = 0 };
-    apr_int64_t account_id;
     const char *name;
     eg_rows *rows;
-    int failed = egs_ctl_domain(&name, ctl, ctl->operand);
+    int failed = egs_ctl_act_for_domain(&rows, &name, ctl, "ctl_domain_dns", ctl->operand);
 
-    if (!failed) {
-        failed = egs_ctl_account(&account_id, ctl);
-    }
-    if (!failed) {
-        failed =
-            egs_ctl_act(&rows, ctl, "ctl_domain_dns", EG_DB_ARGS(eg_db_int(account_id), eg_db_text(name)));
-    }
     if (failed) {
         return failed;
     }

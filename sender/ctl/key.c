@@ -5,8 +5,7 @@
 
 #include "ctl.h"
 #include "secret.h"
-
-#define DESCRIPTION_MAX 255 /* bytes */
+#include "utf8.h"
 
 static const egs_ctl_column columns[] = {
     { "api_key_id", EGS_COLUMN_NUMBER }, { "domain", EGS_COLUMN_TEXT },
@@ -61,8 +60,10 @@ static int add(egs_ctl *ctl)
     apr_int64_t account_id;
     int failed;
 
-    if (*description == '\0' || strlen(description) > DESCRIPTION_MAX) {
-        return egs_ctl_misuse(ctl, "--description: 1 to %d bytes are allowed", DESCRIPTION_MAX);
+    if (*description == '\0' || strlen(description) > EG_KEY_DESCRIPTION_MAX ||
+        !eg_utf8_is_line(description)) {
+        return egs_ctl_misuse(ctl, "--description: a line of UTF-8 is allowed, 1 to %d bytes",
+                              EG_KEY_DESCRIPTION_MAX);
     }
     failed = find_owner(&account_id, &domain, ctl);
     return failed ? failed : store_new(ctl, account_id, domain, description);

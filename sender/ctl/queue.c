@@ -41,18 +41,11 @@ const egs_ctl_command egs_ctl_queue_list = {
 /* What a sender has in hand goes on; the senders take out the rest. */
 static int cancel(egs_ctl *ctl)
 {
-    apr_int64_t account_id;
     const char *domain;
     eg_rows *rows;
-    int failed = egs_ctl_domain(&domain, ctl, egs_ctl_value(ctl, "domain"));
+    int failed =
+        egs_ctl_act_for_domain(&rows, &domain, ctl, "ctl_queue_cancel", egs_ctl_value(ctl, "domain"));
 
-    if (!failed) {
-        failed = egs_ctl_account(&account_id, ctl);
-    }
-    if (!failed) {
-        failed = egs_ctl_act(&rows, ctl, "ctl_queue_cancel",
-                             EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain)));
-    }
     if (!failed) {
         egs_ctl_show(ctl,
                      json_pack("{s:I, s:s, s:I}", "domain_id", (json_int_t)eg_rows_int(rows, 0, "domain_id"),

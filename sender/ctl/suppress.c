@@ -4,8 +4,7 @@
 #include "addresshash.h"
 #include "ctl.h"
 #include "mailbox.h"
-
-#define REASON_MAX 255 /* bytes */
+#include "suppressionlist.h"
 
 static const egs_ctl_column columns[] = {
     { "email", EGS_COLUMN_TEXT },      { "domain", EGS_COLUMN_TEXT },     { "reason", EGS_COLUMN_TEXT },
@@ -58,8 +57,9 @@ static int add(egs_ctl *ctl)
     int failed;
 
     reason = reason != NULL ? reason : "manual";
-    if (*reason == '\0' || strlen(reason) > REASON_MAX) {
-        return egs_ctl_misuse(ctl, "--reason: 1 to %d bytes are allowed", REASON_MAX);
+    if (!eg_suppressionlist_is_reason(reason)) {
+        return egs_ctl_misuse(ctl, "--reason: a line of UTF-8 is allowed, 1 to %d bytes",
+                              EG_SUPPRESSION_REASON_MAX);
     }
     failed = find_address(&address, ctl);
     if (failed) {

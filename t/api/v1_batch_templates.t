@@ -1,6 +1,7 @@
 # POST /api/v1/email/batch with TemplateID: each mail is what POST /api/v1/email makes of it, and templates are read
 # once for all mails.
 use EmailGW;
+use EmailGW::Templates;
 use Instance::Process;
 use JSON::PP ();
 use List::Util qw(min uniq);
@@ -10,18 +11,12 @@ my $memory = 150_000; # KB that a child may need for a batch: one mail that is t
 my $gw = EmailGW->up(RATE => 'off', HTTPD_CONF => \"StartServers 1\nServerLimit 1\nMaxRequestWorkers 25\n");
 my $account = $gw->new_account;
 my $other = $gw->new_account;
-
-my $both = $gw->new_template($account, Subject => 'Hi {{ name }}', HTMLContent => '<p>{{ name }}: {{ code }} {{{ code }}} {{unsubscribe}}',
-    PlainContent => '{{ email }}: {{ code }} {{ deep.er }} {{ missing }}.');
-my $html = $gw->new_template($account, Subject => 'H', HTMLContent => '<b>{{ name }}');
-my $plain = $gw->new_template($account, Subject => '{{ subject }}', PlainContent => 'P {{ name }}');
-my $theirs = $gw->new_template($other, Subject => 'S', PlainContent => 'theirs');
+my ($both, $html, $plain, $theirs) = templates($gw, $account, $other);
 
 # Only From and To, unless said otherwise.
 sub mail {
     my (%with) = @_;
-    return JSON::PP::decode_json($gw->mail_body(as => $account, To => [ { email => 'ann@example.org', name => 'Ann' } ], Subject => undef,
-        ContentType => undef, PlainContent => undef, %with));
+    return JSON::PP::decode_json($gw->mail_body(as => $account, bare(%with)));
 }
 
 sub send_batch {
@@ -38,14 +33,6 @@ sub results {
 
 sub ids { return map { $_->{MessageID} // () } @{ $_[0]{json}{Results} } }
 sub count { return scalar $gw->sql("SELECT count(*) FROM emailgw.message WHERE account_id = $account->{account_id}") }
-
-# "subject|html|plain size" as it is stored.
-sub stored {
-    my ($id) = @_;
-    return 'none' if !defined $id;
-    return join ' ', map { join '|', map { $_ // '-' } @$_ } $gw->sql("SELECT m.subject, c.html, c.plain || ' ' || m.size_bytes
-        FROM emailgw.message AS m JOIN emailgw.content AS c USING (account_id, message_id) WHERE m.message_id = '$id'");
-}
 
 # How often each function is called by the module while something is done.
 sub calls_of {
@@ -82,9 +69,9 @@ subtest 'the same as a mail alone' => sub {
     my $reply = send_batch(\@good);
     is(results($reply), join(' ', ('id') x @good), 'each is taken') or return diag($reply->{body});
     my @ids = ids($reply);
-    is(stored($ids[0]), 'Hi Ann|<p>Ann: &lt;1&gt; <1> {{unsubscribe}}|ann@example.org: <1> 7 . 61', 'filled in');
+    is(stored($gw, $ids[0]), 'Hi Ann|<p>Ann: &lt;1&gt; <1> {{unsubscribe}}|ann@example.org: <1> 7 . 61', 'filled in');
     my @alone = map { $gw->call('POST', '/api/v1/email', { key => $account->{key}, json => $_ })->{json}{MessageID} } @good;
-    is_deeply([ map { stored($_) } @ids ], [ map { stored($_) } @alone ], 'each is what a mail alone becomes');
+    is_deeply([ map { stored($gw, $_) } @ids ], [ map { stored($gw, $_) } @alone ], 'each is what a mail alone becomes');
     $gw->drained(30);
     my ($mail) = $gw->outbox($ids[0]);
     like($mail->{raw}, qr/^Subject: Hi Ann\r$/m, 'what arrives has its subject');
@@ -213,7 +200,7 @@ subtest 'templates are read once' => sub {
     is(calls_of(sub { $reply = send_batch([ map { mail(TemplateID => $_) } @large, $large[0] ]) }) =~ s/accept \d+ //r, 'begin_batch 1 get_batch_templates 2',
         '24 MB of templates: some at a time');
     is(results($reply), join(' ', ('id') x 13), '... and each mail has its own');
-    is(join(' ', map { stored($_) =~ /\A(L\d+)/ } ids($reply)), join(' ', map { "L$_" } 1 .. 12, 1), '... by its subject');
+    is(join(' ', map { stored($gw, $_) =~ /\A(L\d+)/ } ids($reply)), join(' ', map { "L$_" } 1 .. 12, 1), '... by its subject');
 };
 
 subtest 'a small batch that would become very large' => sub {

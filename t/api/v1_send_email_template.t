@@ -1,66 +1,60 @@
 # POST /api/v1/email with TemplateID: which texts are filled in, from what, and what its values cannot become.
 use EmailGW;
+use EmailGW::Templates;
 use JSON::PP ();
 
 my $gw = EmailGW->up;
 my $account = $gw->new_account;
 my $other = $gw->new_account;
-
-my $both = $gw->new_template($account, Subject => 'Hi {{ name }}', HTMLContent => '<p>{{ name }}: {{ code }} {{{ code }}} {{unsubscribe}}',
-    PlainContent => '{{ email }}: {{ code }} {{ deep.er }} {{ missing }}.');
-my $html = $gw->new_template($account, Subject => 'H', HTMLContent => '<b>{{ name }}');
-my $plain = $gw->new_template($account, Subject => '{{ subject }}', PlainContent => 'P {{ name }}');
-my $theirs = $gw->new_template($other, Subject => 'S', PlainContent => 'theirs');
+my ($both, $html, $plain, $theirs) = templates($gw, $account, $other);
 
 # Only From and To, unless said otherwise.
 sub send_it {
     my (%with) = @_;
-    return $gw->send_mail(as => $account, To => [ { email => 'ann@example.org', name => 'Ann' } ], Subject => undef, ContentType => undef,
-        PlainContent => undef, %with);
+    return $gw->send_mail(as => $account, bare(%with));
 }
 
 sub codes { return "$_[0]{status}: " . join ' ', map { $_->{Code} } @{ $_[0]{json}{Errors} // [] } }
 
-# "subject|html|plain" as it is stored.
-sub stored {
+# "subject|html|plain": what a mail has become.
+sub texts {
     my ($reply) = @_;
     my $id = $reply->{json}{MessageID} // return codes($reply) . $reply->{body};
-    return join '|', map { $_ // '-' } @{ ($gw->sql("SELECT m.subject, c.html, c.plain FROM emailgw.message AS m
-        JOIN emailgw.content AS c USING (account_id, message_id) WHERE m.message_id = '$id'"))[0] };
+    return stored($gw, $id) =~ s/ \d+\z//r;
 }
 
 subtest 'filled in' => sub {
-    is(stored(send_it(TemplateID => $both, TemplateData => { code => '<1>', deep => { er => 7 } })),
+    is(texts(send_it(TemplateID => $both, TemplateData => { code => '<1>', deep => { er => 7 } })),
         'Hi Ann|<p>Ann: &lt;1&gt; <1> {{unsubscribe}}|ann@example.org: <1> 7 .', 'all three texts');
-    is(stored(send_it(TemplateID => "$both")), 'Hi Ann|<p>Ann:   {{unsubscribe}}|ann@example.org:   .', 'without data: what is missing is empty');
-    is(stored(send_it(TemplateID => $html, TemplateData => { name => 'Data' })), 'H|<b>Data|-', 'TemplateData comes before the recipient');
-    is(stored(send_it(TemplateID => $html, To => [ map { { email => "$_\@example.org", name => uc } } 'a' .. 'c' ])), 'H|<b>A|-',
+    is(texts(send_it(TemplateID => "$both")), 'Hi Ann|<p>Ann:   {{unsubscribe}}|ann@example.org:   .', 'without data: what is missing is empty');
+    is(texts(send_it(TemplateID => $html, TemplateData => { name => 'Data' })), 'H|<b>Data|-', 'TemplateData comes before the recipient');
+    is(texts(send_it(TemplateID => $html, To => [ map { { email => "$_\@example.org", name => uc } } 'a' .. 'c' ])), 'H|<b>A|-',
         'of several recipients, the first');
     is($gw->sql("SELECT size_bytes FROM emailgw.message WHERE message_id = '"
         . send_it(TemplateID => $html, Attachments => [ { filename => 'a', content => 'YWJj', type => 'text/plain' } ])->{json}{MessageID} . "'"),
         9, 'its size is that of what it became');
     my $form = $gw->call('POST', '/api/v1/email', { key => $account->{key}, form => { 'From[email]' => "a\@$account->{domain}", 'From[name]' => '',
         'To[0][email]' => 'ann@example.org', 'To[0][name]' => 'Ann', TemplateID => $plain, 'TemplateData[subject]' => 'form' } });
-    is(stored($form), 'form|-|P Ann', 'from a form');
+    is(texts($form), 'form|-|P Ann', 'from a form');
 };
 
 subtest 'what is given comes before the template' => sub {
-    is(stored(send_it(TemplateID => $both, Subject => 'My {{ name }}')), 'My Ann|<p>Ann:   {{unsubscribe}}|ann@example.org:   .', 'Subject');
-    is(stored(send_it(TemplateID => $both, HtmlContent => '<i>{{ name }}')), 'Hi Ann|<i>Ann|ann@example.org:   .', 'HtmlContent');
-    is(stored(send_it(TemplateID => $plain, HtmlContent => '<i>', TemplateData => { subject => 's' })), 's|<i>|P Ann', '... beside the template\'s');
-    is(stored(send_it(TemplateID => $both, ContentType => 'plain')), 'Hi Ann|-|ann@example.org:   .', 'ContentType plain');
-    is(stored(send_it(TemplateID => $both, ContentType => 'HTML')), 'Hi Ann|<p>Ann:   {{unsubscribe}}|ann@example.org:   .', 'html');
-    is(stored(send_it(TemplateID => $html, ContentType => 'multipart', PlainContent => 'p')), 'H|<b>Ann|p', 'multipart');
-    is(stored($gw->send_mail(as => $account, PlainContent => '{{ name }} {{', Subject => '{{x}}')), '{{x}}|-|{{ name }} {{', 'without TemplateID nothing is filled in');
+    is(texts(send_it(TemplateID => $both, Subject => 'My {{ name }}')), 'My Ann|<p>Ann:   {{unsubscribe}}|ann@example.org:   .', 'Subject');
+    is(texts(send_it(TemplateID => $both, HtmlContent => '<i>{{ name }}')), 'Hi Ann|<i>Ann|ann@example.org:   .', 'HtmlContent');
+    is(texts(send_it(TemplateID => $plain, HtmlContent => '<i>', TemplateData => { subject => 's' })), 's|<i>|P Ann', '... beside the template\'s');
+    is(texts(send_it(TemplateID => $both, ContentType => 'plain')), 'Hi Ann|-|ann@example.org:   .', 'ContentType plain');
+    is(texts(send_it(TemplateID => $both, ContentType => 'HTML')), 'Hi Ann|<p>Ann:   {{unsubscribe}}|ann@example.org:   .', 'html');
+    is(texts(send_it(TemplateID => $html, ContentType => 'multipart', PlainContent => 'p')), 'H|<b>Ann|p', 'multipart');
+    is(texts($gw->send_mail(as => $account, PlainContent => '{{ name }} {{', Subject => '{{x}}')), '{{x}}|-|{{ name }} {{', 'without TemplateID nothing is filled in');
 };
 
 subtest 'what values cannot become' => sub {
     my $evil = "x\r\nBcc: evil\@example.net\x{2028}<script>alert(1)</script>{{unsubscribe}}";
     my $reply = send_it(TemplateID => $both, TemplateData => { name => $evil, code => $evil });
     is($reply->{status}, 200, 'taken') or diag($reply->{body});
-    my $stored = stored($reply);
-    like($stored, qr/\AHi x  Bcc: evil\@example\.net <script>/, 'the subject is one line');
-    unlike($stored =~ s/\A[^|]*\|//r =~ s/ x\r\n.*//sr, qr/<script|\{\{unsubscribe/, 'HTML has its text, no more');
+    my $texts = texts($reply);
+    like($texts, qr/\AHi x  Bcc: evil\@example\.net <script>/, 'the subject is one line');
+    unlike($texts =~ s/\A[^|]*\|//r =~ s/ x\r\n.*//sr, qr/<script|\{\{unsubscribe/, 'HTML has its text, no more');
     $gw->wait_for(sub { $gw->outbox($reply->{json}{MessageID}) }, 10, 'the mail');
     my ($mail) = $gw->outbox($reply->{json}{MessageID});
     my ($header) = split /\r?\n\r?\n/, $mail->{raw}, 2;
@@ -68,7 +62,7 @@ subtest 'what values cannot become' => sub {
     is($mail->{to}, 'ann@example.org', 'no recipient more');
     is(length(($gw->sql("SELECT m.subject FROM emailgw.message AS m WHERE message_id = '"
         . send_it(TemplateID => $plain, TemplateData => { subject => 'x' x 5000 })->{json}{MessageID} . "'"))[0][0]), 998, 'a subject is cut');
-    is(stored(send_it(TemplateID => $plain, TemplateData => { subject => [ 1 ], name => undef })), '|-|P Ann', 'an array is nothing, null is missing');
+    is(texts(send_it(TemplateID => $plain, TemplateData => { subject => [ 1 ], name => undef })), '|-|P Ann', 'an array is nothing, null is missing');
 };
 
 subtest 'errors' => sub {

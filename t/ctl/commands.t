@@ -142,7 +142,8 @@ subtest 'key add, list, delete' => sub {
     is($made->{domain}, $domain);
     refused(1, qr/unknown domain/, qw(key add --user), $user, qw(--domain y.example --description x));
     refused(1, qr/unknown domain/, qw(key add --user), $other, '--domain', $domain, qw(--description x));
-    refused(2, qr/1 to 255 bytes/, qw(key add --user), $user, '--domain', $domain, '--description', '');
+    refused(2, qr/a line of UTF-8 is allowed, 1 to 255 bytes/, qw(key add --user), $user, '--domain', $domain, '--description', $_)
+        for '', 'x' x 256, "two\nlines", "\xFF";
     is($gw->call('GET', '/api/v1/events', { key => $key })->{status}, 200, 'the key works');
 
     my ($row) = $gw->ctl(qw(key list --user), $user);
@@ -224,7 +225,8 @@ subtest 'suppress' => sub {
     refused(2, qr/either --user or --system/, qw(suppress add a@example.net));
     refused(2, qr/either --user or --system/, qw(suppress list --system --user), $user);
     refused(2, qr/either --user or --system/, qw(suppress list --system --domain), $domain);
-    refused(2, qr/1 to 255 bytes/, qw(suppress add a@example.net --reason), 'x' x 256, '--user', $user);
+    refused(2, qr/a line of UTF-8 is allowed, 1 to 255 bytes/, qw(suppress add a@example.net --reason), $_, '--user', $user)
+        for 'x' x 256, '', "red\n", "\e[31mred", "\xFF";
 };
 
 subtest 'queue list, status' => sub {
@@ -268,7 +270,8 @@ subtest 'a disabled account' => sub {
 };
 
 subtest 'stored text cannot act on a terminal' => sub {
-    $gw->ctl(qw(suppress add esc@example.net --reason), "\e[31m\x{202e}red\n", '--user', $user);
+    $gw->ctl(qw(suppress add esc@example.net --user), $user);
+    is($gw->sql(q(UPDATE emailgw.suppression SET reason = E'\\x1b[31m\\u202ered\\n' WHERE address = 'esc@example.net' RETURNING 1)), 1);
     my $shown = text(qw(suppress list --user), $user);
     like($shown, qr/\\x1B\[31m\\xE2\\x80\\xAEred\\x0A/i);
     unlike($shown, qr/\e/);

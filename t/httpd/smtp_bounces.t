@@ -2,7 +2,7 @@
 # own hosts are let in, all else is refused at RCPT, and nobody gets an answer by mail.
 use EmailGW;
 use EmailGW::Postfix;
-use EmailGW::Returned qw(report feedback);
+use EmailGW::Returned qw(sent report feedback);
 use EmailGW::Sink;
 use EmailGW::Smtp;
 use Instance;
@@ -15,15 +15,6 @@ diag("EG_SEED=$seed");
 my $gw = EmailGW->up(RATE => 'off', SENDER_CONF => \"threads = 1\npoll = 20ms\nretry = 1s\nlease = 5s\nhostname = mail.example.com\n");
 my ($account, $other) = map { $gw->new_account } 1 .. 2;
 my $port = $gw->env('BOUNCE_PORT');
-
-# Mails that were delivered into the outbox, all of one message: {id, to, return_path}.
-sub sent {
-    my ($as, @to) = @_;
-    my $reply = $gw->send_mail(as => $as, To => [ map { { email => $_, name => '' } } @to ]);
-    my $id = $reply->{json}{MessageID} // die "@to: $reply->{body}\n";
-    $gw->wait_for(sub { @to == $gw->sql("SELECT count(*) FROM emailgw.event WHERE message_id = '$id' AND type = 2") }, 20, 'deliveries');
-    return map { { id => $id, to => $_->{to}, return_path => $_->{from} } } $gw->outbox($id);
-}
 
 sub story {
     my ($mail) = @_;
@@ -73,7 +64,7 @@ sub traces {
 }
 
 subtest 'what is let in' => sub {
-    my ($mail) = sent($account, 'ann@example.net');
+    my ($mail) = sent($gw, $account, 'ann@example.net');
     like(come_back(report('ann@example.net'), $mail->{return_path}), qr/^250 2\.0\.0 /, 'a bounce to its return path');
     ends_as($mail, '2 4', 'is the bounce of that mail');
     my $detail = $gw->newest_detail($mail->{id});
@@ -85,18 +76,18 @@ subtest 'what is let in' => sub {
     }
     like(come_back(report('ann@example.net'), $mail->{return_path}, from => 'MAILER-DAEMON@mx.example.org'), qr/^250 /, 'whoever it is from');
 
-    my ($complained) = sent($account, 'eve@example.net');
+    my ($complained) = sent($gw, $account, 'eve@example.net');
     like(come_back(feedback('abuse'), $complained->{return_path}), qr/^250 /, 'a feedback report');
     ends_as($complained, '2 10', 'is a complaint');
-    my ($huge) = sent($account, 'gus@example.net');
+    my ($huge) = sent($gw, $account, 'gus@example.net');
     like(come_back(report('gus@example.net') . ('.' . 'x' x 74 . "\n") x 200_000, $huge->{return_path}), qr/^250 /, '15 MB');
     ends_as($huge, '2 4', 'are read as far as it takes');
     is(story($mail), '2 4', 'each counts once');
 };
 
 subtest 'what is refused at RCPT' => sub {
-    my ($mail) = sent($account, 'bob@example.net');
-    my ($theirs) = map { $_->{return_path} =~ /\@(.*)/ } sent($other, 'bob@example.net');
+    my ($mail) = sent($gw, $account, 'bob@example.net');
+    my ($theirs) = map { $_->{return_path} =~ /\@(.*)/ } sent($gw, $other, 'bob@example.net');
     my ($local, $host) = split /\@/, $mail->{return_path};
     my ($token) = $local =~ /^b\+(.*)/;
     my $forged = sub { my ($at) = @_; my $copy = $token; substr($copy, $at, 1) = substr($copy, $at, 1) eq 'a' ? 'b' : 'a'; return "b+$copy\@$host" };
@@ -146,7 +137,7 @@ sub until_the_end {
 }
 
 subtest 'who brings no mail' => sub {
-    my ($mail) = sent($account, 'ida@example.net');
+    my ($mail) = sent($gw, $account, 'ida@example.net');
     my @try = ('MAIL FROM:<>', "RCPT TO:<$mail->{return_path}>", 'RSET');
     for my $with ([ 'a return path', @try ], [ 'and forged ones', $try[0], $try[1] =~ s/b\+../b+zz/r, @try[1, 2] ]) {
         my ($what, @round) = @$with;
@@ -173,7 +164,7 @@ subtest 'who brings no mail' => sub {
 };
 
 subtest 'what tells nothing' => sub {
-    my ($mail) = sent($account, 'carl@example.net');
+    my ($mail) = sent($gw, $account, 'carl@example.net');
     my $smtp = EmailGW::Smtp->connect($port);
     $smtp->say('EHLO mx.example.org');
     unlike($smtp->{reply}, qr/AUTH|VRFY|EXPN/i, 'EHLO offers no login');
@@ -186,7 +177,7 @@ subtest 'what tells nothing' => sub {
 };
 
 subtest 'too many of one return path' => sub {
-    my ($mail) = sent($account, 'dan@example.net');
+    my ($mail) = sent($gw, $account, 'dan@example.net');
     $gw->stop('sender');
     my %reply;
     $reply{ substr come_back(report('dan@example.net') . "$_\n", $mail->{return_path}), 0, 9 }++ for 1 .. 22;
@@ -199,7 +190,7 @@ subtest 'too many of one return path' => sub {
 };
 
 subtest 'the database is away' => sub {
-    my ($mail) = sent($account, 'fay@example.net');
+    my ($mail) = sent($gw, $account, 'fay@example.net');
     $gw->expects_database_away;
     my $smtp = EmailGW::Smtp->connect($port);
     $smtp->say('EHLO mx.example.org');
@@ -218,7 +209,7 @@ subtest 'the database is away' => sub {
 # What the clients were told is what there is, whenever httpd dies.
 subtest 'kill -9 of httpd, ten times' => sub {
     $gw->expects(qw(AH00052 AH00045 AH00046 AH00060));
-    my @mails = map { my $n = $_; sent($account, map { "kill$n-$_\@example.net" } 1 .. 20) } 1 .. 10;
+    my @mails = map { my $n = $_; sent($gw, $account, map { "kill$n-$_\@example.net" } 1 .. 20) } 1 .. 10;
     my @acknowledged;
     for my $kill (0 .. 9) {
         my @some = @mails[ 20 * $kill .. 20 * $kill + 19 ];
@@ -251,7 +242,7 @@ subtest 'kill -9 of httpd, ten times' => sub {
 };
 
 subtest 'another client, over TLS' => sub {
-    my ($mail) = sent($account, 'hal@example.net');
+    my ($mail) = sent($gw, $account, 'hal@example.net');
     my $program = $gw->file('client.py', <<'END');
 import smtplib, ssl, sys
 port, ca, to, forged = sys.argv[1:]

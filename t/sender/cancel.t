@@ -3,6 +3,7 @@
 # more of it is sent but what senders had in hand, each recipient has one end, and
 # the others' mail goes on.
 use EmailGW;
+use EmailGW::Ends;
 use EmailGW::Sink;
 use EmailGW::SmtpSink;
 use List::Util qw(sum0);
@@ -95,23 +96,7 @@ subtest "$many mails" => sub {
     is(sum0(@ends{ map { "$cleared->{domain_id} $_" } qw(delivered cancelled) }), $many,
         'each of the domain is delivered or cancelled');
     is(scalar(keys %ends), 4, '... and no mail has another end');
-    is($gw->sql(<<'END'), 0, 'one event tells of each end');
-SELECT count(*)
-  FROM (SELECT r.status, array_agg(e.type) AS types
-          FROM emailgw.recipient AS r
-          LEFT JOIN emailgw.event AS e ON e.account_id = r.account_id AND e.message_id = r.message_id
-                                      AND e.recipient_no = r.recipient_no AND e.type <> 1
-         GROUP BY r.account_id, r.message_id, r.recipient_no, r.status) AS r
- WHERE r.types <> CASE r.status WHEN 'delivered' THEN '{2}'::smallint[] ELSE '{6}' END
-END
-    is($gw->sql(<<'END'), 0, 'the counters are what a count of the events is');
-SELECT count(*)
-  FROM (SELECT e.domain_id, e.type, t.tag, count(*) FROM emailgw.event AS e JOIN emailgw.message AS m USING (account_id, message_id)
-         CROSS JOIN LATERAL unnest('{""}' || m.tags) AS t (tag) GROUP BY 1, 2, 3) AS e
-  FULL JOIN (SELECT c.domain_id, c.type, c.tag, sum(c.count) AS count FROM emailgw.daily_count AS c GROUP BY 1, 2, 3) AS c
-       USING (domain_id, type, tag)
- WHERE e.count IS DISTINCT FROM c.count
-END
+    ends_agree($gw);
 
     is($gw->sql("SELECT count(*) FROM emailgw.event AS e WHERE e.domain_id = $cleared->{domain_id} AND e.type = 2 AND NOT EXISTS"
         . ' (SELECT FROM public.spared AS s WHERE s.message_id = e.message_id AND s.recipient_no = e.recipient_no)'), 0,

@@ -2,6 +2,7 @@
 # senders take them: each recipient has one end, which is what the answer said, and nothing
 # that ended as cancelled is at the other side.
 use EmailGW;
+use EmailGW::Ends;
 use EmailGW::SmtpSink;
 use List::Util qw(sum0);
 use Time::HiRes qw(sleep time);
@@ -64,21 +65,7 @@ diag("$end{cancelled} cancelled, $end{delivered} delivered, " . sum0(map { $_->[
 is(sum0(@end{qw(cancelled delivered)}), $mails * $recipients, '... all of them');
 is(sum0(map { $_->[2] } @answers), $end{cancelled}, 'the answers say how many were cancelled');
 cmp_ok(sum0(map { $_->[3] } @answers), '>', 0, 'some were in hand at that moment');
-is($gw->sql(<<'END'), 0, 'one event tells of each end');
-SELECT count(*)
-  FROM (SELECT r.status, array_agg(e.type) AS types
-          FROM emailgw.recipient AS r
-          LEFT JOIN emailgw.event AS e ON e.account_id = r.account_id AND e.message_id = r.message_id
-                                      AND e.recipient_no = r.recipient_no AND e.type <> 1
-         GROUP BY r.account_id, r.message_id, r.recipient_no, r.status) AS r
- WHERE r.types <> CASE r.status WHEN 'delivered' THEN '{2}'::smallint[] ELSE '{6}' END
-END
-is($gw->sql(<<'END'), 0, 'the counters are what a count of the events is');
-SELECT count(*)
-  FROM (SELECT e.type, count(*) FROM emailgw.event AS e GROUP BY 1) AS e
-  FULL JOIN (SELECT c.type, sum(c.count) AS count FROM emailgw.daily_count AS c WHERE c.tag = '' AND c.type < 100 GROUP BY 1) AS c USING (type)
- WHERE e.count IS DISTINCT FROM c.count
-END
+ends_agree($gw);
 
 my %cancelled = map { ("$_->[0] $_->[1]" => 1) } $gw->sql("SELECT message_id, email FROM emailgw.recipient WHERE status = 'cancelled'");
 my @taken = map { my $mail = $_; my ($id) = $mail->{raw} =~ /^Message-ID: <([^@]+)@/mi; map { "$id $_" } ref $mail->{to} ? @{ $mail->{to} } : $mail->{to} } $sink->mails;

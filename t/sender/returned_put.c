@@ -2,8 +2,8 @@
  * returned_put DATABASE SECRET_FILE VERB ADDRESS ...: what the module does with mail
  * that comes back, without httpd.
  *
- *     valid, known  a line for each address: 0, 1, or "away"
- *     keep          the mail on standard input, for all of them: the reply
+ *     known  a line for each address: 0, 1, or "away"
+ *     keep   the mail on standard input, for all of them: the reply
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,18 +29,12 @@ static eg_bytes read_all(apr_pool_t *pool)
     return (eg_bytes){ data, fread(data, 1, room, stdin) };
 }
 
-static void ask(eg_call *call, const char *verb, const char *address)
+static void ask(eg_call *call, const char *address)
 {
-    int answer = 0;
-    apr_status_t rv = APR_SUCCESS;
+    int known = 0;
+    apr_status_t rv = eg_smtp_return_path_known(&known, call, address);
 
-    if (strcmp(verb, "valid") == 0) {
-        answer = eg_smtp_return_path_valid(call->secret, address, call->pool);
-    }
-    else {
-        rv = eg_smtp_return_path_known(&answer, call, address);
-    }
-    printf("%s\n", rv != APR_SUCCESS ? "away" : answer ? "1" : "0");
+    printf("%s\n", rv != APR_SUCCESS ? "away" : known ? "1" : "0");
 }
 
 static void keep(eg_call *call, char **addresses, int count)
@@ -74,8 +68,10 @@ int main(int argc, char **argv)
     if (strcmp(argv[3], "keep") == 0) {
         keep(&call, argv + 4, argc - 4);
     }
-    for (int i = 4; strcmp(argv[3], "keep") != 0 && i < argc; i++) {
-        ask(&call, argv[3], argv[i]);
+    else {
+        for (int i = 4; i < argc; i++) {
+            ask(&call, argv[i]);
+        }
     }
     apr_pool_destroy(call.pool);
     apr_terminate();

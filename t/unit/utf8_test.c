@@ -71,6 +71,18 @@ static void knows_controls(void **state)
     }
 }
 
+static void knows_a_line(void **state)
+{
+    (void)state;
+    assert_true(eg_utf8_is_line(""));
+    assert_true(eg_utf8_is_line("caf\xC3\xA9 \xE2\x82\xAC"));
+    assert_false(eg_utf8_is_line("two\nlines"));
+    assert_false(eg_utf8_is_line("end\xC2\x85"));
+    assert_false(eg_utf8_is_line("turned \xE2\x80\xAE"));
+    assert_false(eg_utf8_is_line("caf\xC3"));
+    assert_false(eg_utf8_is_line("\xFF"));
+}
+
 static void escapes_as_much_as_fits(void **state)
 {
     char out[9];
@@ -112,10 +124,8 @@ static void quotes_an_excerpt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(reads_one_character),
-        EG_TEST(knows_controls),
-        EG_TEST(escapes_as_much_as_fits),
-        EG_TEST(quotes_an_excerpt),
+        EG_TEST(reads_one_character),     EG_TEST(knows_controls),    EG_TEST(knows_a_line),
+        EG_TEST(escapes_as_much_as_fits), EG_TEST(quotes_an_excerpt),
     };
 
     return EG_TEST_RUN(tests);

@@ -1,6 +1,7 @@
 # Mails that come back, as tests make them.
 #
-#     use EmailGW::Returned qw(report feedback);
+#     use EmailGW::Returned qw(sent report feedback);
+#     my ($mail) = sent($gw, $account, 'ann@example.net');
 #     report('ann@example.net', Status => '5.2.2');    # undef leaves a field out
 #     feedback('abuse', "Original-Mail-From: <x\@example.com>\n");
 #     while_recording($gw, $mail, "RAISE 'no';");      # recording what it says fails; no_trouble($gw) ends that
@@ -10,7 +11,16 @@ use strict;
 use warnings;
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(report feedback while_recording no_trouble end_leases);
+our @EXPORT_OK = qw(sent report feedback while_recording no_trouble end_leases);
+
+# Mails that were delivered into the outbox: {id, to, return_path} each, of one message.
+sub sent {
+    my ($gw, $as, @to) = @_;
+    my $reply = $gw->send_mail(as => $as, To => [ map { { email => $_, name => '' } } @to ]);
+    my $id = $reply->{json}{MessageID} // die "@to: $reply->{body}\n";
+    $gw->wait_for(sub { @to == $gw->sql("SELECT count(*) FROM emailgw.event WHERE message_id = '$id' AND type = 2") }, 20, 'deliveries');
+    return map { { id => $id, to => $_->{to}, return_path => $_->{from} } } $gw->outbox($id);
+}
 
 # A report on an address: fields of its group.
 sub report {
