@@ -24,7 +24,7 @@ typedef struct {
 typedef struct domain_entry {
     APR_RING_ENTRY(domain_entry) place;
     enum { IDLE, WAITING, WORKING } state; /* in a ring of their own but for WORKING */
-    apr_time_t look_at;                    /* for IDLE */
+    apr_time_t look_at;                    /* for IDLE; 0: it was never looked at */
     held *policy;                          /* NULL: none; it may be over */
     char name[];
 } domain_entry;
@@ -204,6 +204,12 @@ egs_sts_cache *egs_sts_cache_new(int domains_max, apr_size_t bytes_max, apr_pool
     return cache;
 }
 
+/* What was looked at and had none has none until the next look is over: nobody waits for that one. */
+static int is_known(const domain_entry *entry)
+{
+    return entry->state == IDLE || (entry->look_at != 0 && entry->policy == NULL);
+}
+
 egs_sts_state egs_sts_cache_find(egs_sts_cache *cache, int *due, const char *domain, egs_sts_policy *policy,
                                  apr_time_t now, apr_pool_t *pool)
 {
@@ -225,7 +231,7 @@ egs_sts_state egs_sts_cache_find(egs_sts_cache *cache, int *due, const char *dom
     }
     found = current(entry, now);
     if (found == NULL) {
-        return entry->state == IDLE ? EGS_STS_NONE : EGS_STS_PENDING;
+        return is_known(entry) ? EGS_STS_NONE : EGS_STS_PENDING;
     }
     if (found->mode == EGS_STS_MODE_NONE) {
         return EGS_STS_NONE;

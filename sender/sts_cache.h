@@ -15,7 +15,7 @@
 typedef enum {
     EGS_STS_NONE,   /* no policy, or one of mode none: deliver as ever */
     EGS_STS_POLICY, /* testing or enforce */
-    EGS_STS_PENDING /* not known yet: being looked up */
+    EGS_STS_PENDING /* not known yet: being looked up for the first time, or after its policy was over */
 } egs_sts_state;
 
 /** What an answer has changed. */

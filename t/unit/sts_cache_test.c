@@ -61,13 +61,23 @@ static void has_nothing_for_an_interval(void **state)
 
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
         egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+        egs_sts_lookup lookup;
 
         must_be(cache, "a", S(1), EGS_STS_PENDING, 1, NULL, *state);
         must_be(cache, "a", S(2), EGS_STS_PENDING, 0, NULL, *state); /* waits already */
         assert_int_equal(answer(cache, S(3), NULL, outcomes[i], NULL, NULL, *state), EGS_STS_SAME);
         must_be(cache, "a", S(3), EGS_STS_NONE, 0, NULL, *state);
         must_be(cache, "a", S(302), EGS_STS_NONE, 0, NULL, *state);
-        must_be(cache, "a", S(303), EGS_STS_PENDING, 1, NULL, *state);
+        /* it is looked at again, and mails do not wait for that */
+        must_be(cache, "a", S(303), EGS_STS_NONE, 1, NULL, *state);
+        must_be(cache, "a", S(304), EGS_STS_NONE, 0, NULL, *state);
+        assert_int_equal(egs_sts_cache_take(cache, &lookup, 1, S(305), *state), 1);
+        must_be(cache, "a", S(306), EGS_STS_NONE, 0, NULL, *state);
+        lookup.outcome = EGS_STS_FETCHED;
+        lookup.id = "1";
+        lookup.policy = make_policy(EGS_STS_MODE_ENFORCE, DAY, "mx", *state);
+        assert_int_equal(egs_sts_cache_answer(cache, &lookup, INTERVAL, S(307)), EGS_STS_NEW);
+        must_be(cache, "a", S(308), EGS_STS_POLICY, 0, "mx", *state);
     }
 }
 
