@@ -121,6 +121,16 @@ void egs_control_give(egs_control *control, egs_settings *settings)
     }
 }
 
+int egs_control_is_current(egs_control *control, const egs_settings *settings)
+{
+    int is_current;
+
+    apr_thread_mutex_lock(control->mutex);
+    is_current = control->settings == settings;
+    apr_thread_mutex_unlock(control->mutex);
+    return is_current;
+}
+
 void egs_control_replace(egs_control *control, egs_settings *settings)
 {
     egs_settings *former;
