@@ -16,10 +16,10 @@ struct egs_control {
     apr_thread_cond_t *stopped;
     egs_settings *settings; /* counted as one user */
     egs_senderlog *log;
-    const char *pid_file; /* as at the start, or NULL */
+    const char *pid_file;     /* as at the start, or NULL */
+    const char *pid_file_new; /* beside it, for as long as it is not whole */
     int stopping;
     int ready;
-    apr_pool_t *pool;
 };
 
 apr_status_t egs_settings_load(egs_settings **settings, const char **problem, const char *path,
@@ -92,7 +92,7 @@ apr_status_t egs_control_new(egs_control **control, egs_settings *settings, egs_
     made->settings = settings;
     made->log = log;
     made->pid_file = apr_pstrdup(pool, settings->options->pid_file);
-    made->pool = pool;
+    made->pid_file_new = made->pid_file ? apr_pstrcat(pool, made->pid_file, ".new", NULL) : NULL;
     apr_pool_cleanup_register(pool, made, remove_pid_file, apr_pool_cleanup_null);
     *control = made;
     return APR_SUCCESS;
@@ -119,6 +119,16 @@ void egs_control_give(egs_control *control, egs_settings *settings)
     if (unused) {
         apr_pool_destroy(settings->pool);
     }
+}
+
+int egs_control_is_current(egs_control *control, const egs_settings *settings)
+{
+    int is_current;
+
+    apr_thread_mutex_lock(control->mutex);
+    is_current = control->settings == settings;
+    apr_thread_mutex_unlock(control->mutex);
+    return is_current;
 }
 
 void egs_control_replace(egs_control *control, egs_settings *settings)
@@ -164,17 +174,16 @@ int egs_control_sleep(egs_control *control, apr_interval_time_t interval)
 }
 
 /* Whole or not there, for whoever waits for it. */
-static apr_status_t write_pid_file(const char *path, apr_pool_t *pool)
+static apr_status_t write_pid_file(const egs_control *control)
 {
-    const char *temporary = apr_pstrcat(pool, path, ".new", NULL);
-    FILE *file = fopen(temporary, "we");
+    FILE *file = fopen(control->pid_file_new, "we");
     int failed;
 
     if (!file) {
         return apr_get_os_error();
     }
     failed = fprintf(file, "%ld\n", (long)getpid()) < 0;
-    if (fclose(file) || failed || rename(temporary, path)) {
+    if (fclose(file) || failed || rename(control->pid_file_new, control->pid_file)) {
         return apr_get_os_error();
     }
     return APR_SUCCESS;
@@ -189,7 +198,7 @@ void egs_control_ready(egs_control *control, const eg_log *log)
     first = !control->ready;
     control->ready = 1;
     if (first && control->pid_file) {
-        rv = write_pid_file(control->pid_file, control->pool);
+        rv = write_pid_file(control);
     }
     apr_thread_mutex_unlock(control->mutex);
     if (rv != APR_SUCCESS) {

@@ -38,6 +38,9 @@ apr_status_t egs_control_new(egs_control **control, egs_settings *settings, egs_
 egs_settings *egs_control_take(egs_control *control);
 void egs_control_give(egs_control *control, egs_settings *settings);
 
+/** Are they still in force? */
+int egs_control_is_current(egs_control *control, const egs_settings *settings);
+
 /** Others from now on. @param settings  handed over */
 void egs_control_replace(egs_control *control, egs_settings *settings);
 

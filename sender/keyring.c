@@ -30,7 +30,7 @@ struct egs_keyring {
     apr_thread_mutex_t *mutex; /* for all that follows */
     apr_hash_t *by_id;
     APR_RING_HEAD(entries, entry) by_use; /* the one used last is the first */
-    apr_pool_t *pool;
+    apr_pool_t *pool; /* its own: it grows under the mutex, and the caller's is used by others meanwhile */
 };
 
 static apr_status_t free_keys(void *baton)
@@ -50,11 +50,13 @@ apr_status_t egs_keyring_new(egs_keyring **keyring, apr_pool_t *pool)
     egs_keyring *made = apr_pcalloc(pool, sizeof *made);
     apr_status_t rv = apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
 
+    if (rv == APR_SUCCESS) {
+        rv = apr_pool_create(&made->pool, pool);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    made->by_id = apr_hash_make(pool);
-    made->pool = pool;
+    made->by_id = apr_hash_make(made->pool);
     APR_RING_INIT(&made->by_use, entry, neighbors);
     apr_pool_cleanup_register(pool, made, free_keys, apr_pool_cleanup_null);
     *keyring = made;

@@ -161,7 +161,7 @@ static apr_interval_time_t until_next(const egs_carrier *carrier, apr_interval_t
     if (carrier->finished.first) {
         return 0;
     }
-    wait = egs_mx_queue_wait(carrier, wait);
+    wait = egs_mx_policy_wait(carrier, egs_mx_queue_wait(carrier, wait));
     return carrier->lookup ? egs_lookup_wait(carrier->lookup, wait) : wait;
 }
 

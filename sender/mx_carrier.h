@@ -45,6 +45,7 @@ struct egs_carrier {
     egs_routes *routes;
     int answers;                   /* an eventfd: there are answers about policies */
     egs_transit *uncertain;        /* those that wait for them */
+    apr_time_t ask_again;          /* for those: without an answer */
     egs_mx_queue *queues, *unused; /* with mails, and without */
     int queued;                    /* in all of them */
     int begun, under_way;          /* mails that are not finished; those of them that have a place */
@@ -104,8 +105,11 @@ apr_interval_time_t egs_mx_queue_wait(const egs_carrier *carrier, apr_interval_t
 /** Does MTA-STS bind it? Then it goes on to the queue, perhaps later. */
 void egs_mx_find_policy(egs_carrier *carrier, egs_transit *t);
 
-/** There may be answers. */
+/** There may be answers, or some wait no longer. */
 void egs_mx_take_answers(egs_carrier *carrier);
+
+/** When some may wait no longer. @return at most wait */
+apr_interval_time_t egs_mx_policy_wait(const egs_carrier *carrier, apr_interval_time_t wait);
 
 /** Before the first mail. */
 apr_status_t egs_mx_open_answers(egs_carrier *carrier);

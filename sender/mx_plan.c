@@ -14,6 +14,7 @@
 #define CONNECTIONS_MAX 256
 #define NUMBER_MAX 100000
 #define WAITING_SHARE 4 /* mails that may wait, for one that is under way: a question costs little */
+#define LOOKS_WAITED 2  /* times that a look at a policy can take: one for the turn, one for the look */
 #define FORM                                                                                                 \
     "entries SUFFIX:CONNECTIONS:MAILS:RATE:TLS with commas between; CONNECTIONS is 1 to 256, MAILS (over "   \
     "one connection) 1 to 100000, RATE (a second) 0 to 100000, TLS opportunistic, always or required"
@@ -104,6 +105,7 @@ apr_status_t egs_mx_prepare(const egs_plan **plan, const char **problem, const e
     egs_peer_set_timeouts(&made->peer, options);
     made->may_be_private = options->mx_private;
     made->resolver = (eg_dns_resolver){ options->resolver, options->resolver_timeout };
+    made->policy_patience = LOOKS_WAITED * (2 * options->resolver_timeout + options->sts_timeout);
     made->waiting_max = WAITING_SHARE * options->connections;
     made->destinations = egs_destinations_new(&options->retry, pool);
     egs_holds_forget_dead(); /* it knows of none */

@@ -5,14 +5,21 @@
 
 #include "mx_carrier.h"
 
+#define ASK_AGAIN                                                                                            \
+    apr_time_from_sec(1) /* without an answer: it may be that nobody has to wait for it any more */
+
 void egs_mx_find_policy(egs_carrier *carrier, egs_transit *t)
 {
-    egs_sts_state state = egs_sts_find(egs_sts_of_process(), t->domain, &t->policy, t->job->pool);
+    egs_sts_state state =
+        egs_sts_find(egs_sts_of_process(), t->domain, &t->policy, t->plan->policy_patience, t->job->pool);
 
     if (state == EGS_STS_PENDING) {
         if (!egs_mx_may_wait(carrier, t)) {
             egs_mx_turn_away(carrier, t, EGS_MX_HOLD);
             return;
+        }
+        if (!carrier->uncertain) {
+            carrier->ask_again = egs_clock() + ASK_AGAIN;
         }
         t->next = carrier->uncertain;
         carrier->uncertain = t;
@@ -28,13 +35,21 @@ void egs_mx_find_policy(egs_carrier *carrier, egs_transit *t)
     }
 }
 
+apr_interval_time_t egs_mx_policy_wait(const egs_carrier *carrier, apr_interval_time_t wait)
+{
+    apr_interval_time_t left = carrier->ask_again - egs_clock();
+
+    return !carrier->uncertain || left >= wait ? wait : left > 0 ? left : 0;
+}
+
 /* Those that are still pending come into the list again. */
 void egs_mx_take_answers(egs_carrier *carrier)
 {
     egs_transit *t = carrier->uncertain, *next;
     uint64_t count;
 
-    if (read(carrier->answers, &count, sizeof count) != sizeof count) {
+    if (read(carrier->answers, &count, sizeof count) != sizeof count &&
+        egs_mx_policy_wait(carrier, ASK_AGAIN) > 0) {
         return;
     }
     carrier->uncertain = NULL;

@@ -10,9 +10,10 @@
 #include "sts_store.h"
 
 #define DOMAINS_MAX 16384
-#define BYTES_MAX (16 * 1024 * 1024)  /* of policies; one with five hosts has some 100 */
-#define BATCH 64                      /* domains that a thread looks up at once */
-#define PAUSE apr_time_from_msec(200) /* after which a thread looks whether to stop */
+#define BYTES_MAX (16 * 1024 * 1024)    /* of policies; one with five hosts has some 100 */
+#define READ_AT_ONCE 256                /* domains whose stored policies are read with one call */
+#define READ_AGAIN apr_time_from_sec(1) /* after a call that failed */
+#define PAUSE apr_time_from_msec(200)   /* after which a thread looks whether to stop */
 
 /** One who wants to know of answers. */
 typedef struct listener {
@@ -34,9 +35,12 @@ struct egs_sts {
 typedef struct {
     egs_sts *sts;
     egs_control *control;
-    egs_settings *settings; /* in force for this batch */
+    egs_settings *settings; /* in force when this round began */
     eg_log log;
-    apr_pool_t *pool; /* of this batch */
+    eg_db *db;
+    apr_time_t read_at; /* no call for stored policies before */
+    int is_idle;        /* nothing could be begun in this round */
+    apr_pool_t *pool;   /* of this round */
 } looker;
 
 static egs_sts *of_process; /* set before the threads are started */
@@ -82,13 +86,14 @@ egs_sts *egs_sts_of_process(void)
     return of_process;
 }
 
-egs_sts_state egs_sts_find(egs_sts *sts, const char *domain, egs_sts_policy *policy, apr_pool_t *pool)
+egs_sts_state egs_sts_find(egs_sts *sts, const char *domain, egs_sts_policy *policy,
+                           apr_interval_time_t patience, apr_pool_t *pool)
 {
     egs_sts_state state;
     int due;
 
     apr_thread_mutex_lock(sts->mutex);
-    state = egs_sts_cache_find(sts->cache, &due, domain, policy, egs_clock(), pool);
+    state = egs_sts_cache_find(sts->cache, &due, domain, policy, patience, egs_clock(), pool);
     if (due) {
         apr_thread_cond_signal(sts->wanted);
     }
@@ -138,7 +143,7 @@ static void tell(const looker *me, const egs_sts_lookup *lookup, egs_sts_change 
 {
     if (lookup->outcome == EGS_STS_FAILED) {
         eg_log_at(&me->log, EG_LOG_WARN, APR_SUCCESS, EGLOGNO(0421) "MTA-STS: no policy of %s from %s: %s",
-                  lookup->domain, egs_sts_url(lookup->domain, me->settings->options, me->pool),
+                  lookup->domain, egs_sts_url(lookup->domain, me->settings->options, lookup->pool),
                   lookup->problem);
     }
     if (change == EGS_STS_LOST) {
@@ -151,10 +156,11 @@ static void tell(const looker *me, const egs_sts_lookup *lookup, egs_sts_change 
                   EGLOGNO(0420) "MTA-STS: %s policy of %s, id %s: mode %s for %" APR_INT64_T_FMT " s, mx %s",
                   change == EGS_STS_NEW ? "new" : "changed", lookup->domain, lookup->id,
                   egs_sts_mode_name(lookup->policy.mode), apr_time_sec(lookup->policy.max_age),
-                  apr_array_pstrcat(me->pool, lookup->policy.mx, ','));
+                  apr_array_pstrcat(lookup->pool, lookup->policy.mx, ','));
     }
 }
 
+/* ... -> answered -> stored */
 static void take_answer(void *baton, egs_sts_lookup *lookup)
 {
     looker *me = baton;
@@ -165,6 +171,8 @@ static void take_answer(void *baton, egs_sts_lookup *lookup)
     apr_thread_mutex_unlock(me->sts->mutex);
     tell(me, lookup, change);
     notify_all(me->sts);
+    egs_sts_store_put(eg_db_with_pool(me->db, lookup->pool), lookup, 1);
+    apr_pool_destroy(lookup->pool);
 }
 
 static int is_stopping(void *baton)
@@ -172,95 +180,115 @@ static int is_stopping(void *baton)
     return egs_control_stopping(((looker *)baton)->control);
 }
 
-/* Waits a while for some. */
-static int take_wanted(egs_sts_lookup *lookups, looker *me)
+static const egs_sts_kept *find_stored(const egs_sts_stored *stored, int count, const char *domain)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(stored[i].domain, domain) == 0) {
+            return &stored[i].kept;
+        }
+    }
+    return NULL;
+}
+
+/* What others have fetched, or this sender before it was started anew. */
+static void read_some(looker *me, const char *const *domains, int count, apr_pool_t *pool)
 {
     egs_sts *sts = me->sts;
+    egs_sts_stored *stored = NULL;
+    int found = 0;
+    apr_status_t rv = egs_sts_store_get(&stored, &found, eg_db_with_pool(me->db, pool), domains, count);
+
+    me->read_at = rv == APR_SUCCESS ? 0 : egs_clock() + READ_AGAIN;
+    apr_thread_mutex_lock(sts->mutex);
+    for (int i = 0; i < count; i++) {
+        if (rv == APR_SUCCESS) {
+            egs_sts_cache_read(sts->cache, domains[i], find_stored(stored, found, domains[i]), egs_clock());
+        }
+        else {
+            egs_sts_cache_reread(sts->cache, domains[i]);
+        }
+    }
+    apr_thread_mutex_unlock(sts->mutex);
+    if (found > 0) {
+        notify_all(sts);
+    }
+}
+
+static void read_unread(looker *me)
+{
+    const char *domains[READ_AT_ONCE];
+    apr_pool_t *pool;
     int count;
 
-    apr_thread_mutex_lock(sts->mutex);
-    count = egs_sts_cache_take(sts->cache, lookups, BATCH, egs_clock(), me->pool);
-    if (count == 0) {
-        apr_thread_cond_timedwait(sts->wanted, sts->mutex, PAUSE);
-        count = egs_sts_cache_take(sts->cache, lookups, BATCH, egs_clock(), me->pool);
-    }
-    apr_thread_mutex_unlock(sts->mutex);
-    return count;
-}
-
-/* @return how many names are in the list */
-static int list_lacking(const char **domains, const egs_sts_lookup *lookups, int count, egs_sts *sts)
-{
-    int lacking = 0;
-
-    apr_thread_mutex_lock(sts->mutex);
-    for (int i = 0; i < count; i++) {
-        if (egs_sts_cache_lacks(sts->cache, lookups[i].domain, egs_clock())) {
-            domains[lacking++] = lookups[i].domain;
-        }
-    }
-    apr_thread_mutex_unlock(sts->mutex);
-    return lacking;
-}
-
-static void keep(egs_sts *sts, egs_sts_lookup *lookups, int count, const egs_sts_stored *stored)
-{
-    for (int i = 0; i < count; i++) {
-        if (strcmp(lookups[i].domain, stored->domain) == 0) {
-            egs_sts_cache_keep(sts->cache, &lookups[i], &stored->kept, egs_clock());
-        }
-    }
-}
-
-/* What others have fetched, or this sender before it was started anew. Without a database there is none. */
-static void recall(looker *me, egs_sts_lookup *lookups, int count, eg_db *db)
-{
-    const char *domains[BATCH];
-    int lacking = list_lacking(domains, lookups, count, me->sts), found;
-    egs_sts_stored *stored;
-
-    if (lacking == 0 || egs_sts_store_get(&stored, &found, db, domains, lacking) != APR_SUCCESS ||
-        found == 0) {
+    if (egs_clock() < me->read_at || apr_pool_create(&pool, me->pool) != APR_SUCCESS) {
         return;
     }
     apr_thread_mutex_lock(me->sts->mutex);
-    for (int i = 0; i < found; i++) {
-        keep(me->sts, lookups, count, &stored[i]);
-    }
+    count = egs_sts_cache_unread(me->sts->cache, domains, READ_AT_ONCE, pool);
     apr_thread_mutex_unlock(me->sts->mutex);
-    notify_all(me->sts);
+    if (count > 0) {
+        read_some(me, domains, count, pool);
+    }
+    apr_pool_destroy(pool);
 }
 
-/* wanted -> recalled -> looked up -> answered -> stored */
-static void run_round(looker *me, eg_db *db)
+/* wanted -> read -> taken -> ... Other settings need another round. */
+static egs_sts_lookup *take_next(void *baton)
 {
-    egs_sts_observer observer = { .done = take_answer, .stopping = is_stopping, .baton = me };
-    egs_sts_lookup lookups[BATCH];
-    int count = take_wanted(lookups, me);
+    looker *me = baton;
+    egs_sts_lookup *lookup;
 
-    if (count > 0) {
-        recall(me, lookups, count, db);
-        egs_sts_fetch(lookups, count, me->settings->options, &observer, me->pool);
-        egs_sts_store_put(db, lookups, count);
+    if (!egs_control_is_current(me->control, me->settings)) {
+        return NULL;
     }
+    read_unread(me);
+    apr_thread_mutex_lock(me->sts->mutex);
+    lookup = egs_sts_cache_take(me->sts->cache, egs_clock(), me->pool);
+    apr_thread_mutex_unlock(me->sts->mutex);
+    me->is_idle &= lookup == NULL;
+    return lookup;
+}
+
+/* A while at most. @return is there something to do? */
+static int wait_for_wanted(const looker *me)
+{
+    egs_sts *sts = me->sts;
+    int is_wanted;
+
+    apr_thread_mutex_lock(sts->mutex);
+    if (me->is_idle || !egs_sts_cache_is_wanted(sts->cache)) {
+        apr_thread_cond_timedwait(sts->wanted, sts->mutex, PAUSE);
+    }
+    is_wanted = egs_sts_cache_is_wanted(sts->cache);
+    apr_thread_mutex_unlock(sts->mutex);
+    return is_wanted;
+}
+
+static void run_round(looker *me)
+{
+    const egs_sts_observer observer = {
+        .next = take_next, .done = take_answer, .stopping = is_stopping, .baton = me
+    };
+
+    me->is_idle = 1;
+    egs_sts_fetch(me->settings->options, &observer, me->pool);
 }
 
 void egs_sts_run(egs_control *control, const char *dsn)
 {
     looker me = { .sts = of_process, .control = control };
     apr_pool_t *pool;
-    eg_db *db;
 
     if (apr_pool_create_unmanaged_ex(&pool, NULL, NULL) != APR_SUCCESS) {
         return;
     }
     me.log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
-    db = eg_db_dedicated(dsn, &me.log, pool);
+    me.db = eg_db_dedicated(dsn, &me.log, pool);
     while (!egs_control_stopping(control)) {
         me.settings = egs_control_take(control);
         me.log.level = me.settings->options->log_level;
-        if (apr_pool_create(&me.pool, pool) == APR_SUCCESS) {
-            run_round(&me, eg_db_with_pool(db, me.pool));
+        if (wait_for_wanted(&me) && apr_pool_create(&me.pool, pool) == APR_SUCCESS) {
+            run_round(&me);
             apr_pool_destroy(me.pool);
         }
         egs_control_give(control, me.settings);

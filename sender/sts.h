@@ -23,12 +23,17 @@ egs_sts *egs_sts_of_process(void);
 
 /**
  * What holds for a domain. Never waits. A look is over within twice
- * resolver_timeout and sts_timeout from its beginning; each thread makes 64 at a time.
+ * resolver_timeout and sts_timeout from its beginning; each thread makes 64 at a time,
+ * of one organisational domain both together 8.
  * @param domain  A-labels in lower case, as eg_hostname_parse gives them
  * @param policy  set for EGS_STS_POLICY, a copy in pool
- * @return EGS_STS_PENDING: ask again when there are answers
+ * @param patience  when a look is not over so long after it was asked for, there is no
+ *        policy for now, unless one is stored (RFC 8461 section 5: a policy that cannot
+ *        be had holds up no mail)
+ * @return EGS_STS_PENDING: ask again when there are answers, and after some time
  */
-egs_sts_state egs_sts_find(egs_sts *sts, const char *domain, egs_sts_policy *policy, apr_pool_t *pool);
+egs_sts_state egs_sts_find(egs_sts *sts, const char *domain, egs_sts_policy *policy,
+                           apr_interval_time_t patience, apr_pool_t *pool);
 
 /**
  * Call notify whenever a pending domain was answered, until the pool is cleared:

@@ -7,6 +7,11 @@
 #include <apr_ring.h>
 #include <apr_strings.h>
 
+#include "hostname.h"
+
+#define AT_ONCE 8 /* names of one organisation that are looked up at once */
+#define SHARES 16 /* one organisation's names that are not idle: at most such a part of all */
+
 /* A policy is fetched again after this, whatever its id, lest it be over one day (RFC 8461 section 3.3). */
 #define FETCH_AFTER apr_time_from_sec(86400)
 
@@ -21,26 +26,111 @@ typedef struct {
     char mx[];       /* count texts, each with its NUL */
 } held;
 
+/** Where a domain is on its way through a look. */
+typedef enum {
+    IDLE,
+    UNREAD,  /* it is to be read whether a policy is stored */
+    READING, /* somebody does so */
+    WAITING, /* for its organisation's turn */
+    WORKING  /* it is being looked up */
+} progress;
+
 typedef struct domain_entry {
-    APR_RING_ENTRY(domain_entry) place;
-    enum { IDLE, WAITING, WORKING } state; /* in a ring of their own but for WORKING */
-    apr_time_t look_at;                    /* for IDLE */
-    held *policy;                          /* NULL: none; it may be over */
+    APR_RING_ENTRY(domain_entry) place; /* in the ring of its state; READING and WORKING have none */
+    progress state;
+    apr_time_t look_at;      /* for IDLE; 0: it was never looked at */
+    apr_time_t since;        /* for the others: when it began to wait */
+    struct organisation *of; /* for the others */
+    held *policy;            /* NULL: none; it may be over */
     char name[];
 } domain_entry;
 
 APR_RING_HEAD(domain_ring, domain_entry);
 
-/* Entries and policies come and go one by one, so they are malloc's. */
+/** What somebody registered, for as long as a name in it is not idle. */
+typedef struct organisation {
+    APR_RING_ENTRY(organisation) place;
+    int has_turn; /* it is in the ring of those whose turn comes */
+    struct domain_ring waiting;
+    int busy;    /* names that are not idle */
+    int working; /* those of them that are being looked up */
+    char name[];
+} organisation;
+
+APR_RING_HEAD(organisation_ring, organisation);
+
+/* Entries, organisations and policies come and go one by one, so they are malloc's. */
 struct egs_sts_cache {
-    apr_hash_t *domains;        /* name -> domain_entry */
-    struct domain_ring without; /* idle, of no policy; longest unused first */
-    struct domain_ring with;    /* idle, of a policy; the same */
-    struct domain_ring waiting; /* first come, first served */
-    apr_size_t bytes;           /* of policies */
+    apr_hash_t *domains;            /* name -> domain_entry */
+    apr_hash_t *organisations;      /* name -> organisation */
+    struct domain_ring without;     /* idle, of no policy; longest unused first */
+    struct domain_ring with;        /* idle, of a policy; the same */
+    struct domain_ring unread;      /* first come, first served */
+    struct organisation_ring turns; /* those with names that wait, of which one more may be looked up */
+    apr_size_t bytes;               /* of policies */
     int domains_max;
     apr_size_t bytes_max;
 };
+
+/* ---- organisations ------------------------------------------------------------------ */
+
+static const char *organisation_name(const char *domain)
+{
+    const char *name = eg_hostname_organisation(domain);
+
+    return name != NULL ? name : domain;
+}
+
+static organisation *find_organisation(const egs_sts_cache *cache, const char *domain)
+{
+    return apr_hash_get(cache->organisations, organisation_name(domain), APR_HASH_KEY_STRING);
+}
+
+/* May one more of its names be on the way to a look? */
+static int has_share(const egs_sts_cache *cache, const char *domain)
+{
+    const organisation *of = find_organisation(cache, domain);
+
+    return of == NULL || of->busy <= cache->domains_max / SHARES;
+}
+
+static organisation *join_organisation(egs_sts_cache *cache, const char *domain)
+{
+    const char *name = organisation_name(domain);
+    organisation *of = apr_hash_get(cache->organisations, name, APR_HASH_KEY_STRING);
+
+    if (of == NULL) {
+        of = calloc(1, sizeof *of + strlen(name) + 1);
+        if (of == NULL) {
+            return NULL;
+        }
+        strcpy(of->name, name);
+        APR_RING_INIT(&of->waiting, domain_entry, place);
+        apr_hash_set(cache->organisations, of->name, APR_HASH_KEY_STRING, of);
+    }
+    of->busy++;
+    return of;
+}
+
+static void give_turn(egs_sts_cache *cache, organisation *of)
+{
+    if (!of->has_turn && of->working < AT_ONCE && !APR_RING_EMPTY(&of->waiting, domain_entry, place)) {
+        APR_RING_INSERT_TAIL(&cache->turns, of, organisation, place);
+        of->has_turn = 1;
+    }
+}
+
+/* One of its names was looked up. */
+static void leave_organisation(egs_sts_cache *cache, organisation *of)
+{
+    of->working--;
+    if (--of->busy > 0) {
+        give_turn(cache, of);
+        return;
+    }
+    apr_hash_set(cache->organisations, of->name, APR_HASH_KEY_STRING, NULL);
+    free(of);
+}
 
 /* ---- entries ------------------------------------------------------------------------ */
 
@@ -61,13 +151,25 @@ static void drop(egs_sts_cache *cache, domain_entry *entry)
     free(entry);
 }
 
-static void put(egs_sts_cache *cache, domain_entry *entry)
+static void put_idle(egs_sts_cache *cache, domain_entry *entry)
 {
-    struct domain_ring *ring = entry->state == WAITING ? &cache->waiting
-                               : entry->policy != NULL ? &cache->with
-                                                       : &cache->without;
+    struct domain_ring *ring = entry->policy != NULL ? &cache->with : &cache->without;
 
+    entry->state = IDLE;
     APR_RING_INSERT_TAIL(ring, entry, domain_entry, place);
+}
+
+static void put_unread(egs_sts_cache *cache, domain_entry *entry)
+{
+    entry->state = UNREAD;
+    APR_RING_INSERT_TAIL(&cache->unread, entry, domain_entry, place);
+}
+
+static void put_waiting(egs_sts_cache *cache, domain_entry *entry)
+{
+    entry->state = WAITING;
+    APR_RING_INSERT_TAIL(&entry->of->waiting, entry, domain_entry, place);
+    give_turn(cache, entry->of);
 }
 
 /* @return 0 when there is none that could go */
@@ -84,15 +186,16 @@ static domain_entry *add(egs_sts_cache *cache, const char *name)
 {
     domain_entry *entry;
 
-    if ((int)apr_hash_count(cache->domains) >= cache->domains_max && !drop_first(cache, &cache->without) &&
-        !drop_first(cache, &cache->with)) {
+    if (!has_share(cache, name) ||
+        ((int)apr_hash_count(cache->domains) >= cache->domains_max && !drop_first(cache, &cache->without) &&
+         !drop_first(cache, &cache->with))) {
         return NULL;
     }
     entry = calloc(1, sizeof *entry + strlen(name) + 1);
     if (entry != NULL) {
         strcpy(entry->name, name);
         apr_hash_set(cache->domains, entry->name, APR_HASH_KEY_STRING, entry);
-        put(cache, entry);
+        put_idle(cache, entry);
     }
     return entry;
 }
@@ -187,6 +290,10 @@ static apr_status_t drop_all(void *baton)
         drop_policy(cache, entry);
         free(entry);
     }
+    for (apr_hash_index_t *at = apr_hash_first(NULL, cache->organisations); at != NULL;
+         at = apr_hash_next(at)) {
+        free(apr_hash_this_val(at));
+    }
     return APR_SUCCESS;
 }
 
@@ -195,17 +302,61 @@ egs_sts_cache *egs_sts_cache_new(int domains_max, apr_size_t bytes_max, apr_pool
     egs_sts_cache *cache = apr_pcalloc(pool, sizeof *cache);
 
     cache->domains = apr_hash_make(pool);
+    cache->organisations = apr_hash_make(pool);
     cache->domains_max = domains_max;
     cache->bytes_max = bytes_max;
     APR_RING_INIT(&cache->without, domain_entry, place);
     APR_RING_INIT(&cache->with, domain_entry, place);
-    APR_RING_INIT(&cache->waiting, domain_entry, place);
+    APR_RING_INIT(&cache->unread, domain_entry, place);
+    APR_RING_INIT(&cache->turns, organisation, place);
     apr_pool_cleanup_register(pool, cache, drop_all, apr_pool_cleanup_null);
     return cache;
 }
 
+/* What had no policy at the last look has none until the next one is over: nobody waits for that. */
+static int had_none(const domain_entry *entry)
+{
+    return entry->look_at != 0 && entry->policy == NULL;
+}
+
+/* None is stored, and the look takes too long to be waited for. */
+static int is_late(const domain_entry *entry, apr_interval_time_t patience, apr_time_t now)
+{
+    return (entry->state == WAITING || entry->state == WORKING) && now - entry->since >= patience;
+}
+
+/* @return has it begun to wait for a look? */
+static int begin_look(egs_sts_cache *cache, domain_entry *entry, apr_time_t now)
+{
+    organisation *of = has_share(cache, entry->name) ? join_organisation(cache, entry->name) : NULL;
+
+    if (of == NULL) {
+        return 0;
+    }
+    entry->of = of;
+    entry->since = now;
+    if (current(entry, now) != NULL) {
+        put_waiting(cache, entry);
+    }
+    else {
+        put_unread(cache, entry);
+    }
+    return 1;
+}
+
+/* One that is idle was asked for. @return has it begun to wait for a look? */
+static int touch(egs_sts_cache *cache, domain_entry *entry, apr_time_t now)
+{
+    APR_RING_REMOVE(entry, place);
+    if (now >= entry->look_at && begin_look(cache, entry, now)) {
+        return 1;
+    }
+    put_idle(cache, entry);
+    return 0;
+}
+
 egs_sts_state egs_sts_cache_find(egs_sts_cache *cache, int *due, const char *domain, egs_sts_policy *policy,
-                                 apr_time_t now, apr_pool_t *pool)
+                                 apr_interval_time_t patience, apr_time_t now, apr_pool_t *pool)
 {
     domain_entry *entry = get(cache, domain);
     const held *found;
@@ -215,17 +366,14 @@ egs_sts_state egs_sts_cache_find(egs_sts_cache *cache, int *due, const char *dom
         entry = add(cache, domain);
     }
     if (entry == NULL) {
-        return EGS_STS_PENDING; /* all are being looked up: there is room soon */
+        return EGS_STS_PENDING; /* too many are being looked up: there is room soon */
     }
     if (entry->state == IDLE) {
-        *due = now >= entry->look_at;
-        entry->state = *due ? WAITING : IDLE;
-        APR_RING_REMOVE(entry, place);
-        put(cache, entry);
+        *due = touch(cache, entry, now);
     }
     found = current(entry, now);
     if (found == NULL) {
-        return entry->state == IDLE ? EGS_STS_NONE : EGS_STS_PENDING;
+        return had_none(entry) || is_late(entry, patience, now) ? EGS_STS_NONE : EGS_STS_PENDING;
     }
     if (found->mode == EGS_STS_MODE_NONE) {
         return EGS_STS_NONE;
@@ -234,41 +382,67 @@ egs_sts_state egs_sts_cache_find(egs_sts_cache *cache, int *due, const char *dom
     return EGS_STS_POLICY;
 }
 
-int egs_sts_cache_take(egs_sts_cache *cache, egs_sts_lookup *lookups, int most, apr_time_t now,
-                       apr_pool_t *pool)
+int egs_sts_cache_is_wanted(const egs_sts_cache *cache)
+{
+    return !APR_RING_EMPTY(&cache->unread, domain_entry, place) ||
+           !APR_RING_EMPTY(&cache->turns, organisation, place);
+}
+
+int egs_sts_cache_unread(egs_sts_cache *cache, const char **domains, int most, apr_pool_t *pool)
 {
     int count = 0;
 
-    while (count < most && !APR_RING_EMPTY(&cache->waiting, domain_entry, place)) {
-        domain_entry *entry = APR_RING_FIRST(&cache->waiting);
+    while (count < most && !APR_RING_EMPTY(&cache->unread, domain_entry, place)) {
+        domain_entry *entry = APR_RING_FIRST(&cache->unread);
 
         APR_RING_REMOVE(entry, place);
-        entry->state = WORKING;
-        lookups[count++] = (egs_sts_lookup){ .domain = apr_pstrdup(pool, entry->name),
-                                             .known_id = known_id(entry, now, pool) };
+        entry->state = READING;
+        domains[count++] = apr_pstrdup(pool, entry->name);
     }
     return count;
 }
 
-int egs_sts_cache_lacks(egs_sts_cache *cache, const char *domain, apr_time_t now)
+void egs_sts_cache_read(egs_sts_cache *cache, const char *domain, const egs_sts_kept *kept, apr_time_t now)
 {
-    const domain_entry *entry = get(cache, domain);
-
-    return entry == NULL || current(entry, now) == NULL;
-}
-
-void egs_sts_cache_keep(egs_sts_cache *cache, egs_sts_lookup *lookup, const egs_sts_kept *kept,
-                        apr_time_t now)
-{
-    domain_entry *entry = get(cache, lookup->domain);
-    held *policy = hold(kept->id, &kept->policy);
+    domain_entry *entry = get(cache, domain);
+    held *policy = kept != NULL ? hold(kept->id, &kept->policy) : NULL;
 
     if (policy != NULL) {
         policy->fetched = now - kept->age;
         policy->over = now + kept->left;
         set_policy(cache, entry, policy);
-        lookup->known_id = policy->over > now ? kept->id : NULL;
     }
+    put_waiting(cache, entry);
+}
+
+void egs_sts_cache_reread(egs_sts_cache *cache, const char *domain)
+{
+    put_unread(cache, get(cache, domain));
+}
+
+egs_sts_lookup *egs_sts_cache_take(egs_sts_cache *cache, apr_time_t now, apr_pool_t *pool)
+{
+    egs_sts_lookup *lookup;
+    organisation *of;
+    domain_entry *entry;
+    apr_pool_t *own;
+
+    if (APR_RING_EMPTY(&cache->turns, organisation, place) || apr_pool_create(&own, pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    of = APR_RING_FIRST(&cache->turns);
+    APR_RING_REMOVE(of, place);
+    of->has_turn = 0;
+    entry = APR_RING_FIRST(&of->waiting);
+    APR_RING_REMOVE(entry, place);
+    entry->state = WORKING;
+    of->working++;
+    give_turn(cache, of);
+    lookup = apr_pcalloc(own, sizeof *lookup);
+    lookup->pool = own;
+    lookup->domain = apr_pstrdup(own, entry->name);
+    lookup->known_id = known_id(entry, now, own);
+    return lookup;
 }
 
 /* It holds until the next look at least, though its max_age be shorter: none comes before. */
@@ -306,8 +480,8 @@ egs_sts_change egs_sts_cache_answer(egs_sts_cache *cache, const egs_sts_lookup *
     if (entry->policy != NULL && entry->policy->over < entry->look_at) {
         entry->look_at = entry->policy->over;
     }
-    entry->state = IDLE;
-    put(cache, entry);
+    leave_organisation(cache, entry->of);
+    put_idle(cache, entry);
     while (cache->bytes > cache->bytes_max && drop_first(cache, &cache->with)) {
     }
     return change;

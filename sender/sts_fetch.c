@@ -7,125 +7,55 @@
 #include <apr_strings.h>
 #include <curl/curl.h>
 
-#include "dns.h"
+#include "lookup.h"
 #include "netaddr.h"
 
 #define USER_AGENT "mod_emailgw-mta-sts/1"
 #define HTTPS_PORT 443
 #define HEADER_MAX (16 * 1024) /* bytes of the header of an answer that are read */
 #define ADDRESSES_MAX 8        /* of a policy host that are tried */
-#define LOOK_AROUND 100        /* milliseconds after which it asks whether to leave off */
+#define LOOK_AROUND 100        /* milliseconds after which it asks for more, and whether to leave off */
+#define AT_ONCE 64             /* domains */
 
-/** One fetch in the hands of libcurl. */
+/* All of one call. */
 typedef struct {
-    egs_sts_lookup *lookup;
     const egs_options *options;
+    const egs_sts_observer *observer;
+    eg_dns_resolver resolver;
+    egs_lookup *dns;
+    CURLM *multi;
+    int running; /* lookups that are not over */
+} inquiry;
+
+/** One lookup. */
+typedef struct {
+    inquiry *all;
+    egs_sts_lookup *lookup;
+    eg_dns_question questions[2]; /* the record; then both families of addresses */
+    int unanswered;               /* of them */
     CURL *easy;
     struct curl_slist pinned;
     char *body; /* EGS_STS_SIZE_MAX bytes */
     apr_size_t size, header_size;
     const char *problem; /* why we ended it, or NULL */
     char error[CURL_ERROR_SIZE];
-    apr_pool_t *pool;
+    apr_pool_t *pool; /* the lookup's */
 } fetch;
 
-/* All of one call. */
-typedef struct {
-    const egs_options *options;
-    const egs_sts_observer *observer;
-    CURLM *multi;
-    apr_pool_t *pool;
-} inquiry;
-
-static void finish(const inquiry *all, egs_sts_lookup *lookup, egs_sts_outcome outcome, const char *problem)
+/* Its pool may be gone then. */
+static void finish(const fetch *f, egs_sts_outcome outcome, const char *problem)
 {
-    lookup->outcome = outcome;
-    lookup->problem = problem;
-    all->observer->done(all->observer->baton, lookup);
+    const egs_sts_observer *observer = f->all->observer;
+
+    f->all->running--;
+    f->lookup->outcome = outcome;
+    f->lookup->problem = problem;
+    observer->done(observer->baton, f->lookup);
 }
-
-/* ---- the record --------------------------------------------------------------------- */
-
-/* @return is a policy to be fetched? */
-static int judge_record(const inquiry *all, egs_sts_lookup *lookup, const eg_dns_question *question)
-{
-    const char *problem = "it has no MTA-STS record";
-    apr_status_t rv = APR_NOTFOUND;
-
-    lookup->id = NULL;
-    if (question->result == EG_DNS_TEMPORARY) {
-        finish(all, lookup, EGS_STS_UNKNOWN,
-               apr_psprintf(all->pool, "%s: %s", question->name, question->reason));
-        return 0;
-    }
-    if (question->result == EG_DNS_FOUND) {
-        rv = egs_sts_record_parse(&lookup->id, &problem, question->records, all->pool);
-    }
-    if (rv != APR_SUCCESS) {
-        finish(all, lookup, EGS_STS_ABSENT, problem);
-        return 0;
-    }
-    if (lookup->known_id != NULL && strcmp(lookup->known_id, lookup->id) == 0) {
-        finish(all, lookup, EGS_STS_UNCHANGED, NULL);
-        return 0;
-    }
-    return 1;
-}
-
-/* Those that have a record are left in list. @return how many */
-static int ask_records(egs_sts_lookup **list, egs_sts_lookup *lookups, int count, const inquiry *all,
-                       const eg_dns_resolver *resolver)
-{
-    eg_dns_question *questions = apr_pcalloc(all->pool, (apr_size_t)count * sizeof *questions);
-    int left = 0;
-
-    for (int i = 0; i < count; i++) {
-        questions[i].name = apr_pstrcat(all->pool, "_mta-sts.", lookups[i].domain, NULL);
-        questions[i].type = EG_DNS_TXT;
-    }
-    eg_dns_ask(questions, count, resolver, all->pool);
-    for (int i = 0; i < count; i++) {
-        if (judge_record(all, &lookups[i], &questions[i])) {
-            list[left++] = &lookups[i];
-        }
-    }
-    return left;
-}
-
-/* ---- the addresses ------------------------------------------------------------------ */
 
 static const char *policy_host(const char *domain, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, "mta-sts.", domain, NULL);
-}
-
-/* "1.2.3.4,[::1]" of both families, or NULL. */
-static const char *list_addresses(const eg_dns_question *both, apr_pool_t *pool)
-{
-    const char *text = NULL;
-    int count = 0;
-
-    for (int i = 0; i < 2; i++) {
-        for (int j = 0; both[i].records != NULL && j < both[i].records->nelts && count < ADDRESSES_MAX; j++) {
-            const char *address = APR_ARRAY_IDX(both[i].records, j, eg_dns_record).text;
-            const char *form = strchr(address, ':') != NULL ? "[%s]" : "%s";
-
-            address = apr_psprintf(pool, form, address);
-            text = text == NULL ? address : apr_pstrcat(pool, text, ",", address, NULL);
-            count++;
-        }
-    }
-    return text;
-}
-
-static const char *missing_address(const eg_dns_question *both, apr_pool_t *pool)
-{
-    for (int i = 0; i < 2; i++) {
-        if (both[i].result == EG_DNS_TEMPORARY) {
-            return apr_psprintf(pool, "%s: %s", both[i].name, both[i].reason);
-        }
-    }
-    return apr_psprintf(pool, "%s has no address", both[0].name);
 }
 
 /* ---- one fetch ---------------------------------------------------------------------- */
@@ -137,7 +67,7 @@ static curl_socket_t open_socket(void *baton, curlsocktype purpose, struct curl_
 
     (void)purpose;
     if (eg_netaddr_of_socket(&addr, &address->addr) != APR_SUCCESS ||
-        (!eg_netaddr_is_public(&addr) && !eg_netaddr_in(f->options->sts_allow, &addr))) {
+        (!eg_netaddr_is_public(&addr) && !eg_netaddr_in(f->all->options->sts_allow, &addr))) {
         f->problem = "the address is not allowed";
         return CURL_SOCKET_BAD;
     }
@@ -189,6 +119,7 @@ static void set_bounds(CURL *easy, const egs_options *options)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L); /* nobody comes again soon */
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)apr_time_as_msec(options->sts_timeout));
     if (options->sts_ca_file != NULL) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, options->sts_ca_file); /* the system's folder stays */
@@ -209,26 +140,127 @@ static void set_callbacks(fetch *f)
 }
 
 /* libcurl looks nothing up: the name leads to these addresses. @return is it on its way? */
-static int begin(const inquiry *all, egs_sts_lookup *lookup, const char *addresses)
+static int begin_fetch(fetch *f, const char *addresses)
 {
-    fetch *f = apr_pcalloc(all->pool, sizeof *f);
+    const egs_options *options = f->all->options;
+    const char *domain = f->lookup->domain;
 
-    f->lookup = lookup;
-    f->options = all->options;
-    f->pool = all->pool;
-    f->body = apr_palloc(all->pool, EGS_STS_SIZE_MAX);
+    f->body = apr_palloc(f->pool, EGS_STS_SIZE_MAX);
     f->easy = curl_easy_init();
     if (f->easy == NULL) {
         return 0;
     }
-    apr_pool_cleanup_register(all->pool, f->easy, free_easy, apr_pool_cleanup_null);
-    f->pinned.data = apr_psprintf(all->pool, "%s:%d:%s", policy_host(lookup->domain, all->pool),
-                                  all->options->sts_port, addresses);
+    apr_pool_cleanup_register(f->pool, f->easy, free_easy, apr_pool_cleanup_null);
+    f->pinned.data =
+        apr_psprintf(f->pool, "%s:%d:%s", policy_host(domain, f->pool), options->sts_port, addresses);
     curl_easy_setopt(f->easy, CURLOPT_RESOLVE, &f->pinned);
-    curl_easy_setopt(f->easy, CURLOPT_URL, egs_sts_url(lookup->domain, all->options, all->pool));
-    set_bounds(f->easy, all->options);
+    curl_easy_setopt(f->easy, CURLOPT_URL, egs_sts_url(domain, options, f->pool));
+    set_bounds(f->easy, options);
     set_callbacks(f);
-    return curl_multi_add_handle(all->multi, f->easy) == CURLM_OK;
+    return curl_multi_add_handle(f->all->multi, f->easy) == CURLM_OK;
+}
+
+/* ---- the addresses ------------------------------------------------------------------ */
+
+/* "1.2.3.4,[::1]" of both families, or NULL. */
+static const char *list_addresses(const eg_dns_question *both, apr_pool_t *pool)
+{
+    const char *text = NULL;
+    int count = 0;
+
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; both[i].records != NULL && j < both[i].records->nelts && count < ADDRESSES_MAX; j++) {
+            const char *address = APR_ARRAY_IDX(both[i].records, j, eg_dns_record).text;
+            const char *form = strchr(address, ':') != NULL ? "[%s]" : "%s";
+
+            address = apr_psprintf(pool, form, address);
+            text = text == NULL ? address : apr_pstrcat(pool, text, ",", address, NULL);
+            count++;
+        }
+    }
+    return text;
+}
+
+static const char *missing_address(const eg_dns_question *both, apr_pool_t *pool)
+{
+    for (int i = 0; i < 2; i++) {
+        if (both[i].result == EG_DNS_TEMPORARY) {
+            return apr_psprintf(pool, "%s: %s", both[i].name, both[i].reason);
+        }
+    }
+    return apr_psprintf(pool, "%s has no address", both[0].name);
+}
+
+static void take_address(void *baton)
+{
+    fetch *f = baton;
+    const char *addresses;
+
+    if (--f->unanswered > 0) {
+        return;
+    }
+    addresses = list_addresses(f->questions, f->pool);
+    if (addresses == NULL) {
+        finish(f, EGS_STS_FAILED, missing_address(f->questions, f->pool));
+    }
+    else if (!begin_fetch(f, addresses)) {
+        finish(f, EGS_STS_FAILED, "out of memory");
+    }
+}
+
+static void ask_addresses(fetch *f)
+{
+    static const eg_dns_type types[] = { EG_DNS_A, EG_DNS_AAAA };
+    const char *host = policy_host(f->lookup->domain, f->pool);
+
+    f->unanswered = 2;
+    for (int i = 0; i < 2; i++) {
+        f->questions[i] = (eg_dns_question){ .name = host, .type = types[i] };
+    }
+    egs_lookup_ask(f->all->dns, &f->questions[0], take_address, f, f->pool);
+    egs_lookup_ask(f->all->dns, &f->questions[1], take_address, f, f->pool); /* f may be gone then */
+}
+
+/* ---- the record --------------------------------------------------------------------- */
+
+static void take_record(void *baton)
+{
+    fetch *f = baton;
+    egs_sts_lookup *lookup = f->lookup;
+    const eg_dns_question *question = &f->questions[0];
+    const char *problem = "it has no MTA-STS record";
+    apr_status_t rv = APR_NOTFOUND;
+
+    if (question->result == EG_DNS_TEMPORARY) {
+        finish(f, EGS_STS_UNKNOWN, apr_psprintf(f->pool, "%s: %s", question->name, question->reason));
+        return;
+    }
+    if (question->result == EG_DNS_FOUND) {
+        rv = egs_sts_record_parse(&lookup->id, &problem, question->records, f->pool);
+    }
+    if (rv != APR_SUCCESS) {
+        finish(f, EGS_STS_ABSENT, problem);
+    }
+    else if (lookup->known_id != NULL && strcmp(lookup->known_id, lookup->id) == 0) {
+        finish(f, EGS_STS_UNCHANGED, NULL);
+    }
+    else {
+        ask_addresses(f);
+    }
+}
+
+static void begin(inquiry *all, egs_sts_lookup *lookup)
+{
+    fetch *f = apr_pcalloc(lookup->pool, sizeof *f);
+
+    f->all = all;
+    f->lookup = lookup;
+    f->pool = lookup->pool;
+    lookup->id = NULL;
+    f->questions[0].name = apr_pstrcat(f->pool, "_mta-sts.", lookup->domain, NULL);
+    f->questions[0].type = EG_DNS_TXT;
+    all->running++;
+    egs_lookup_ask(all->dns, &f->questions[0], take_record, f, f->pool);
 }
 
 /* ---- what came ---------------------------------------------------------------------- */
@@ -265,17 +297,17 @@ static const char *judge_answer(const fetch *f, CURLcode code)
     return is_plain(type) ? NULL : "the answer is not text/plain";
 }
 
-static void end(const inquiry *all, fetch *f, CURLcode code)
+static void end(fetch *f, CURLcode code)
 {
     egs_sts_lookup *lookup = f->lookup;
     const char *problem = judge_answer(f, code), *why;
 
-    curl_multi_remove_handle(all->multi, f->easy);
+    curl_multi_remove_handle(f->all->multi, f->easy);
     if (problem == NULL &&
-        egs_sts_policy_parse(&lookup->policy, &why, f->body, f->size, all->pool) != APR_SUCCESS) {
-        problem = apr_pstrcat(all->pool, "the policy is not valid: ", why, NULL);
+        egs_sts_policy_parse(&lookup->policy, &why, f->body, f->size, f->pool) != APR_SUCCESS) {
+        problem = apr_pstrcat(f->pool, "the policy is not valid: ", why, NULL);
     }
-    finish(all, lookup, problem == NULL ? EGS_STS_FETCHED : EGS_STS_FAILED, problem);
+    finish(f, problem == NULL ? EGS_STS_FETCHED : EGS_STS_FAILED, problem);
 }
 
 static void take_ended(const inquiry *all)
@@ -289,34 +321,12 @@ static void take_ended(const inquiry *all)
             fetch *f;
 
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&f);
-            end(all, f, code);
+            end(f, code);
         }
     }
 }
 
 /* ---- all of them -------------------------------------------------------------------- */
-
-static void begin_all(egs_sts_lookup **list, int count, const inquiry *all, const eg_dns_resolver *resolver)
-{
-    eg_dns_question *questions = apr_pcalloc(all->pool, 2 * (apr_size_t)count * sizeof *questions);
-
-    for (int i = 0; i < count; i++) {
-        questions[2 * i].name = questions[2 * i + 1].name = policy_host(list[i]->domain, all->pool);
-        questions[2 * i].type = EG_DNS_A;
-        questions[2 * i + 1].type = EG_DNS_AAAA;
-    }
-    eg_dns_ask(questions, 2 * count, resolver, all->pool);
-    for (int i = 0; i < count; i++) {
-        const char *addresses = list_addresses(&questions[2 * i], all->pool);
-
-        if (addresses == NULL) {
-            finish(all, list[i], EGS_STS_FAILED, missing_address(&questions[2 * i], all->pool));
-        }
-        else if (!begin(all, list[i], addresses)) {
-            finish(all, list[i], EGS_STS_FAILED, "out of memory");
-        }
-    }
-}
 
 static apr_status_t free_multi(void *multi)
 {
@@ -340,34 +350,55 @@ apr_status_t egs_sts_fetch_start(apr_pool_t *pool)
     return APR_SUCCESS;
 }
 
-/* record -> addresses -> policy, each for all that have got so far */
-void egs_sts_fetch(egs_sts_lookup *lookups, int count, const egs_options *options,
-                   const egs_sts_observer *observer, apr_pool_t *pool)
+static apr_status_t open_inquiry(inquiry *all, apr_pool_t *pool)
 {
-    const eg_dns_resolver resolver = { .servers = options->resolver, .timeout = options->resolver_timeout };
-    egs_sts_lookup **list = apr_palloc(pool, (apr_size_t)count * sizeof(egs_sts_lookup *));
-    inquiry all = { .options = options, .observer = observer, .pool = pool };
-    int left = ask_records(list, lookups, count, &all, &resolver), running = 1;
+    all->multi = curl_multi_init();
+    if (all->multi == NULL) {
+        return APR_ENOMEM;
+    }
+    apr_pool_cleanup_register(pool, all->multi, free_multi, apr_pool_cleanup_null);
+    return egs_lookup_open(&all->dns, &all->resolver, pool);
+}
 
-    if (left == 0 || observer->stopping(observer->baton)) {
-        return;
+static void begin_more(inquiry *all)
+{
+    const egs_sts_observer *observer = all->observer;
+    egs_sts_lookup *lookup;
+
+    while (all->running < AT_ONCE && (lookup = observer->next(observer->baton)) != NULL) {
+        begin(all, lookup);
     }
-    all.multi = curl_multi_init();
-    if (all.multi == NULL) {
-        for (int i = 0; i < left; i++) {
-            finish(&all, list[i], EGS_STS_FAILED, "out of memory");
-        }
-        return;
+}
+
+static void wait_for_something(const inquiry *all)
+{
+    struct curl_waitfd answers = { .fd = egs_lookup_descriptor(all->dns), .events = CURL_WAIT_POLLIN };
+    apr_interval_time_t wait = egs_lookup_wait(all->dns, apr_time_from_msec(LOOK_AROUND));
+
+    curl_multi_poll(all->multi, &answers, 1, (int)((wait + 999) / 1000), NULL);
+}
+
+/* Each goes its way: record -> addresses -> policy. */
+apr_status_t egs_sts_fetch(const egs_options *options, const egs_sts_observer *observer, apr_pool_t *pool)
+{
+    inquiry all = { .options = options,
+                    .observer = observer,
+                    .resolver = { .servers = options->resolver, .timeout = options->resolver_timeout } };
+    apr_status_t rv = open_inquiry(&all, pool);
+    int running;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    apr_pool_cleanup_register(pool, all.multi, free_multi, apr_pool_cleanup_null);
-    begin_all(list, left, &all, &resolver);
-    while (running > 0 && !observer->stopping(observer->baton)) {
+    begin_more(&all);
+    while (all.running > 0 && !observer->stopping(observer->baton)) {
+        wait_for_something(&all);
+        egs_lookup_work(all.dns);
         curl_multi_perform(all.multi, &running);
         take_ended(&all);
-        if (running > 0) {
-            curl_multi_poll(all.multi, NULL, 0, LOOK_AROUND, NULL);
-        }
+        begin_more(&all);
     }
+    return APR_SUCCESS;
 }
 
 const char *egs_sts_url(const char *domain, const egs_options *options, apr_pool_t *pool)

@@ -19,6 +19,7 @@ typedef enum {
 
 /** One domain. */
 typedef struct {
+    apr_pool_t *pool;     /* what is found lives there */
     const char *domain;   /* A-labels */
     const char *known_id; /* with this id nothing is to be fetched; NULL: fetch in any case */
     egs_sts_outcome outcome;
@@ -29,7 +30,9 @@ typedef struct {
 
 /** Whom to ask while it lasts. */
 typedef struct {
-    /** A lookup is over. Its results live in the pool. */
+    /** The next one to look up, asked for whenever there is room; NULL: none just now. */
+    egs_sts_lookup *(*next)(void *baton);
+    /** A lookup is over, and is not touched any more: its pool may go. */
     void (*done)(void *baton, egs_sts_lookup *lookup);
     /** Leave off? What is not done then stays so. */
     int (*stopping)(void *baton);
@@ -40,11 +43,12 @@ typedef struct {
 apr_status_t egs_sts_fetch_start(apr_pool_t *pool);
 
 /**
- * Look up all of them at once; each is done once, in any order. Takes twice
- * resolver_timeout and sts_timeout at most.
+ * Look up what the observer has, 64 at a time, until it has no more. Each takes twice
+ * resolver_timeout and sts_timeout at most, and waits for no other.
+ * @param pool  the lookups' own are below it
+ * @return of c-ares or libcurl, which could not be started: nothing was asked for then
  */
-void egs_sts_fetch(egs_sts_lookup *lookups, int count, const egs_options *options,
-                   const egs_sts_observer *observer, apr_pool_t *pool);
+apr_status_t egs_sts_fetch(const egs_options *options, const egs_sts_observer *observer, apr_pool_t *pool);
 
 /** "https://mta-sts.example.com/.well-known/mta-sts.txt", with the port where it is another. */
 const char *egs_sts_url(const char *domain, const egs_options *options, apr_pool_t *pool);

@@ -15,6 +15,7 @@
 
 #define USER_AGENT "mod_emailgw-webhooks/1"
 #define CONNECT_MAX apr_time_from_sec(3)
+#define NAME_KEPT 10L          /* seconds that what DNS said of a receiver holds: it may move */
 #define ANSWER_MAX (64 * 1024) /* bytes of an answer, header and body, that are read */
 #define SENT_MAX 2             /* times that one post is sent: see may_send */
 #define EVENTS 64              /* that are taken from the kernel at once */
@@ -182,6 +183,7 @@ static void set_bounds(CURL *easy, const egs_options *options)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, NAME_KEPT);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
                      1L); /* else a hanging look-up would hold up the whole thread */
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)apr_time_as_msec(connect));

@@ -4,6 +4,15 @@
 #include "dns.h"
 #include "sts_fetch.h"
 
+/* Looked up once. */
+static egs_sts_lookup *take(void *baton)
+{
+    egs_sts_lookup **waiting = baton, *taken = *waiting;
+
+    *waiting = NULL;
+    return taken;
+}
+
 static void ignore(void *baton, egs_sts_lookup *lookup)
 {
     (void)baton;
@@ -60,8 +69,8 @@ static void show(egs_ctl *ctl, const egs_sts_lookup *lookup)
 
 static int run(egs_ctl *ctl)
 {
-    static const egs_sts_observer observer = { .done = ignore, .stopping = never };
-    egs_sts_lookup lookup = { .known_id = NULL };
+    egs_sts_lookup lookup = { .pool = ctl->pool }, *waiting = &lookup;
+    const egs_sts_observer observer = { .next = take, .done = ignore, .stopping = never, .baton = &waiting };
     const char *problem;
     int failed = egs_ctl_domain(&lookup.domain, ctl, ctl->operand);
 
@@ -71,10 +80,10 @@ static int run(egs_ctl *ctl)
     if (egs_cafile_check(&problem, "sts_ca_file", ctl->options->sts_ca_file, ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "%s", problem);
     }
-    if (eg_dns_start(ctl->pool) != APR_SUCCESS || egs_sts_fetch_start(ctl->pool) != APR_SUCCESS) {
+    if (eg_dns_start(ctl->pool) != APR_SUCCESS || egs_sts_fetch_start(ctl->pool) != APR_SUCCESS ||
+        egs_sts_fetch(ctl->options, &observer, ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "c-ares or libcurl does not start");
     }
-    egs_sts_fetch(&lookup, 1, ctl->options, &observer, ctl->pool);
     show(ctl, &lookup);
     return 0;
 }

@@ -54,6 +54,14 @@ push @mails, map { { ContentType => 'html', HTMLContent => $templates[ $_ % @tem
 
 my (%sent, @taken);
 
+subtest 'a key for many threads' => sub {
+    open my $in, '<', $gw->env('SENDER_CONF') or die "SENDER_CONF: $!\n";
+    my $conf = $gw->file('keyring.conf', join '', <$in>);
+    my @domain = $gw->sql('SELECT account_id, domain_id, dkim_selector FROM emailgw.domain');
+    my ($status, $said) = EmailGW::run_command(undef, "$ENV{EG_BUILD}/t/sender/keyring_ask", $conf, @{ $domain[0] });
+    is($said, "key, pool untouched\n", 'the keyring grows in a pool of its own: the one it is given has no lock');
+};
+
 subtest 'each verifies' => sub {
     for my $mail (@mails) {
         my $reply = $gw->send_mail(%$mail, exists $mail->{HTMLContent} && !exists $mail->{PlainContent} ? (PlainContent => undef) : ());

@@ -4,6 +4,7 @@ use EmailGW;
 use EmailGW::Dns;
 use EmailGW::Sink;
 use Instance;
+use IO::Socket::IP;
 use Time::HiRes qw(time);
 
 my $port = Instance::free_port();
@@ -61,6 +62,26 @@ subtest 'another resolver' => sub {
     ok($gw->wait_for(sub { arrived(qr/silent/) >= 350 }, $patience * 0.5, '350 mails'), sprintf 'most go by it, after %.1f s', time - $start);
     # Looks at MTA-STS that have begun go on as they began.
     ok($gw->wait_for(sub { arrived(qr/silent/) == 400 }, 2 * $patience + 10, '400 mails'), sprintf 'all do, after %.1f s', time - $start);
+    ok($gw->drained(10), 'nothing is left');
+};
+
+# A stranger's domains, each with a record and a policy host that says nothing.
+subtest 'many domains whose policies cannot be had' => sub {
+    my $mute = IO::Socket::IP->new(Listen => 1024, LocalHost => '127.0.0.1', LocalPort => 0, GetAddrInfoFlags => 0) or die "$!\n";
+    my $at = '127.0.0.1:' . $mute->sockport;
+    $dns->zone('evil.example', 'mail A 127.0.1.1', '* MX 10 mail', '* TXT "v=STSv1; id=1"', '* A 127.0.0.1');
+    $dns->zone("other$_.example", '@ MX 10 mail', 'mail A 127.0.1.1') for 1 .. 5;
+    $gw->reload_sender(join "\n", @conf, 'resolver = ' . $dns->resolver, 'resolver_timeout = 500ms', 'sts_timeout = 2s',
+        'sts_port = ' . $mute->sockport, "sts_allow = $at", '');
+    $gw->expects('EG0421');
+    my $start = time;
+    $gw->queue_mails(400, email => "'u\@a' || n || '.evil.example'");
+    $gw->wait_for(sub { leased() >= 8 }, 5, 'waiting mails');
+    my $before = time;
+    $gw->queue_mails(5, as => $gw->new_account, email => "'ann\@other' || n || '.example'");
+    ok($gw->wait_for(sub { arrived(qr/^ann/) == 5 }, 10, 'mails to domains that nobody has looked at'), sprintf 'others hardly wait: %.1f s', time - $before);
+    # 8 looks of 2 s at a time would take 100 s.
+    ok($gw->wait_for(sub { arrived(qr/evil/) == 400 }, 40, '400 mails'), sprintf 'nor do those wait for all looks: %.1f s', time - $start);
     ok($gw->drained(10), 'nothing is left');
 };
 

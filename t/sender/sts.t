@@ -43,6 +43,7 @@ my %shape = (
     page => { conf => 'default_type text/html;', result => 'failed', reason => qr/not text\/plain/ },
     plainer => { conf => 'default_type text/plainer;', result => 'failed', reason => qr/not text\/plain/ },
     large => { policy => padded(65537), result => 'failed', reason => qr/^the policy is over 64 KiB long$/ },
+    trickle => { conf => 'limit_rate 20;', result => 'failed', reason => qr/[Tt]imeout/ },
     drip => { conf => 'limit_rate 20;', result => 'failed', reason => qr/[Tt]imeout/ },
     expired => { tls => give('expired.example', days => -1), result => 'failed', reason => qr/expired/ },
     wrong => { tls => give('other.example'), result => 'failed', reason => qr/name/ },
@@ -62,7 +63,7 @@ my $port = $hosts->port;
 # Where no policy may be fetched from.
 my @traps = map { IO::Socket::IP->new(Listen => 5, LocalHost => $_, LocalPort => $port, GetAddrInfoFlags => 0, Blocking => 0)
     or die "$_: $!\n" } '127.0.0.2', '::1';
-my $dns = EmailGW::Dns->up(silent => ['silent.example'], broken => ['broken.example']);
+my $dns = EmailGW::Dns->up(silent => [ 'silent.example', 'mute.example' ], broken => ['broken.example']);
 
 sub domain {
     my ($name) = @_;
@@ -163,6 +164,15 @@ subtest 'found, none and failed' => sub {
     is(scalar(() = log_of('no-record')), 0, 'none at all is nothing to tell');
 };
 
+# Until the next look is over.
+sub later {
+    my ($name) = @_;
+    sleep $interval + 0.1;
+    ask($name);
+    sleep 0.5;
+    return ask($name);
+}
+
 subtest 'looked at again' => sub {
     my $fetched = $hosts->fetched('good.example');
     for (1 .. 3) {
@@ -177,20 +187,11 @@ subtest 'looked at again' => sub {
     $lines{'no-record'} = [ "_mta-sts.no-record TXT $record", 'mta-sts.no-record A 127.0.0.1' ];
     publish();
     sleep $interval + 0.1;
-    is(ask('no-record'), $policy, 'a record that is new is found');
+    is(ask('?no-record'), 'none', 'nobody waits for a look at what had no policy');
+    is(later('no-record'), $policy, '... by which a record that is new is found');
     $hosts->policy('syntax.example', $enforce);
-    sleep $interval + 0.1;
-    is(ask('syntax'), $policy, 'what has failed is fetched later');
+    is(later('syntax'), $policy, 'what has failed is fetched later');
 };
-
-# Until the next look is over.
-sub later {
-    my ($name) = @_;
-    sleep $interval + 0.1;
-    ask($name);
-    sleep 0.5;
-    return ask($name);
-}
 
 subtest 'another policy' => sub {
     $hosts->policy('crlf.example', $enforce);
@@ -256,9 +257,26 @@ subtest 'renewed before its end' => sub {
     is_deeply([ keys %said ], [$policy], 'there all the time') or diag(explain \%said);
 };
 
+# 1,000 names that nobody answers for: 8 of them are looked up at a time.
+subtest 'many of one organisation' => sub {
+    ask("?d$_.mute") for 1 .. 1000;
+    my $before = time;
+    is(ask('missing'), 'none', 'no name of another one waits for all of them');
+    cmp_ok(time - $before, '<', EmailGW::allowed(2), '... nor for many');
+};
+
 subtest 'ends at once' => sub {
     stop_asking();
     start_asking('sts_timeout = 20s');
+    for my $name (qw(trickle drip)) { # one for each thread
+        is(ask("?$name"), 'pending', "$name takes long");
+        sleep 0.5;
+    }
+    for my $name (qw(two none page missing large)) {
+        my $before = time;
+        is(ask($name), 'none', "$name, beside them");
+        cmp_ok(time - $before, '<', EmailGW::allowed(2), '... does not wait for them');
+    }
     $lines{drip} = [ '_mta-sts.drip TXT "v=STSv1; id=3;"', 'mta-sts.drip A 127.0.0.1' ];
     publish();
     is(ask('?drip'), 'pending');

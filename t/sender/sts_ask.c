@@ -21,6 +21,7 @@
 
 #define THREADS 2
 #define PATIENCE 30000 /* milliseconds */
+#define WAITED apr_time_from_sec(60)
 
 typedef struct {
     egs_control *control;
@@ -56,7 +57,7 @@ static egs_sts_state wait_for(asker *me, const char *domain, egs_sts_policy *pol
     egs_sts_state state;
     eventfd_t count;
 
-    while ((state = egs_sts_find(egs_sts_of_process(), domain, policy, pool)) == EGS_STS_PENDING) {
+    while ((state = egs_sts_find(egs_sts_of_process(), domain, policy, WAITED, pool)) == EGS_STS_PENDING) {
         must(poll(&polled, 1, PATIENCE) == 1, "nobody was woken");
         eventfd_read(me->event, &count);
     }
@@ -68,7 +69,7 @@ static void answer(asker *me, const char *line, apr_pool_t *pool)
     int at_once = *line == '?';
     const char *domain = line + at_once;
     egs_sts_policy policy;
-    egs_sts_state state = at_once ? egs_sts_find(egs_sts_of_process(), domain, &policy, pool)
+    egs_sts_state state = at_once ? egs_sts_find(egs_sts_of_process(), domain, &policy, WAITED, pool)
                                   : wait_for(me, domain, &policy, pool);
 
     printf("%s: %s\n", domain,

@@ -10,6 +10,7 @@
 #define S(n) apr_time_from_sec(n)
 #define INTERVAL S(300)
 #define DAY S(86400)
+#define PATIENCE S(40)
 
 static egs_sts_policy make_policy(egs_sts_mode mode, apr_interval_time_t max_age, const char *host,
                                   apr_pool_t *pool)
@@ -20,25 +21,44 @@ static egs_sts_policy make_policy(egs_sts_mode mode, apr_interval_time_t max_age
     return (egs_sts_policy){ .mode = mode, .max_age = max_age, .mx = mx };
 }
 
+/* Nothing is stored of any. */
+static void read_all(egs_sts_cache *cache, apr_time_t now, apr_pool_t *pool)
+{
+    const char *domains[9];
+    int count;
+
+    while ((count = egs_sts_cache_unread(cache, domains, 9, pool)) > 0) {
+        for (int i = 0; i < count; i++) {
+            egs_sts_cache_read(cache, domains[i], NULL, now);
+        }
+    }
+}
+
+static egs_sts_lookup *take(egs_sts_cache *cache, apr_time_t now, apr_pool_t *pool)
+{
+    read_all(cache, now, pool);
+    return egs_sts_cache_take(cache, now, pool);
+}
+
 /* One look at the domain, which must be due. @param known  the id that is known, or NULL */
 static egs_sts_change answer(egs_sts_cache *cache, apr_time_t now, const char *known, egs_sts_outcome outcome,
                              const char *id, const egs_sts_policy *policy, apr_pool_t *pool)
 {
-    egs_sts_lookup lookup;
+    egs_sts_lookup *lookup = take(cache, now, pool);
 
-    assert_int_equal(egs_sts_cache_take(cache, &lookup, 1, now, pool), 1);
+    assert_non_null(lookup);
     if (known != NULL) {
-        assert_string_equal(lookup.known_id, known);
+        assert_string_equal(lookup->known_id, known);
     }
     else {
-        assert_null(lookup.known_id);
+        assert_null(lookup->known_id);
     }
-    lookup.outcome = outcome;
-    lookup.id = id;
+    lookup->outcome = outcome;
+    lookup->id = id;
     if (policy != NULL) {
-        lookup.policy = *policy;
+        lookup->policy = *policy;
     }
-    return egs_sts_cache_answer(cache, &lookup, INTERVAL, now);
+    return egs_sts_cache_answer(cache, lookup, INTERVAL, now);
 }
 
 static void must_be(egs_sts_cache *cache, const char *domain, apr_time_t now, egs_sts_state state, int due,
@@ -47,7 +67,7 @@ static void must_be(egs_sts_cache *cache, const char *domain, apr_time_t now, eg
     egs_sts_policy policy;
     int is_due;
 
-    assert_int_equal(egs_sts_cache_find(cache, &is_due, domain, &policy, now, pool), state);
+    assert_int_equal(egs_sts_cache_find(cache, &is_due, domain, &policy, PATIENCE, now, pool), state);
     assert_int_equal(is_due, due);
     if (host != NULL) {
         assert_string_equal(APR_ARRAY_IDX(policy.mx, 0, const char *), host);
@@ -61,13 +81,23 @@ static void has_nothing_for_an_interval(void **state)
 
     for (size_t i = 0; i < sizeof outcomes / sizeof *outcomes; i++) {
         egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+        egs_sts_lookup *lookup;
 
         must_be(cache, "a", S(1), EGS_STS_PENDING, 1, NULL, *state);
         must_be(cache, "a", S(2), EGS_STS_PENDING, 0, NULL, *state); /* waits already */
         assert_int_equal(answer(cache, S(3), NULL, outcomes[i], NULL, NULL, *state), EGS_STS_SAME);
         must_be(cache, "a", S(3), EGS_STS_NONE, 0, NULL, *state);
         must_be(cache, "a", S(302), EGS_STS_NONE, 0, NULL, *state);
-        must_be(cache, "a", S(303), EGS_STS_PENDING, 1, NULL, *state);
+        /* it is looked at again, and mails do not wait for that */
+        must_be(cache, "a", S(303), EGS_STS_NONE, 1, NULL, *state);
+        must_be(cache, "a", S(304), EGS_STS_NONE, 0, NULL, *state);
+        lookup = take(cache, S(305), *state);
+        must_be(cache, "a", S(306), EGS_STS_NONE, 0, NULL, *state);
+        lookup->outcome = EGS_STS_FETCHED;
+        lookup->id = "1";
+        lookup->policy = make_policy(EGS_STS_MODE_ENFORCE, DAY, "mx", *state);
+        assert_int_equal(egs_sts_cache_answer(cache, lookup, INTERVAL, S(307)), EGS_STS_NEW);
+        must_be(cache, "a", S(308), EGS_STS_POLICY, 0, "mx", *state);
     }
 }
 
@@ -122,9 +152,7 @@ static void knows_mode_none(void **state)
     egs_sts_policy policy = make_policy(EGS_STS_MODE_NONE, DAY, "mx", *state);
 
     must_be(cache, "a", 0, EGS_STS_PENDING, 1, NULL, *state);
-    assert_true(egs_sts_cache_lacks(cache, "a", 0));
     assert_int_equal(answer(cache, 0, NULL, EGS_STS_FETCHED, "1", &policy, *state), EGS_STS_NEW);
-    assert_false(egs_sts_cache_lacks(cache, "a", 0));
     must_be(cache, "a", 0, EGS_STS_NONE, 0, NULL, *state);
     must_be(cache, "a", S(300), EGS_STS_NONE, 1, NULL, *state);
 }
@@ -146,19 +174,58 @@ static void takes_over_what_was_kept(void **state)
     egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
     egs_sts_kept kept = { .id = "1",
                           .policy = make_policy(EGS_STS_MODE_ENFORCE, S(1000), "mx", *state),
-                          .age = S(600),
-                          .left = S(400) };
-    egs_sts_lookup lookup;
+                          .age = S(300),
+                          .left = S(700) };
+    egs_sts_lookup *lookup;
+    const char *domain;
 
     must_be(cache, "a", S(9), EGS_STS_PENDING, 1, NULL, *state);
-    assert_int_equal(egs_sts_cache_take(cache, &lookup, 1, S(9), *state), 1);
-    egs_sts_cache_keep(cache, &lookup, &kept, S(9));
-    assert_string_equal(lookup.known_id, "1");
+    assert_null(egs_sts_cache_take(cache, S(9), *state)); /* it is to be read first */
+    assert_int_equal(egs_sts_cache_unread(cache, &domain, 1, *state), 1);
+    assert_string_equal(domain, "a");
+    egs_sts_cache_read(cache, domain, &kept, S(9));
     must_be(cache, "a", S(9), EGS_STS_POLICY, 0, "mx", *state);
-    lookup.outcome = EGS_STS_FAILED;
-    assert_int_equal(egs_sts_cache_answer(cache, &lookup, INTERVAL, S(10)), EGS_STS_SAME);
+    lookup = egs_sts_cache_take(cache, S(9), *state);
+    assert_string_equal(lookup->known_id, "1");
+    lookup->outcome = EGS_STS_FAILED;
+    assert_int_equal(egs_sts_cache_answer(cache, lookup, INTERVAL, S(10)), EGS_STS_SAME);
     must_be(cache, "a", S(309), EGS_STS_POLICY, 0, "mx", *state);
-    must_be(cache, "a", S(409), EGS_STS_PENDING, 1, NULL, *state);
+    must_be(cache, "a", S(310), EGS_STS_POLICY, 1, "mx", *state);
+    assert_false(egs_sts_cache_unread(cache, &domain, 1, *state)); /* it is known */
+    lookup = egs_sts_cache_take(cache, S(310), *state);
+    assert_null(lookup->known_id); /* over half its time: fetched anew whatever its id */
+    lookup->outcome = EGS_STS_FAILED;
+    assert_int_equal(egs_sts_cache_answer(cache, lookup, INTERVAL, S(310)), EGS_STS_SAME);
+    must_be(cache, "a", S(709), EGS_STS_PENDING, 1, NULL, *state);
+}
+
+/* A look that takes too long is not waited for, unless nobody knows whether a policy is stored. */
+static void has_patience(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+    egs_sts_policy policy = make_policy(EGS_STS_MODE_ENFORCE, DAY, "mx", *state);
+    egs_sts_lookup *lookup;
+    const char *domain;
+
+    must_be(cache, "a", 0, EGS_STS_PENDING, 1, NULL, *state);
+    must_be(cache, "a", S(100), EGS_STS_PENDING, 0, NULL, *state);
+    assert_int_equal(egs_sts_cache_unread(cache, &domain, 1, *state), 1);
+    must_be(cache, "a", S(100), EGS_STS_PENDING, 0, NULL, *state);
+    egs_sts_cache_reread(cache, domain);
+    must_be(cache, "a", S(100), EGS_STS_PENDING, 0, NULL, *state);
+    read_all(cache, S(100), *state);
+    must_be(cache, "a", S(100), EGS_STS_NONE, 0, NULL, *state);
+    must_be(cache, "b", S(100), EGS_STS_PENDING, 1, NULL, *state);
+    read_all(cache, S(100), *state);
+    must_be(cache, "b", S(139), EGS_STS_PENDING, 0, NULL, *state);
+    must_be(cache, "b", S(140), EGS_STS_NONE, 0, NULL, *state); /* it waits for its turn */
+    lookup = egs_sts_cache_take(cache, S(140), *state);
+    must_be(cache, "a", S(141), EGS_STS_NONE, 0, NULL, *state); /* it is looked up */
+    lookup->outcome = EGS_STS_FETCHED;
+    lookup->id = "1";
+    lookup->policy = policy;
+    assert_int_equal(egs_sts_cache_answer(cache, lookup, INTERVAL, S(142)), EGS_STS_NEW);
+    must_be(cache, "a", S(142), EGS_STS_POLICY, 0, "mx", *state);
 }
 
 static void has_bounds(void **state)
@@ -198,20 +265,80 @@ static void has_a_bound_of_bytes(void **state)
     must_be(cache, "a", S(1), EGS_STS_PENDING, 1, NULL, *state);
 }
 
+static void must_take(egs_sts_cache *cache, const char *domain, apr_pool_t *pool)
+{
+    const egs_sts_lookup *lookup = take(cache, 0, pool);
+
+    if (domain == NULL) {
+        assert_null(lookup);
+        return;
+    }
+    assert_non_null(lookup);
+    assert_string_equal(lookup->domain, domain);
+}
+
 static void takes_turns(void **state)
 {
     egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
-    egs_sts_lookup lookups[2];
 
+    assert_false(egs_sts_cache_is_wanted(cache));
     must_be(cache, "a", 0, EGS_STS_PENDING, 1, NULL, *state);
     must_be(cache, "b", 0, EGS_STS_PENDING, 1, NULL, *state);
     must_be(cache, "c", 0, EGS_STS_PENDING, 1, NULL, *state);
-    assert_int_equal(egs_sts_cache_take(cache, lookups, 2, 0, *state), 2);
-    assert_string_equal(lookups[0].domain, "a");
-    assert_string_equal(lookups[1].domain, "b");
-    assert_int_equal(egs_sts_cache_take(cache, lookups, 2, 0, *state), 1);
-    assert_string_equal(lookups[0].domain, "c");
-    assert_int_equal(egs_sts_cache_take(cache, lookups, 2, 0, *state), 0);
+    assert_true(egs_sts_cache_is_wanted(cache));
+    must_take(cache, "a", *state);
+    must_take(cache, "b", *state);
+    assert_true(egs_sts_cache_is_wanted(cache));
+    must_take(cache, "c", *state);
+    assert_false(egs_sts_cache_is_wanted(cache));
+    must_take(cache, NULL, *state);
+}
+
+static void ask_for(egs_sts_cache *cache, const char *form, int first, int count, apr_pool_t *pool)
+{
+    for (int i = first; i < first + count; i++) {
+        must_be(cache, apr_psprintf(pool, form, i), 0, EGS_STS_PENDING, 1, NULL, pool);
+    }
+}
+
+/* Many names of one organisation: it has its turn as another has, and 8 places. */
+static void is_fair(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(1600, 9999, *state);
+    egs_sts_lookup *first;
+
+    ask_for(cache, "a%d.many.co.uk", 0, 50, *state);
+    ask_for(cache, "mx.other%d.co.uk", 0, 2, *state);
+    first = take(cache, 0, *state);
+    assert_string_equal(first->domain, "a0.many.co.uk");
+    must_take(cache, "mx.other0.co.uk", *state);
+    must_take(cache, "mx.other1.co.uk", *state);
+    for (int i = 1; i < 8; i++) {
+        must_take(cache, apr_psprintf(*state, "a%d.many.co.uk", i), *state);
+    }
+    must_take(cache, NULL, *state);
+    first->outcome = EGS_STS_ABSENT;
+    egs_sts_cache_answer(cache, first, INTERVAL, 0);
+    ask_for(cache, "other%d.com", 2, 1, *state);
+    must_take(cache, "a8.many.co.uk", *state);
+    must_take(cache, "other2.com", *state);
+    must_take(cache, NULL, *state);
+}
+
+/* What one organisation has looked up leaves room for others. */
+static void shares_its_room(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(160, 9999, *state);
+
+    for (int i = 0; i < 1000; i++) {
+        egs_sts_policy unused;
+        int due;
+
+        egs_sts_cache_find(cache, &due, apr_psprintf(*state, "a%d.many.com", i), &unused, PATIENCE, 0,
+                           *state);
+        assert_int_equal(due, i <= 10);
+    }
+    ask_for(cache, "mx.other%d.com", 0, 149, *state);
 }
 
 int main(void)
@@ -223,9 +350,12 @@ int main(void)
         EG_TEST(knows_mode_none),
         EG_TEST(takes_a_short_age),
         EG_TEST(takes_over_what_was_kept),
+        EG_TEST(has_patience),
         EG_TEST(has_bounds),
         EG_TEST(has_a_bound_of_bytes),
         EG_TEST(takes_turns),
+        EG_TEST(is_fair),
+        EG_TEST(shares_its_room),
     };
 
     return EG_TEST_RUN(tests);
