@@ -140,7 +140,7 @@ static void leaves_alone_who_cannot_be_reached(void **state)
 
 static void a_single_mail_finds_out(void **state)
 {
-    static const egs_durations briefly = { { apr_time_from_msec(50) }, 1 };
+    static const egs_durations briefly = { { apr_time_from_msec(300) }, 1 };
     egs_destinations *all = egs_destinations_new(&briefly, *state);
     egs_destination *d = egs_destination_take(all, "a", &shapes[0]);
 
@@ -149,7 +149,7 @@ static void a_single_mail_finds_out(void **state)
         egs_destination_leave(d, EGS_LEFT_UNREACHABLE, "no answer");
     }
     assert_int_equal(let_in(d, *state), 0);
-    apr_sleep(apr_time_from_msec(60));
+    apr_sleep(apr_time_from_msec(310));
     assert_int_equal(let_in(d, *state), 1);
     egs_destination_leave(d, EGS_LEFT_WELL, "");
     assert_int_equal(let_in(d, *state), 3);
