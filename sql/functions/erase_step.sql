@@ -1,25 +1,30 @@
--- erase_step: the next part of an erasure, about p_limit events of it. Doing it again
--- changes nothing, so that two who are at it do no harm.
+-- erase_step: the next part of an erasure, about p_limit events or a second of it. Doing it again
+-- changes nothing, so that two who are at it do no harm. A statement_timeout would end the same part
+-- at the same place again and again; locks are not waited for longer than others can bear.
 --   p_address  whose; p_hash what it is known by afterwards (core/addresshash.h)
 --   p_others   what people may write for it beside that; NULL: from a sender that does not
 --              look through parts of mails, which has to leave them to one that does
 -- state is more: the next part can be done at once, when those of next_erasure_part are;
 -- waiting: a sender had one of the person's mails in hand, or something of the person
 -- could just have come in, and all is looked through again a little later, or parts are
--- left to another sender; done.
+-- left to another sender, or housekeeping is at the same; done.
 CREATE FUNCTION emailgw_api.erase_step(p_account_id bigint, p_erasure_id bigint, p_address text, p_hash text,
                                        p_limit integer, p_others text[] DEFAULT NULL, OUT state text, OUT counts jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
+SET lock_timeout = '5s'
 AS $$
 #variable_conflict use_column
 DECLARE
     c_again CONSTANT interval := '3 seconds';
     c_settled CONSTANT interval := '2 seconds'; -- a mail or a click may have been on its way in when it began
+    c_patience CONSTANT interval := '1 second'; -- what is changed stays locked until the commit
     c_address CONSTANT text := fold_address(p_address);
     c_spellings CONSTANT text[] := c_address || ARRAY(SELECT fold_address(o) FROM unnest(p_others) AS o);
     c_pattern CONSTANT text := emailgw_api.address_pattern(c_spellings);
+    c_begin CONSTANT uuid := '00000000-0000-0000-0000-000000000001'; -- of an account: no event is before it
     v_job record;
     v_part record;
+    v_rest jsonb;
     v_left integer := p_limit;
     v_next bigint;
     v_subscribers integer;
@@ -47,6 +52,7 @@ BEGIN
                 EXIT;
             END IF;
             v_job.at_account_id := v_next;
+            v_job.at_event_id := c_begin;
             counts := emailgw_api.add_counts(counts, emailgw_api.erase_suppressions(
                           v_job.at_account_id, c_address, p_hash, p_account_id <> 0));
             -- Before the events: what a list was about to send comes to light in the next pass.
@@ -63,12 +69,18 @@ BEGIN
         v_job.again := v_job.again OR v_part.waiting;
         v_job.at_domain_id := v_part.last_domain_id;
         v_job.at_event_id := v_part.last_event_id;
-        IF v_part.read < v_left THEN -- that was all of the account
-            counts := emailgw_api.add_counts(counts, emailgw_api.erase_account(v_job.at_account_id, c_spellings, c_pattern));
+        IF NOT v_part.more THEN -- that was all of the account
+            v_rest := emailgw_api.erase_account(v_job.at_account_id, c_spellings, c_pattern);
+            IF v_rest IS NULL THEN
+                state := 'waiting';
+                EXIT;
+            END IF;
+            counts := emailgw_api.add_counts(counts, v_rest);
             v_job.at_domain_id := 0;
             v_job.at_event_id := '00000000-0000-0000-0000-000000000000';
         END IF;
         v_left := v_left - greatest(v_part.read, 1);
+        EXIT WHEN v_part.more OR clock_timestamp() > statement_timestamp() + c_patience;
     END LOOP;
     UPDATE erasure AS e
        SET counts = erase_step.counts, again = v_job.again AND v_job.at_account_id <> 0,

@@ -1,7 +1,7 @@
 -- Erasing a person: which texts hold an address, what is left of an event, and what an
 -- erasure does account by account.
 \ir lib/setup.psql
-SELECT plan(86);
+SELECT plan(92);
 
 -- In which of these the address is found, and what is left of them.
 SELECT is(emailgw_api.erase_found(t.text, emailgw_api.address_pattern(ARRAY['ann.b+c@example.org'])), t.want, t.text)
@@ -110,6 +110,7 @@ INSERT INTO emailgw.digest_day VALUES ('2026-01-01'), ('2026-01-02');
 INSERT INTO emailgw.digest_texts (account_id, domain_id, day, part, event_ids, types, emails, subjects, others, email_ends, subject_ends, other_ends) VALUES
     (:account, :domain, '2026-01-01', 0, '{}', '{}', E'\nann@example.net\n', E'\nx\n', E'\nx\n', '{}', '{}', '{}'),
     (:account, :domain, '2026-01-02', 0, '{}', '{}', E'\nbob@example.org\n', E'\nx\n', E'\nx\n', '{}', '{}', '{}');
+SELECT pg_advisory_xact_lock(hashtext('emailgw housekeeping')) \gset
 SELECT erasure_id AS id FROM emailgw_api.add_erasure(:account, 'Ann@Example.net', 'hash:1:ann', '\x01') \gset
 CREATE FUNCTION pg_temp.run(p_account_id bigint, p_id bigint, p_limit integer) RETURNS text LANGUAGE plpgsql VOLATILE
 AS $$
@@ -203,6 +204,36 @@ SELECT is(right(pg_temp.run(0, :all_id, 1000), 5), 'done ', 'all accounts');
 SELECT is((SELECT string_agg(t.value ->> 'name', ' ' ORDER BY t.value ->> 'name') FROM emailgw_api.ctl_erasure_get(0, :all_id) AS g
             CROSS JOIN jsonb_array_elements(g.templates) AS t WHERE t.value ->> 'user' IS NOT NULL), 'Ask Theirs', '... with the templates of all');
 SELECT is((SELECT count(*) FROM emailgw.event AS e WHERE e.account_id = :other AND e.email = 'ann@example.net'), 0::bigint, '... the other one, too');
+
+-- What holds others up ends its step: a mail that is cancelled, as all workers count; a second that has gone by.
+SELECT pg_temp.new_account() AS third \gset
+SELECT pg_temp.new_domain(:third, 'example.edu') AS third_domain \gset
+SELECT pg_temp.new_key(:third, :third_domain, '\x03') \gset
+SELECT count(*) FROM generate_series(1, 2) AS n, LATERAL pg_temp.send(:third, '\x03', '{eve@example.net}', 'example.edu', p_tags => ARRAY['t' || n]) AS a \gset
+SELECT erasure_id AS third_id FROM emailgw_api.add_erasure(:third, 'eve@example.net', 'hash:1:eve', '\x01') \gset
+PREPARE step AS SELECT state FROM emailgw_api.erase_step($1, $2, 'eve@example.net', 'hash:1:eve', 1000, '{}');
+CREATE FUNCTION pg_temp.left_of(p_account_id bigint) RETURNS text LANGUAGE sql STABLE
+AS $$
+    SELECT concat_ws(' ', (SELECT count(*) FROM emailgw.queue WHERE account_id = p_account_id),
+                          (SELECT count(*) FROM emailgw.recipient WHERE account_id = p_account_id AND email LIKE 'eve@%'),
+                          (SELECT count(*) FROM emailgw.event WHERE account_id = p_account_id AND type = 6 AND email LIKE 'eve@%'))
+$$;
+EXECUTE step(:third, :third_id) \gset
+SELECT is(pg_temp.left_of(:third), '1 2 0', 'a step cancels one mail, and does no more');
+EXECUTE step(:third, :third_id) \gset
+SELECT is(pg_temp.left_of(:third), '0 1 0', '... the next erases it, and cancels another');
+EXECUTE step(:third, :third_id) \gset
+SELECT is(concat_ws(' ', :'state', pg_temp.left_of(:third)), 'waiting 0 0 0', '... until none is left');
+SELECT is((SELECT e.counts ->> 'cancelled' FROM emailgw.erasure AS e WHERE e.erasure_id = :third_id), '2', '... each is counted once');
+SELECT count(*) FROM generate_series(1, 4) AS n, LATERAL pg_temp.send(:third, '\x03', '{eve@example.net}', 'example.edu', p_tags => ARRAY['t' || n]) AS a \gset
+DELETE FROM emailgw.queue WHERE account_id = :third;
+CREATE OR REPLACE FUNCTION emailgw_api.erase_mail(p_asked_by bigint, p_erasure_id bigint, p_account_id bigint, p_message_id uuid, p_spellings text[],
+                                                  p_pattern text) RETURNS jsonb LANGUAGE sql VOLATILE
+AS $$ SELECT '{}'::jsonb FROM pg_sleep(0.6) $$; -- a large one
+EXECUTE step(:third, :third_id) \gset
+SELECT is(concat_ws(' ', :'state', pg_temp.left_of(:third)), 'more 0 2 0', 'large mails: no more than a second of them');
+EXECUTE step(:third, :third_id) \gset
+SELECT is(pg_temp.left_of(:third), '0 0 0', '... the next step goes on with the others');
 
 SELECT * FROM finish();
 ROLLBACK;
