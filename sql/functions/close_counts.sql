@@ -1,7 +1,6 @@
 -- close_counts: moves up to p_limit counters of days that are over from daily_count
 -- to closed_count: sums of days and of months, and of days for all domains of an account together.
--- Rows are taken in the order in which they are counted, so that nobody waits in a
--- circle.
+-- What others have locked is left to another time, so that nobody waits in a circle.
 CREATE FUNCTION emailgw_api.close_counts(p_limit integer)
 RETURNS bigint -- how many were moved
 LANGUAGE plpgsql VOLATILE SET enable_seqscan = off
@@ -10,10 +9,9 @@ DECLARE
     v_moved bigint;
 BEGIN
     WITH old AS MATERIALIZED (
-        SELECT c.account_id, c.domain_id, c.day, c.type, c.tag, c.slot
-          FROM (SELECT * FROM emailgw.daily_count AS o
-                 WHERE o.day < (now() AT TIME ZONE 'UTC')::date - 1 ORDER BY o.day LIMIT p_limit) AS c
-         ORDER BY c.account_id, c.domain_id, c.day, c.type, c.tag, c.slot
+        SELECT o.account_id, o.domain_id, o.day, o.type, o.tag, o.slot FROM emailgw.daily_count AS o
+         WHERE o.day < (now() AT TIME ZONE 'UTC')::date - 1 ORDER BY o.day LIMIT p_limit
+           FOR UPDATE SKIP LOCKED
     ), moved AS (
         DELETE FROM emailgw.daily_count AS c USING old AS o
          WHERE c.account_id = o.account_id AND c.domain_id = o.domain_id AND c.day = o.day AND c.type = o.type

@@ -1,7 +1,8 @@
 -- housekeeping: what must be done now and then, by one sender at a time.
 --   p_message_days  keep contents and attachments this long
 --   p_event_days    keep messages, recipients and events this long
--- leader is false where another is at it. A failure to drop (a long query holds
+-- leader is false where another is at it. Rows of what is purged that others have locked
+-- are left to another round: they may wait for this one. A failure to drop (a long query holds
 -- a partition) is left to the next round.
 CREATE FUNCTION emailgw_api.housekeeping(p_message_days integer, p_event_days integer,
                                          OUT leader boolean, OUT made integer, OUT dropped integer,
@@ -28,14 +29,19 @@ BEGIN
     DELETE FROM idempotency AS i
      WHERE (i.account_id, i.domain_id, i.endpoint, i.key_hash) IN (
            SELECT o.account_id, o.domain_id, o.endpoint, o.key_hash FROM idempotency AS o
-            WHERE o.created_at < now() - c_idempotency ORDER BY o.created_at LIMIT 20000);
+            WHERE o.created_at < now() - c_idempotency ORDER BY o.created_at LIMIT 20000
+              FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS v_count = ROW_COUNT;
     purged := purged + v_count;
 
     purged := purged + emailgw_api.purge_sessions();
     purged := purged + emailgw_api.purge_lists(greatest(p_event_days, v_days));
 
-    DELETE FROM returned_queue AS q WHERE q.set_aside_at < now() - make_interval(days => c_set_aside_days);
+    DELETE FROM returned_queue AS q
+     WHERE (q.account_id, q.message_id, q.recipient_no, q.digest) IN (
+           SELECT o.account_id, o.message_id, o.recipient_no, o.digest FROM returned_queue AS o
+            WHERE o.set_aside_at < now() - make_interval(days => c_set_aside_days)
+              FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS v_count = ROW_COUNT;
     purged := purged + v_count;
     UPDATE domain AS d SET former_webhook_key_sealed = NULL, former_webhook_key_until = NULL

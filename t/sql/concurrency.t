@@ -35,6 +35,9 @@ cut_off_and_claim();
 cut_off_and_accept();
 sweeps();
 partitions();
+erasing_beside_housekeeping();
+purging_beside_others();
+parts_beside_steps();
 domains();
 keys_of_domain();
 rotations();
@@ -255,6 +258,70 @@ END
 
     my @leaders = parallel(6, 'BEGIN; SELECT leader FROM emailgw_api.housekeeping(7, 90); SELECT pg_sleep(1); COMMIT;');
     is((grep { /t/ } @leaders), 1, '6 sessions keep house: one leads');
+}
+
+# What is erased and what is counted are locked as long as a step takes: it does not wait for housekeeping.
+sub erasing_beside_housekeeping {
+    my $erasure = erasure('nobody@example.net', account());
+    my (undef, $state) = together("BEGIN; SELECT pg_advisory_xact_lock(hashtext('emailgw housekeeping')); SELECT pg_sleep(1); COMMIT;",
+        "SELECT pg_sleep(0.3); $erasure->{step}");
+    is(join(' ', split ' ', $state), 'waiting', 'an account is erased while others keep house: it is put off');
+    is(psql($dsn, $erasure->{step}), 'done', '... and not forgotten');
+
+    my $account = account();
+    $erasure = erasure('s1@example.org', $account);
+    psql($dsn, "INSERT INTO emailgw.list (account_id, list_id, name) VALUES ($account, 1, 'l');"
+        . " INSERT INTO emailgw.subscriber (account_id, list_id, email, address) VALUES ($account, 1, 's1\@example.org', 's1\@example.org')");
+    (undef, $state) = together("BEGIN; SELECT 1 FROM emailgw.list WHERE account_id = $account FOR UPDATE; SELECT pg_sleep(6); COMMIT;",
+        'SELECT pg_sleep(0.3); DO $$ BEGIN ' . $erasure->{step} =~ s/^SELECT state/PERFORM state/r . " EXCEPTION WHEN lock_not_available THEN SET test.ending = 'gave_up'; END \$\$;"
+            . " SELECT current_setting('test.ending', true);");
+    is(join(' ', split ' ', $state), 'gave_up', 'who has a list locked for long: a step gives up waiting');
+}
+
+# Who has some of what is to be purged locked may wait for housekeeping: it waits for nobody.
+sub purging_beside_others {
+    my $account = account();
+    psql($dsn, <<"END");
+INSERT INTO emailgw.list (account_id, list_id, name, subscribers, deleted_at) VALUES ($account, 1, 'l', 2, now());
+INSERT INTO emailgw.subscriber (account_id, list_id, subscriber_id, email, address) VALUES ($account, 1, 1, 'a', 'a'), ($account, 1, 2, 'b', 'b');
+INSERT INTO emailgw.idempotency VALUES ($account, 1, 'email', '\\x01', '\\x01', gen_random_uuid(), now() - interval '1 year');
+INSERT INTO emailgw.returned_queue (account_id, message_id, recipient_no, digest, host, mail, set_aside_at)
+VALUES ($account, gen_random_uuid(), 1, '\\x01', 'h', '', now() - interval '1 year');
+INSERT INTO emailgw.daily_count VALUES ($account, 1, current_date - 9, 2, '', 0, 1), ($account, 1, current_date - 9, 2, '', 1, 1);
+END
+    my $lock = join ' ', map { "SELECT count(*) FROM (SELECT FROM emailgw.$_ AND account_id = $account FOR UPDATE) AS l;" }
+        'subscriber WHERE subscriber_id = 1', 'idempotency WHERE true', 'returned_queue WHERE true', 'daily_count WHERE slot = 0';
+    my $left = 'SELECT ' . join(" || ' ' || ", map { "(SELECT count(*) FROM emailgw.$_ WHERE account_id = $account)" }
+        qw(list subscriber idempotency returned_queue daily_count)) . ";\n";
+    my (undef, $kept) = together("BEGIN; $lock SELECT pg_sleep(3); COMMIT;",
+        "SELECT pg_sleep(0.3); SELECT leader FROM emailgw_api.housekeeping(7, 90); $left");
+    is(join(' ', split ' ', $kept), 't 1 1 1 1 1', 'old rows go but for those that others have locked, which are not waited for');
+    psql($dsn, 'SELECT emailgw_api.housekeeping(7, 90)');
+    is(psql($dsn, $left), '0 0 0 0 0', '... and go later');
+}
+
+# A part of a mail is put back while a step of the same erasure comes to that mail.
+sub parts_beside_steps {
+    my $account = account();
+    my $erasure = erasure('r1@example.net', $account);
+    psql($dsn, 'SELECT status FROM ' . accept_call($account, recipients => 2));
+    psql($dsn, "UPDATE emailgw.content SET raw = 'To: r1\@example.net' WHERE account_id = $account");
+    psql($dsn, $erasure->{step}) for 1 .. 2; # cancelled, then erased
+    my $put = "SELECT emailgw_api.put_erasure_part($account, e.erasure_id, p.account_id, p.message_id, p.part_no, sha256('To: r1\@example.net'), 'To: [erased]')"
+        . " FROM emailgw.erasure AS e, emailgw.erasure_part AS p WHERE e.account_id = $account AND p.asked_by = $account;\n";
+    # As a step: first the erasure, then the mail.
+    together("BEGIN; SELECT 1 FROM emailgw.erasure WHERE account_id = $account FOR UPDATE; SELECT pg_sleep(1);"
+        . " UPDATE emailgw.content SET html = NULL WHERE account_id = $account; COMMIT;", "SELECT pg_sleep(0.3); $put");
+    is(psql($dsn, "SELECT convert_from(raw, 'UTF8') || (SELECT count(*) FROM emailgw.erasure_part WHERE asked_by = $account) FROM emailgw.content WHERE account_id = $account"),
+        'To: [erased]0', 'a part is put back beside a step: neither waits in a circle');
+}
+
+# An erasure that an account asked for, old enough to end with one pass: {step}, which prints its state.
+sub erasure {
+    my ($address, $account) = @_;
+    my $id = psql($dsn, "SELECT erasure_id FROM emailgw_api.add_erasure($account, '$address', 'hash:1:' || gen_random_uuid(), '\\x01')");
+    psql($dsn, "UPDATE emailgw.erasure SET created_at = now() - interval '1 minute' WHERE account_id = $account AND erasure_id = $id");
+    return { step => "SELECT state FROM emailgw_api.erase_step($account, $id, '$address', 'hash:1:x', 1000, '{}');\n" };
 }
 
 # Eight add domains until the limit: together no more than it allows.
