@@ -24,7 +24,8 @@ DECLARE
     v_old record;
     v_last bigint;
     v_job list_job;
-    v_count CONSTANT integer := coalesce(jsonb_array_length(p_mails), 0);
+    v_mails jsonb;
+    v_count integer;
 BEGIN
     message_id := p_job_id;
     replayed := false;
@@ -59,6 +60,8 @@ BEGIN
     IF status <> 0 THEN
         RETURN;
     END IF;
+    v_mails := emailgw_api.remaining_list_mails(p_account_id, p_list_id, p_mails);
+    v_count := coalesce(jsonb_array_length(v_mails), 0);
     IF v_key.limited AND v_count > 0 THEN
         SELECT * INTO v_quota FROM emailgw_api.check_quota(p_account_id, v_count, v_key.sends_per_hour,
                                                            v_key.sends_per_day, v_key.sends_per_month, 0);
@@ -113,7 +116,7 @@ BEGIN
     RETURNING j.* INTO v_job;
     recipients := v_job.recipients;
     PERFORM emailgw_api.store_list_attachments(p_account_id, p_job_id, p_attachments, p_attachment_contents);
-    PERFORM emailgw_api.store_list_mails(v_job, v_key.limited, 1 = ANY (v_key.webhook_events), p_mails);
+    PERFORM emailgw_api.store_list_mails(v_job, v_key.limited, 1 = ANY (v_key.webhook_events), v_mails);
 END
 $$;
 GRANT EXECUTE ON FUNCTION emailgw_api.accept_list TO emailgw_module;

@@ -35,6 +35,7 @@ cut_off_and_claim();
 cut_off_and_accept();
 sweeps();
 partitions();
+lists();
 erasing_beside_housekeeping();
 purging_beside_others();
 parts_beside_steps();
@@ -258,6 +259,46 @@ END
 
     my @leaders = parallel(6, 'BEGIN; SELECT leader FROM emailgw_api.housekeeping(7, 90); SELECT pg_sleep(1); COMMIT;');
     is((grep { /t/ } @leaders), 1, '6 sessions keep house: one leads');
+}
+
+# Four make mails of lists past the end of their leases while others send to the same lists and people on them
+# are erased: nobody waits in a circle, each batch is stored once, each job comes to its end.
+sub lists {
+    my @accounts = map { account() } 1 .. 3;
+    my @send;
+    for my $account (@accounts) {
+        psql($dsn, <<"END");
+INSERT INTO emailgw.list (account_id, list_id, name, subscribers) VALUES ($account, 1, 'l', 60);
+INSERT INTO emailgw.subscriber (account_id, list_id, email, address) SELECT $account, 1, e, e FROM generate_series(1, 60) AS n, concat('s', n, '\@example.org') AS e;
+END
+        push @send, <<"END";
+SELECT status FROM emailgw_api.accept_list($account, emailgw_api.list_mail_id(emailgw.uuid7(clock_timestamp()), 0), '\\x01', NULL, NULL, 1, 'a\@example.com', '',
+       'example.com', '{}', NULL, NULL, NULL, NULL, NULL, '[]', '[]', 's', NULL, 't', NULL, NULL, NULL, 0, NULL, 0, 0);
+END
+    }
+    my $make = <<'END';
+SELECT coalesce(max(c.account_id), 0) AS account, coalesce(max(c.job_id::text), '00000000-0000-0000-0000-000000000000') AS job, coalesce(max(c.turn), 0) AS turn,
+       coalesce(max(c.domain_id), 0) AS domain, coalesce(max(c.after_id), 0) AS after, coalesce(max(c.until_id), 0) AS until, coalesce(max(c.passed), 0) AS passed
+  FROM emailgw_api.claim_list_job(0, 7, 100000) AS c \gset
+SELECT emailgw_api.store_list_batch(:account, :'job', :turn, coalesce(max(t.subscriber_id), :after), :passed + count(t)::integer, 0, 0, count(t) < 7,
+       coalesce(jsonb_agg(jsonb_build_object('no', :passed + t.n, 'subscriber_id', t.subscriber_id, 'email', t.email, 'name', '', 'subject', 's', 'plain', 't', 'size', 1)), '[]'))
+  FROM (SELECT *, row_number() OVER (ORDER BY subscriber_id) AS n FROM emailgw_api.get_list_targets(:account, 1, :domain, :after, :until, 7)) AS t;
+END
+    my @erase = map { my $n = $_; map { "SELECT emailgw_api.erase_subscribers($_, 's$n\@example.org');\n" } @accounts } 1 .. 10;
+    my @outputs = together(($make x 30) x 4, map({ $_ x 5 } @send), join('', map { "$_ SELECT pg_sleep(0.03);\n" } @erase));
+    my %said;
+    $said{$_}++ for map { split ' ' } @outputs[ 0 .. 3 ];
+    cmp_ok($said{late} // 0, '>', 0, '4 sessions make the mails of lists past the end of their leases: some come too late');
+    my $open = "SELECT count(*) FROM emailgw.list_job WHERE status = 'open'";
+    for (1 .. 20) {
+        psql($dsn, $make x 20) if psql($dsn, $open);
+    }
+    is(psql($dsn, "SELECT count(*) || ' ' || count(*) FILTER (WHERE status = 'finished') FROM emailgw.list_job"), '15 15', '... all are finished in the end');
+    is(psql($dsn, 'SELECT sum(passed) - (SELECT count(*) FROM emailgw.message WHERE list_id = 1) FROM emailgw.list_job'), 0, '... with the mails that they tell of');
+    is(psql($dsn, 'SELECT count(*) FROM (SELECT FROM emailgw.message WHERE list_id = 1 GROUP BY account_id, left(message_id::text, 28), subscriber_id HAVING count(*) > 1) AS t'),
+        0, '... one for each subscriber');
+    psql($dsn, 'SELECT emailgw_api.claim_list_job(0, 7, 7)');
+    is(psql($dsn, 'SELECT count(*) FROM emailgw.list_lane'), 0, '... and no domain is looked at any more');
 }
 
 # What is erased and what is counted are locked as long as a step takes: it does not wait for housekeeping.

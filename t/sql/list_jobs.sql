@@ -1,7 +1,7 @@
 -- accept_list, claim_list_job, get_list_targets, store_list_batch: whose turn it is, the fence, limits, what ends a
 -- job, and what is left behind.
 \ir lib/setup.psql
-SELECT plan(64);
+SELECT plan(70);
 
 SELECT pg_temp.new_account() AS other \gset
 SELECT pg_temp.new_domain(:other, 'example.net') AS others_domain \gset
@@ -158,10 +158,29 @@ DELETE FROM emailgw.list_job WHERE status = 'open' AND account_id IN (:account, 
 SELECT is_empty('SELECT * FROM emailgw_api.claim_list_job(60, 4, 100)', 'no job is left');
 SELECT is((SELECT count(*) FROM emailgw.list_lane WHERE account_id = :account), 0::bigint, '... the domain is forgotten');
 
+-- Somebody is erased while mails are made.
+SELECT emailgw_api.list_mail_id(emailgw.uuid7(now()), 0) AS erased_job, emailgw_api.list_mail_id(emailgw.uuid7(now()), 0) AS later_job \gset
+SELECT pg_temp.accept(:other, :'erased_job', :others_list, '\x02', 'example.net') \gset
+SELECT pg_temp.accept(:other, :'later_job', :others_list, '\x02', 'example.net', p_send_at => now() + interval '1 h') \gset
+SELECT turn AS made_turn FROM emailgw_api.claim_list_job(60, 4, 100) \gset
+SELECT subscriber_id AS gone FROM emailgw.subscriber WHERE account_id = :other AND address = 'a@example.org' \gset
+SELECT subscriber_id AS kept FROM emailgw.subscriber WHERE account_id = :other AND address = 'b@example.org' \gset
+SELECT is(emailgw_api.erase_subscribers(:other, 'a@example.org'), 1, 'somebody on a list is erased');
+SELECT is(pg_temp.store(:other, :'erased_job', :made_turn, 1, 2), 'late', 'the batch in hand comes too late');
+SELECT results_eq('SELECT job_id, turn FROM emailgw_api.claim_list_job(60, 4, 100)', format('VALUES (%L::uuid, %s)', :'erased_job', :made_turn + 2), '... and is made again at once');
+SELECT is((SELECT waits || ' ' || (next_at - now()) FROM emailgw.list_job WHERE job_id = :'later_job'), 'SendAt 01:00:00', '... one for later is left to its time');
+SELECT emailgw_api.list_mail_id(emailgw.uuid7(now()), 0) AS direct_job \gset
+SELECT results_eq(format($$ SELECT status, recipients FROM pg_temp.accept(%s, %L, %s, '\x02', 'example.net',
+           (SELECT jsonb_agg(m || jsonb_build_object('subscriber_id', CASE m ->> 'no' WHEN '1' THEN %s ELSE %s END)) FROM jsonb_array_elements(pg_temp.mails(1, 2)) AS m)) $$,
+           :other, :'direct_job', :others_list, :gone, :kept), 'VALUES (0, 1)', 'a mail that was made with the request for who is erased is none');
+SELECT results_eq(format('SELECT message_id, subscriber_id FROM emailgw.message WHERE account_id = %s AND message_id > %L', :other, :'direct_job'),
+                  format('VALUES (emailgw_api.list_mail_id(%L, 1), %s::bigint)', :'direct_job', :kept), '... the others'' are');
+DELETE FROM emailgw.list_job WHERE account_id = :other AND status IN ('open', 'finished');
+
 -- Housekeeping.
 SELECT emailgw_api.delete_list(:other, :others_list) \gset
 UPDATE emailgw.list_job SET finished_at = now() - interval '91 days' WHERE job_id = :'others_job';
-SELECT cmp_ok(emailgw_api.purge_lists(90), '>=', 4::bigint, 'a deleted list, its two subscribers and an old job go');
+SELECT cmp_ok(emailgw_api.purge_lists(90), '>=', 3::bigint, 'a deleted list, its subscriber and an old job go');
 SELECT is(pg_temp.rows_of(:other, 'list') + pg_temp.rows_of(:other, 'subscriber') + pg_temp.rows_of(:other, 'list_job'), 0, '... all of it');
 
 SELECT * FROM finish();
