@@ -11,7 +11,7 @@
 CREATE FUNCTION emailgw_api.erase_step(p_account_id bigint, p_erasure_id bigint, p_address text, p_hash text,
                                        p_limit integer, p_others text[] DEFAULT NULL, OUT state text, OUT counts jsonb)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
-SET lock_timeout = '10s'
+SET lock_timeout = '5s'
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -308,6 +308,15 @@ sub erasing_beside_housekeeping {
         "SELECT pg_sleep(0.3); $erasure->{step}");
     is(join(' ', split ' ', $state), 'waiting', 'an account is erased while others keep house: it is put off');
     is(psql($dsn, $erasure->{step}), 'done', '... and not forgotten');
+
+    my $account = account();
+    $erasure = erasure('s1@example.org', $account);
+    psql($dsn, "INSERT INTO emailgw.list (account_id, list_id, name) VALUES ($account, 1, 'l');"
+        . " INSERT INTO emailgw.subscriber (account_id, list_id, email, address) VALUES ($account, 1, 's1\@example.org', 's1\@example.org')");
+    (undef, $state) = together("BEGIN; SELECT 1 FROM emailgw.list WHERE account_id = $account FOR UPDATE; SELECT pg_sleep(6); COMMIT;",
+        'SELECT pg_sleep(0.3); DO $$ BEGIN ' . $erasure->{step} =~ s/^SELECT state/PERFORM state/r . " EXCEPTION WHEN lock_not_available THEN SET test.ending = 'gave_up'; END \$\$;"
+            . " SELECT current_setting('test.ending', true);");
+    is(join(' ', split ' ', $state), 'gave_up', 'who has a list locked for long: a step gives up waiting');
 }
 
 # Who has some of what is to be purged locked may wait for housekeeping: it waits for nobody.
