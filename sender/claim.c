@@ -9,7 +9,6 @@
 #include "holds.h"
 #include "job.h"
 
-#define NEEDS_MIGRATION 32          /* the newest that brought columns which are read here or in load.c */
 #define SLICE_MAX (2 * 1024 * 1024) /* bytes of stored contents: one slow transfer keeps them all */
 
 static int by_message(const void *a, const void *b)
@@ -106,7 +105,7 @@ apr_status_t egs_claim(egs_job **jobs, int *count, int limit, const apr_array_he
         eg_db_call(&rows, db, EG_DB_ONCE, "claim_messages",
                    EG_DB_ARGS(eg_db_int(limit), eg_db_int(apr_time_sec(options->lease)), eg_db_int(*cursor),
                               lanes_arg(held, 0, db->pool), lanes_arg(held, 1, db->pool),
-                              eg_db_int(apr_time_sec(options->lifetime)), eg_db_int(NEEDS_MIGRATION)));
+                              eg_db_int(apr_time_sec(options->lifetime))));
 
     if (rv != APR_SUCCESS) {
         return rv;

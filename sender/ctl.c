@@ -235,7 +235,7 @@ static int run_command(egs_ctl *ctl, const char *config)
     }
     ctl->db = eg_db_dedicated(ctl->options->admin_database != NULL ? ctl->options->admin_database
                                                                    : ctl->options->database,
-                              &log, ctl->pool);
+                              0, &log, ctl->pool);
     return ctl->command->run(ctl);
 }
 

@@ -25,7 +25,7 @@ void egs_rounds_run(egs_control *control, const char *dsn, egs_round round, void
         return;
     }
     apr_allocator_max_free_set(apr_pool_allocator_get(pool), MEMORY_KEPT);
-    db = eg_db_dedicated(dsn, &log, pool);
+    db = eg_db_dedicated(dsn, EG_DB_MIGRATION, &log, pool);
     do {
         if (apr_pool_create(&scratch, pool) == APR_SUCCESS) {
             pause = run_one(control, round, baton, eg_db_with_pool(db, scratch), &log);

@@ -283,7 +283,7 @@ void egs_sts_run(egs_control *control, const char *dsn)
         return;
     }
     me.log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO);
-    me.db = eg_db_dedicated(dsn, &me.log, pool);
+    me.db = eg_db_dedicated(dsn, EG_DB_MIGRATION, &me.log, pool);
     while (!egs_control_stopping(control)) {
         me.settings = egs_control_take(control);
         me.log.level = me.settings->options->log_level;

@@ -77,7 +77,7 @@ apr_status_t egs_clerk_start(egs_clerk **clerk, const char *dsn, const eg_log *l
     made->done_baton = baton;
     rv = apr_pool_create(&made->scratch, made->pool);
     if (rv == APR_SUCCESS) {
-        made->db = eg_db_dedicated(dsn, &made->log, made->pool);
+        made->db = eg_db_dedicated(dsn, EG_DB_MIGRATION, &made->log, made->pool);
         rv = apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
     }
     if (rv == APR_SUCCESS) {

@@ -408,7 +408,7 @@ static apr_status_t start(worker *w, egs_control *control, egs_signers *signers,
     *w = (worker){ .control = control,
                    .pool = pool,
                    .log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO) };
-    w->db = eg_db_dedicated(dsn, &w->log, pool);
+    w->db = eg_db_dedicated(dsn, EG_DB_MIGRATION, &w->log, pool);
     w->stock = egs_stock_new(control, egs_signers_keyring(signers), w->db, &w->log, pool);
     w->results = egs_results_new(w->stock, w->db, &w->log, pool);
     rv = egs_desk_open(&w->desk, signers, pool);

@@ -1,6 +1,7 @@
 #include "db.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -239,6 +240,8 @@ const char *eg_pgconn_name(eg_pgconn *conn, apr_pool_t *pool)
 /** A connection of one thread's own. */
 typedef struct {
     const char *dsn;
+    int needs;    /* the migration that the functions have to be made for; 0: any */
+    int told;     /* that they are older */
     PGconn *conn; /* NULL before the first use and after a loss */
 } dedicated;
 
@@ -258,6 +261,56 @@ static void ignore_notice(void *arg, const PGresult *result)
     (void)result;
 }
 
+/* @return the migration that the functions are made for; 0: too old a one to say so; -1: nobody answers */
+static int ask_made_for(PGconn *conn, apr_pool_t *pool)
+{
+    PGresult *result = PQexec(conn, "SELECT * FROM emailgw_api.made_for()");
+    eg_dbfailure failed;
+    int number;
+
+    if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        number = atoi(PQgetvalue(result, 0, 0));
+    }
+    else {
+        eg_dbfailure_set(&failed, conn, result, pool);
+        number = failed.rv == EG_DB_MISSING ? 0 : -1;
+    }
+    PQclear(result);
+    return number;
+}
+
+/* Rows of older functions lack columns that are read. */
+static int is_fit(eg_db *db, dedicated *own)
+{
+    int number = own->needs > 0 ? ask_made_for(own->conn, db->pool) : 0;
+
+    if (number >= own->needs) {
+        own->told = 0;
+        return 1;
+    }
+    if (number >= 0 && !own->told) {
+        eg_log_at(db->log, EG_LOG_ERR, APR_SUCCESS,
+                  EGLOGNO(0476) "the database's functions are older than this program, which is made for "
+                                "migration %d: run emailgwctl migrate",
+                  own->needs);
+        own->told = 1;
+    }
+    return 0;
+}
+
+static void connect_dedicated(eg_db *db, dedicated *own)
+{
+    own->conn = PQconnectdb(own->dsn);
+    PQsetNoticeReceiver(own->conn, ignore_notice, NULL);
+    if (PQstatus(own->conn) != CONNECTION_OK) {
+        eg_log_at(db->log, EG_LOG_DEBUG, APR_SUCCESS, "database: %s", PQerrorMessage(own->conn));
+        close_dedicated(own);
+    }
+    else if (!is_fit(db, own)) {
+        close_dedicated(own);
+    }
+}
+
 static eg_pgconn *take_dedicated(eg_db *db)
 {
     dedicated *own = db->baton;
@@ -266,12 +319,7 @@ static eg_pgconn *take_dedicated(eg_db *db)
         close_dedicated(own);
     }
     if (own->conn == NULL) {
-        own->conn = PQconnectdb(own->dsn);
-        PQsetNoticeReceiver(own->conn, ignore_notice, NULL);
-    }
-    if (PQstatus(own->conn) != CONNECTION_OK) {
-        eg_log_at(db->log, EG_LOG_DEBUG, APR_SUCCESS, "database: %s", PQerrorMessage(own->conn));
-        close_dedicated(own);
+        connect_dedicated(db, own);
     }
     return own->conn;
 }
@@ -284,12 +332,13 @@ static void give_dedicated(eg_db *db, eg_pgconn *conn, int broken)
     }
 }
 
-eg_db *eg_db_dedicated(const char *dsn, const eg_log *log, apr_pool_t *pool)
+eg_db *eg_db_dedicated(const char *dsn, int needs, const eg_log *log, apr_pool_t *pool)
 {
     eg_db *db = apr_pcalloc(pool, sizeof *db);
     dedicated *own = apr_pcalloc(pool, sizeof *own);
 
     own->dsn = apr_pstrdup(pool, dsn);
+    own->needs = needs;
     apr_pool_cleanup_register(pool, own, close_dedicated, apr_pool_cleanup_null);
     *db = (eg_db){ .take = take_dedicated, .give = give_dedicated, .baton = own, .pool = pool, .log = log };
     return db;

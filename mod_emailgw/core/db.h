@@ -98,12 +98,17 @@ int eg_pgconn_alive(eg_pgconn *conn);
 /** Which database it leads to, and as whom: equal where they are. No password is in it. */
 const char *eg_pgconn_name(eg_pgconn *conn, apr_pool_t *pool);
 
+/** The newest migration that this build knows; emailgw_api.made_for() of this build says the same. */
+#define EG_DB_MIGRATION 32
+
 /**
  * A database of one connection of its own: the sender's threads, emailgwctl.
  * Opened at first use, opened anew after a loss, closed with the pool.
  * @param dsn  libpq's connection string; copied
+ * @param needs  the migration that the database's functions have to be made for, which each
+ *        connection asks once: where they are older there is none, which is logged once; 0: any
  */
-eg_db *eg_db_dedicated(const char *dsn, const eg_log *log, apr_pool_t *pool);
+eg_db *eg_db_dedicated(const char *dsn, int needs, const eg_log *log, apr_pool_t *pool);
 
 /** The same connection with results going to another pool (cleared after each job). */
 eg_db *eg_db_with_pool(eg_db *db, apr_pool_t *pool);

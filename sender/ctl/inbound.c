@@ -155,7 +155,7 @@ static int record(egs_ctl *ctl, const target *to, const egs_inbound *inbound, eg
 /* One that is known makes the mail a known one's. */
 static int record_all(egs_ctl *ctl, const apr_array_header_t *targets, const egs_inbound *inbound)
 {
-    eg_db *db = eg_db_dedicated(ctl->options->database, ctl->db->log, ctl->pool);
+    eg_db *db = eg_db_dedicated(ctl->options->database, 0, ctl->db->log, ctl->pool);
     int known = 0;
 
     for (int i = 0; i < targets->nelts; i++) {

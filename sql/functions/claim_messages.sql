@@ -5,8 +5,6 @@
 --   p_dead           those of them whose destinations cannot be reached: what has been
 --                    due there for over p_lifetime_seconds comes all the same, as
 --                    overdue: its time is over
---   p_needs          the number of the newest migration that the caller is made for, or NULL:
---                    without it nothing is leased that the caller could not read
 -- attempt is the fence: record_attempts takes a result for no other. tries is how many
 -- attempts have ended with a result, which leases that were given back have not. age_us is
 -- the time since the first attempt, which is what a mail's lifetime is counted from.
@@ -18,7 +16,7 @@
 -- thinks of the size of a table that is empty at one moment and long at the next.
 CREATE FUNCTION emailgw_api.claim_messages(p_limit integer, p_lease_seconds integer, p_after bigint,
                                            p_held integer[] DEFAULT '{}', p_dead integer[] DEFAULT '{}',
-                                           p_lifetime_seconds integer DEFAULT NULL, p_needs integer DEFAULT NULL)
+                                           p_lifetime_seconds integer DEFAULT NULL)
 RETURNS TABLE (account_id bigint, message_id uuid, recipient_no integer, attempt integer, tries integer, email text, lane integer,
                domain_id bigint, size_bytes integer, age_us bigint, overdue boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
@@ -33,9 +31,6 @@ DECLARE
     v_overdue CONSTANT timestamptz := now() - make_interval(secs => p_lifetime_seconds);
     v_taken tid[] := '{}';
 BEGIN
-    IF p_needs IS NOT NULL AND NOT EXISTS (SELECT FROM migration AS m WHERE m.number = p_needs) THEN
-        RAISE undefined_table USING MESSAGE = format('the database lacks migration %s: run emailgwctl migrate', p_needs);
-    END IF;
     -- Those who cut off wait for claims that have begun, and later claims see the cut.
     PERFORM pg_advisory_xact_lock_shared(hashtext('emailgw claim'));
     PERFORM emailgw_api.wake_queue(greatest(p_limit, c_wake));

@@ -21,16 +21,33 @@ ok($gw->wait_for(sub { @{[ $gw->events($id) ]} == 2 }, 10, 'both events'), 'mail
 is(scalar($gw->outbox($id)), 1, 'once');
 ok(kill(0, $gw->env('SENDER_PID')), 'by the same process');
 
-# What was upgraded before its database leases nothing until that is upgraded, too.
+# What was upgraded before its database does nothing until that is upgraded, too: rows of
+# older functions lack what is read of them.
 $gw->stop('sender');
-$gw->sql('CREATE TABLE later AS SELECT * FROM emailgw.migration');
-$gw->sql('DELETE FROM emailgw.migration WHERE number > 1');
 $id = $gw->send_mail->{json}{MessageID};
-$gw->expects('EG0101');
+$gw->sql(<<'END');
+DROP FUNCTION emailgw_api.made_for, emailgw_api.claim_webhooks;
+CREATE FUNCTION emailgw_api.claim_webhooks(integer, integer, bigint, bigint[]) RETURNS TABLE (account_id bigint)
+    LANGUAGE sql SECURITY DEFINER AS 'SELECT 1::bigint';
+GRANT EXECUTE ON FUNCTION emailgw_api.claim_webhooks TO emailgw_sender;
+UPDATE emailgw.code SET sha256 = '';
+END
+$gw->expects('EG0476');
+$gw->stop('postgres'); # it waits for no answer of the database
 $gw->start('sender');
-ok($gw->wait_for(sub { $is_said->('EG0101: claim_messages: the database lacks migration') }, 10, 'an error'), 'a database that lacks a migration is told of');
-is($gw->sql("SELECT count(*) FROM emailgw.queue WHERE leased"), 0, '... nothing is leased');
-$gw->sql('INSERT INTO emailgw.migration SELECT * FROM later WHERE number > 1');
-ok($gw->wait_for(sub { $gw->outbox($id) }, 15, 'a delivery'), '... and with it mails go out');
+$gw->start('postgres');
+ok($gw->wait_for(sub { $is_said->('EG0476: .*: run emailgwctl migrate') >= 5 }, 15, 'errors'), 'a database that is older is told of');
+sleep 2;
+my $told = $is_said->('EG0476');
+cmp_ok($told, '<=', 12, "... once by each thread: $told");
+$gw->sql("CREATE FUNCTION emailgw_api.made_for() RETURNS integer LANGUAGE sql AS 'SELECT 31'");
+$gw->sql('GRANT EXECUTE ON FUNCTION emailgw_api.made_for TO emailgw_sender');
+sleep 2;
+ok(kill(0, $gw->env('SENDER_PID')), '... the sender waits');
+is($gw->sql('SELECT count(*) FROM emailgw.queue WHERE leased'), 0, '... and leases nothing');
+$gw->ctl('migrate');
+ok($gw->wait_for(sub { $gw->outbox($id) }, 15, 'a delivery'), 'after emailgwctl migrate mails go out');
+ok(kill(0, $gw->env('SENDER_PID')), '... by the same process');
+is($is_said->('EG0476'), $told, '... and nothing more was to be told');
 $gw->log_clean;
 done_testing;

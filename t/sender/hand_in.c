@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 
     must(argc >= 7 && apr_initialize() == APR_SUCCESS && apr_pool_create(&call.pool, NULL) == APR_SUCCESS,
          "usage");
-    call.db = eg_db_dedicated(argv[1], &log, call.pool);
+    call.db = eg_db_dedicated(argv[1], 0, &log, call.pool);
     must(eg_secret_load(&secret, &problem, argv[2], call.pool) == APR_SUCCESS, "no secret");
     call.secret = secret;
     call.now = apr_time_now();

@@ -40,7 +40,8 @@ int main(int argc, char **argv)
     content.signer.selector = argv[4];
     before = apr_palloc(pool, 8);
     must(egs_keyring_serve(keyring, &job, 1, settings->sender_key,
-                           eg_db_dedicated(settings->options->database, NULL, scratch), NULL) == APR_SUCCESS,
+                           eg_db_dedicated(settings->options->database, EG_DB_MIGRATION, NULL, scratch),
+                           NULL) == APR_SUCCESS,
          "no database");
     after = apr_palloc(pool, 8);
     printf("%s, pool %s\n", content.signer.pair ? "key" : "none", after == before + 8 ? "untouched" : "used");

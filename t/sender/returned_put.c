@@ -64,7 +64,7 @@ int main(int argc, char **argv)
          "usage");
     must(eg_secret_load(&secret, &problem, argv[2], call.pool) == APR_SUCCESS, "no secret");
     call.secret = secret;
-    call.db = eg_db_dedicated(argv[1], NULL, call.pool);
+    call.db = eg_db_dedicated(argv[1], 0, NULL, call.pool);
     if (strcmp(argv[3], "keep") == 0) {
         keep(&call, argv + 4, argc - 4);
     }

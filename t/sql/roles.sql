@@ -2,7 +2,7 @@
 -- else; PUBLIC calls nothing. A new grant must be written down here too.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(137);
+SELECT plan(138);
 
 CREATE TEMPORARY TABLE granted (role text, function text);
 INSERT INTO granted VALUES
@@ -96,6 +96,7 @@ INSERT INTO granted VALUES
     ('emailgw_sender', 'get_list_targets'),
     ('emailgw_sender', 'get_sts_policies'),
     ('emailgw_sender', 'housekeeping'),
+    ('emailgw_sender', 'made_for'),
     ('emailgw_sender', 'make_partitions'),
     ('emailgw_sender', 'note_returned'),
     ('emailgw_sender', 'next_erasure_part'),
@@ -254,6 +255,7 @@ SELECT is(pg_temp.try('emailgw_sender', format(s, :account, :'queued')), '00000'
     $$ SELECT emailgw_api.get_sts_policies('{a.example}') $$,
     $$ SELECT emailgw_api.record_sts_policies('{a.example}', '{1}', '{none}', '{""}', '{1}') $$,
     $$ SELECT emailgw_api.record_webhooks('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 1) $$,
+    $$ SELECT emailgw_api.made_for() $$,
     $$ SELECT emailgw_api.make_partitions() $$,
     $$ SELECT emailgw_api.durability() $$,
     $$ SELECT emailgw_api.sweep_cancelled(10) $$,
