@@ -8,6 +8,7 @@
 
 #include "csv.h"
 #include "csvwrite.h"
+#include "utf8.h"
 
 #define CELLS_MAX 256
 #define CELL_END '\x1e'
@@ -52,7 +53,7 @@ static int is_empty_row(const char *const *row, int columns)
 static void check(const char *rows, apr_size_t size, const char *const *cells, int count, int columns,
                   apr_pool_t *pool)
 {
-    const char *text = apr_pstrcat(pool, EG_CSV_BOM, apr_pstrmemdup(pool, rows, size), NULL);
+    const char *text = apr_pstrcat(pool, EG_UTF8_BOM, apr_pstrmemdup(pool, rows, size), NULL);
     eg_csv_record record;
     eg_csv csv;
 
