@@ -39,7 +39,9 @@ static const struct {
     { "no tags", "From: a@mine.example\r\nX-EG-Tags:\r\n\r\nx\r\n", NULL },
     { "no time", "From: a@mine.example\r\nX-EG-Send-At: \r\n\r\nx\r\n",
       "550 5.6.0 Invalid X-EG-Send-At: it is empty" },
-    { "no word that says more", "From: a@mine.example\r\nX-EG-Send-At:\r\n =?utf-8?q??=\r\n\r\nx\r\n",
+    { "no word that says more",
+      "From: a@mine.example\r\nX-EG-Send-At:\r\n =?utf-8?q?"
+      "?=\r\n\r\nx\r\n",
       "550 5.6.0 Invalid X-EG-Send-At: it is empty" },
     { "neither yes nor no", "From: a@mine.example\r\nX-EG-Track-Links:\r\n\r\nx\r\n",
       "550 5.6.0 Invalid X-EG-Track-Links: it is empty" },
