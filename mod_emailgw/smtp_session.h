@@ -52,7 +52,7 @@ typedef struct {
     void (*recipient)(eg_smtp_reply *reply, void *baton, const char *address, apr_pool_t *pool);
     /** May so many octets of a mail be in memory, until the pool goes? */
     int (*has_room)(void *baton, apr_int64_t size, apr_pool_t *pool);
-    /** A whole mail, of bounces at most EG_RETURNED_SIZE octets: 250 has taken it. @param reply  451 before the call */
+    /** A whole mail, of bounces its first EG_RETURNED_SIZE octets: 250 has taken it. @param reply  451 before */
     void (*complete)(eg_smtp_reply *reply, void *baton, const eg_smtp_envelope *envelope, eg_bytes message,
                      apr_pool_t *pool);
     /** A mail that was refused for what it is, without asking complete. */

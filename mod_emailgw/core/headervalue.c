@@ -57,7 +57,7 @@ static int add_parameter(eg_headervalue *value, const eg_parameter *parameter)
 static int read_parameter(eg_headervalue *value, eg_headerscan *scan, apr_pool_t *pool)
 {
     const char *name = read_word(scan, pool);
-    eg_parameter parameter;
+    eg_parameter parameter = { NULL, NULL };
 
     if (name == NULL || !eg_headerscan_skip(scan) || scan->at == scan->end || *scan->at != '=') {
         return 0;
