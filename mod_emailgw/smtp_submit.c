@@ -1,11 +1,13 @@
 #include "smtp_submit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "accept.h"
+#include "addressfold.h"
 #include "ratelimit.h"
 #include "smtp_message.h"
 #include "utf8.h"
@@ -106,19 +108,36 @@ static void hash_content(unsigned char hash[EG_HASH_SIZE], const eg_smtp_message
     add_hash(hash, body.data, body.size);
 }
 
-static void hash_envelope(unsigned char hash[EG_HASH_SIZE], const eg_smtp_message *m)
+static int in_order(const void *a, const void *b)
 {
-    add_hash(hash, m->envelope->sender, strlen(m->envelope->sender));
-    for (int i = 0; i < m->envelope->recipients->nelts; i++) {
-        const char *recipient = APR_ARRAY_IDX(m->envelope->recipients, i, const char *);
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
-        add_hash(hash, recipient, strlen(recipient));
+/* Who gets it, in whatever order and spelling they were given, and however often. */
+static void hash_recipients(unsigned char hash[EG_HASH_SIZE], const eg_smtp_message *m)
+{
+    const apr_array_header_t *lists[] = { m->mail.to, m->mail.cc, m->mail.bcc };
+    apr_array_header_t *folded = apr_array_make(m->call->pool, 100, sizeof(const char *));
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        for (int n = 0; n < lists[i]->nelts; n++) {
+            APR_ARRAY_PUSH(folded, const char *) =
+                eg_address_fold(APR_ARRAY_IDX(lists[i], n, eg_mail_address).box.address, m->call->pool);
+        }
+    }
+    qsort(folded->elts, (size_t)folded->nelts, sizeof(const char *), in_order);
+    for (int i = 0; i < folded->nelts; i++) {
+        const char *each = APR_ARRAY_IDX(folded, i, const char *);
+
+        if (i == 0 || strcmp(each, APR_ARRAY_IDX(folded, i - 1, const char *)) != 0) {
+            add_hash(hash, each, strlen(each));
+        }
     }
 }
 
 /*
- * By its Idempotency-Key, as requests are, and by its envelope: a client with more
- * recipients than a mail may have sends the same message again to the others. Without a key
+ * By its Idempotency-Key, as requests are, and by its recipients: a client with more of
+ * them than a mail may have sends the same message again to the others. Without a key
  * a message with a Message-ID is known by all that it is: a client that was cut off before
  * the answer sends it again.
  */
@@ -132,14 +151,15 @@ static void set_idempotency(eg_idempotency *hashes, eg_smtp_message *m)
         m->mail.endpoint = "smtp";
         m->call->idempotency_key = m->idempotency_key;
         eg_secret_hash(hashes->key, m->idempotency_key, strlen(m->idempotency_key));
-        hash_envelope(hashes->key, m);
+        hash_recipients(hashes->key, m);
         hash_content(hashes->body, m, made_anew);
     }
     else if (eg_rawpart_find(&m->raw, m->header, "Message-ID") != NULL) {
         m->mail.endpoint = "smtp content";
         m->call->idempotency_key = "";
         add_hash(hashes->key, &m->login->smtp_id, sizeof m->login->smtp_id);
-        hash_envelope(hashes->key, m);
+        add_hash(hashes->key, m->envelope->sender, strlen(m->envelope->sender));
+        hash_recipients(hashes->key, m);
         hash_content(hashes->key, m, none);
         memcpy(hashes->body, hashes->key, EG_HASH_SIZE);
     }
