@@ -5,6 +5,7 @@
 --   p_dead           those of them whose destinations cannot be reached: what has been
 --                    due there for over p_lifetime_seconds comes all the same, as
 --                    overdue: its time is over
+--   p_needs          not looked at: senders that were made before made_for say it
 -- attempt is the fence: record_attempts takes a result for no other. tries is how many
 -- attempts have ended with a result, which leases that were given back have not. age_us is
 -- the time since the first attempt, which is what a mail's lifetime is counted from.
@@ -16,7 +17,7 @@
 -- thinks of the size of a table that is empty at one moment and long at the next.
 CREATE FUNCTION emailgw_api.claim_messages(p_limit integer, p_lease_seconds integer, p_after bigint,
                                            p_held integer[] DEFAULT '{}', p_dead integer[] DEFAULT '{}',
-                                           p_lifetime_seconds integer DEFAULT NULL)
+                                           p_lifetime_seconds integer DEFAULT NULL, p_needs integer DEFAULT NULL)
 RETURNS TABLE (account_id bigint, message_id uuid, recipient_no integer, attempt integer, tries integer, email text, lane integer,
                domain_id bigint, size_bytes integer, age_us bigint, overdue boolean)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp

@@ -61,6 +61,7 @@ BEGIN
             v_job.again := v_job.again OR v_subscribers > 0 OR v_job.created_at > now() - c_settled;
             v_job.template_ids := ARRAY(SELECT unnest(v_job.template_ids) UNION
                                         SELECT unnest(emailgw_api.templates_with(v_next, c_spellings)) ORDER BY 1);
+            EXIT WHEN v_subscribers > 0; -- others who send to these lists wait for the commit
         END IF;
         SELECT * INTO v_part FROM emailgw_api.erase_events(p_account_id, p_erasure_id, v_job.at_account_id,
                                                            v_job.at_domain_id, v_job.at_event_id, c_spellings,

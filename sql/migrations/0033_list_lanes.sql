@@ -3,6 +3,8 @@
 
 SET LOCAL search_path = emailgw, pg_temp;
 
+LOCK TABLE list_job IN ACCESS EXCLUSIVE MODE; -- at once: a batch that is being stored has it locked already, for more to come
+
 CREATE TABLE list_lane (
     account_id bigint NOT NULL,
     domain_id  bigint NOT NULL,

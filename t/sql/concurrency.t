@@ -313,7 +313,7 @@ sub erasing_beside_housekeeping {
     $erasure = erasure('s1@example.org', $account);
     psql($dsn, "INSERT INTO emailgw.list (account_id, list_id, name) VALUES ($account, 1, 'l');"
         . " INSERT INTO emailgw.subscriber (account_id, list_id, email, address) VALUES ($account, 1, 's1\@example.org', 's1\@example.org')");
-    (undef, $state) = together("BEGIN; SELECT 1 FROM emailgw.list WHERE account_id = $account FOR UPDATE; SELECT pg_sleep(6); COMMIT;",
+    (undef, $state) = together("BEGIN; SELECT 1 FROM emailgw.list WHERE account_id = $account FOR UPDATE; SELECT pg_sleep(9); COMMIT;",
         'SELECT pg_sleep(0.3); DO $$ BEGIN ' . $erasure->{step} =~ s/^SELECT state/PERFORM state/r . " EXCEPTION WHEN lock_not_available THEN SET test.ending = 'gave_up'; END \$\$;"
             . " SELECT current_setting('test.ending', true);");
     is(join(' ', split ' ', $state), 'gave_up', 'who has a list locked for long: a step gives up waiting');
