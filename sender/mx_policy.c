@@ -5,6 +5,7 @@
 
 #include "mx_carrier.h"
 
+#define HOLD_CROWDED apr_time_from_sec(5) /* of a lane for whose domain a look cannot even be asked */
 #define ASK_AGAIN                                                                                            \
     apr_time_from_sec(1) /* without an answer: it may be that nobody has to wait for it any more */
 
@@ -13,6 +14,10 @@ void egs_mx_find_policy(egs_carrier *carrier, egs_transit *t)
     egs_sts_state state =
         egs_sts_find(egs_sts_of_process(), t->domain, &t->policy, t->plan->policy_patience, t->job->pool);
 
+    if (state == EGS_STS_CROWDED) {
+        egs_mx_turn_away(carrier, t, HOLD_CROWDED);
+        return;
+    }
     if (state == EGS_STS_PENDING) {
         if (!egs_mx_may_wait(carrier, t)) {
             egs_mx_turn_away(carrier, t, EGS_MX_HOLD);

@@ -30,7 +30,8 @@ egs_sts *egs_sts_of_process(void);
  * @param patience  when a look is not over so long after it was asked for, there is no
  *        policy for now, unless one is stored (RFC 8461 section 5: a policy that cannot
  *        be had holds up no mail)
- * @return EGS_STS_PENDING: ask again when there are answers, and after some time
+ * @return EGS_STS_PENDING: ask again when there are answers, and after some time; EGS_STS_CROWDED:
+ *         only after some time
  */
 egs_sts_state egs_sts_find(egs_sts *sts, const char *domain, egs_sts_policy *policy,
                            apr_interval_time_t patience, apr_pool_t *pool);

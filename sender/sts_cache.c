@@ -86,14 +86,6 @@ static organisation *find_organisation(const egs_sts_cache *cache, const char *d
     return apr_hash_get(cache->organisations, organisation_name(domain), APR_HASH_KEY_STRING);
 }
 
-/* May one more of its names be on the way to a look? */
-static int has_share(const egs_sts_cache *cache, const char *domain)
-{
-    const organisation *of = find_organisation(cache, domain);
-
-    return of == NULL || of->busy <= cache->domains_max / SHARES;
-}
-
 static organisation *join_organisation(egs_sts_cache *cache, const char *domain)
 {
     const char *name = organisation_name(domain);
@@ -186,9 +178,8 @@ static domain_entry *add(egs_sts_cache *cache, const char *name)
 {
     domain_entry *entry;
 
-    if (!has_share(cache, name) ||
-        ((int)apr_hash_count(cache->domains) >= cache->domains_max && !drop_first(cache, &cache->without) &&
-         !drop_first(cache, &cache->with))) {
+    if ((int)apr_hash_count(cache->domains) >= cache->domains_max && !drop_first(cache, &cache->without) &&
+        !drop_first(cache, &cache->with)) {
         return NULL;
     }
     entry = calloc(1, sizeof *entry + strlen(name) + 1);
@@ -325,10 +316,40 @@ static int is_late(const domain_entry *entry, apr_interval_time_t patience, apr_
     return (entry->state == WAITING || entry->state == WORKING) && now - entry->since >= patience;
 }
 
+/* The look that was asked for first is given up, where nobody waits for it any more: others of its organisation do. */
+static int give_up_late(egs_sts_cache *cache, organisation *of, apr_interval_time_t patience, apr_time_t now)
+{
+    domain_entry *first = APR_RING_FIRST(&of->waiting);
+
+    if (APR_RING_EMPTY(&of->waiting, domain_entry, place) || !is_late(first, patience, now)) {
+        return 0;
+    }
+    APR_RING_REMOVE(first, place);
+    if (APR_RING_EMPTY(&of->waiting, domain_entry, place) && of->has_turn) {
+        APR_RING_REMOVE(of, place);
+        of->has_turn = 0;
+    }
+    of->busy--;
+    if (current(first, now) == NULL) {
+        drop_policy(cache, first);
+    }
+    first->look_at = now;
+    put_idle(cache, first);
+    return 1;
+}
+
+/* May one more of its organisation's names be on the way to a look? */
+static int has_share(egs_sts_cache *cache, const char *domain, apr_interval_time_t patience, apr_time_t now)
+{
+    organisation *of = find_organisation(cache, domain);
+
+    return of == NULL || of->busy <= cache->domains_max / SHARES || give_up_late(cache, of, patience, now);
+}
+
 /* @return has it begun to wait for a look? */
 static int begin_look(egs_sts_cache *cache, domain_entry *entry, apr_time_t now)
 {
-    organisation *of = has_share(cache, entry->name) ? join_organisation(cache, entry->name) : NULL;
+    organisation *of = join_organisation(cache, entry->name);
 
     if (of == NULL) {
         return 0;
@@ -345,10 +366,11 @@ static int begin_look(egs_sts_cache *cache, domain_entry *entry, apr_time_t now)
 }
 
 /* One that is idle was asked for. @return has it begun to wait for a look? */
-static int touch(egs_sts_cache *cache, domain_entry *entry, apr_time_t now)
+static int touch(egs_sts_cache *cache, domain_entry *entry, apr_interval_time_t patience, apr_time_t now)
 {
     APR_RING_REMOVE(entry, place);
-    if (now >= entry->look_at && begin_look(cache, entry, now)) {
+    if (now >= entry->look_at && has_share(cache, entry->name, patience, now) &&
+        begin_look(cache, entry, now)) {
         return 1;
     }
     put_idle(cache, entry);
@@ -362,18 +384,20 @@ egs_sts_state egs_sts_cache_find(egs_sts_cache *cache, int *due, const char *dom
     const held *found;
 
     *due = 0;
-    if (entry == NULL) {
+    if (entry == NULL && has_share(cache, domain, patience, now)) {
         entry = add(cache, domain);
     }
     if (entry == NULL) {
-        return EGS_STS_PENDING; /* too many are being looked up: there is room soon */
+        return EGS_STS_CROWDED;
     }
     if (entry->state == IDLE) {
-        *due = touch(cache, entry, now);
+        *due = touch(cache, entry, patience, now);
     }
     found = current(entry, now);
     if (found == NULL) {
-        return had_none(entry) || is_late(entry, patience, now) ? EGS_STS_NONE : EGS_STS_PENDING;
+        return had_none(entry) || is_late(entry, patience, now) ? EGS_STS_NONE
+               : entry->state == IDLE                           ? EGS_STS_CROWDED
+                                                                : EGS_STS_PENDING;
     }
     if (found->mode == EGS_STS_MODE_NONE) {
         return EGS_STS_NONE;

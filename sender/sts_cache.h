@@ -14,9 +14,10 @@
 #include "sts_fetch.h"
 
 typedef enum {
-    EGS_STS_NONE,   /* no policy, or one of mode none: deliver as ever */
-    EGS_STS_POLICY, /* testing or enforce */
-    EGS_STS_PENDING /* not known yet: being looked up for the first time, or after its policy was over */
+    EGS_STS_NONE,    /* no policy, or one of mode none: deliver as ever */
+    EGS_STS_POLICY,  /* testing or enforce */
+    EGS_STS_PENDING, /* not known yet: being looked up for the first time, or after its policy was over */
+    EGS_STS_CROWDED  /* not known, nor looked up: too many names are, or of its organisation */
 } egs_sts_state;
 
 /** What an answer has changed. */

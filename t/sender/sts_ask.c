@@ -73,10 +73,11 @@ static void answer(asker *me, const char *line, apr_pool_t *pool)
                                   : wait_for(me, domain, &policy, pool);
 
     printf("%s: %s\n", domain,
-           state == EGS_STS_PENDING ? "pending"
-           : state == EGS_STS_NONE  ? "none"
-                                    : apr_pstrcat(pool, egs_sts_mode_name(policy.mode), " ",
-                                                  apr_array_pstrcat(pool, policy.mx, ','), NULL));
+           state == EGS_STS_PENDING   ? "pending"
+           : state == EGS_STS_CROWDED ? "crowded"
+           : state == EGS_STS_NONE    ? "none"
+                                      : apr_pstrcat(pool, egs_sts_mode_name(policy.mode), " ",
+                                                    apr_array_pstrcat(pool, policy.mx, ','), NULL));
     fflush(stdout);
 }
 

@@ -245,7 +245,7 @@ static void has_bounds(void **state)
     must_be(cache, "b", S(1), EGS_STS_PENDING, 1, NULL, *state);
     must_be(cache, "c", S(1), EGS_STS_PENDING, 1, NULL, *state);
     /* all three are being looked up: the fourth waits outside */
-    must_be(cache, "d", S(1), EGS_STS_PENDING, 0, NULL, *state);
+    must_be(cache, "d", S(1), EGS_STS_CROWDED, 0, NULL, *state);
     assert_int_equal(answer(cache, S(1), NULL, EGS_STS_ABSENT, NULL, NULL, *state), EGS_STS_SAME);
     must_be(cache, "d", S(1), EGS_STS_PENDING, 1, NULL, *state);
 }
@@ -325,20 +325,27 @@ static void is_fair(void **state)
     must_take(cache, NULL, *state);
 }
 
-/* What one organisation has looked up leaves room for others. */
+/* What one organisation has looked up leaves room for others; what nobody waits for any more, for its own. */
 static void shares_its_room(void **state)
 {
     egs_sts_cache *cache = egs_sts_cache_new(160, 9999, *state);
+    egs_sts_lookup *lookup;
 
-    for (int i = 0; i < 1000; i++) {
-        egs_sts_policy unused;
-        int due;
-
-        egs_sts_cache_find(cache, &due, apr_psprintf(*state, "a%d.many.com", i), &unused, PATIENCE, 0,
-                           *state);
-        assert_int_equal(due, i <= 10);
+    ask_for(cache, "a%d.many.com", 0, 11, *state);
+    for (int i = 11; i < 1000; i++) {
+        must_be(cache, apr_psprintf(*state, "a%d.many.com", i), 0, EGS_STS_CROWDED, 0, NULL, *state);
     }
-    ask_for(cache, "mx.other%d.com", 0, 149, *state);
+    ask_for(cache, "mx.other%d.com", 0, 140, *state);
+    read_all(cache, S(39), *state);
+    must_be(cache, "a11.many.com", S(39), EGS_STS_CROWDED, 0, NULL, *state);
+    must_be(cache, "a11.many.com", S(40), EGS_STS_PENDING, 1, NULL, *state);
+    must_be(cache, "a12.many.com", S(40), EGS_STS_PENDING, 1, NULL, *state);
+    must_be(cache, "a0.many.com", S(40), EGS_STS_NONE, 1, NULL, *state); /* given up, asked for once more */
+    read_all(cache, S(40), *state);
+    lookup = egs_sts_cache_take(cache, S(40), *state);
+    assert_string_equal(lookup->domain, "a3.many.com"); /* a1 and a2 were given up for a12 and a0 */
+    lookup->outcome = EGS_STS_ABSENT;
+    assert_int_equal(egs_sts_cache_answer(cache, lookup, INTERVAL, S(40)), EGS_STS_SAME);
 }
 
 int main(void)
