@@ -31,8 +31,8 @@ void egs_mime_fields(egs_text *text, const egs_content *content, int wanted, con
  * ones in their order, List-Unsubscribe and List-Unsubscribe-Post where there is a URL
  * for them, MIME-Version, Content-*. Parts, from the outside in: mixed
  * for attachments, alternative for plain and html, related for html and its
- * inline attachments. A text that is the only part always ends with a line end;
- * within a multipart texts end as they were given.
+ * inline attachments. A text that is the only part ends with a line end, but where
+ * it ends with a CR; within a multipart texts end as they were given.
  * @param message  lives as long as the pool
  * @param unsubscribe  https URL of one recipient, or NULL
  * @param room  bytes before the message that may be written to

@@ -61,12 +61,12 @@ static void put_part(egs_text *message, const char *subtype, const char *text, a
     }
 }
 
-/* The end of the only part is the end of the message. */
+/* The end of the only part is the end of the message; base64, which a CR there is kept by, brings its own. */
 static const char *with_final_line_end(const char *text, apr_pool_t *scratch)
 {
     apr_size_t length = strlen(text);
 
-    return length && text[length - 1] == '\n' ? text : apr_pstrcat(scratch, text, "\n", NULL);
+    return length && strchr("\n\r", text[length - 1]) ? text : apr_pstrcat(scratch, text, "\n", NULL);
 }
 
 static void put_alternative(egs_text *message, const egs_content *content, apr_pool_t *scratch)

@@ -16,7 +16,7 @@ apr_size_t egs_mime_texts_room(const egs_content *content);
 /**
  * Append the Content-* fields, the empty line and the body to a header: byte for
  * byte what GMime writes of the same part tree, without a copy of it for every stage.
- * A text that is the only part gets a line end where it has none at its end.
+ * A text that is the only part gets a line end where it has none, and no CR, at its end.
  * @param content  its attachments are left out
  * @param scratch  may be cleared afterwards
  */

@@ -47,9 +47,9 @@ static GMimeObject *tree_by_gmime(const char *plain, const char *html, apr_pool_
         const char *text = plain ? plain : html;
         apr_size_t length = strlen(text);
 
-        return part_by_gmime(plain ? "plain" : "html",
-                             length && text[length - 1] == '\n' ? text : apr_pstrcat(pool, text, "\n", NULL),
-                             pool);
+        return part_by_gmime(
+            plain ? "plain" : "html",
+            length && strchr("\n\r", text[length - 1]) ? text : apr_pstrcat(pool, text, "\n", NULL), pool);
     }
     parts = g_mime_multipart_new_with_subtype("alternative");
     g_mime_multipart_set_boundary(parts, "=_alternative_" ID);
@@ -125,6 +125,17 @@ static void same_bytes_of_short_texts(void **state)
     }
 }
 
+/* Also where a line end behind it would make one of it. */
+static void keeps_a_cr_at_the_end(void **state)
+{
+    egs_content content = { .message_id = ID, .plain = "a\r\nb\r" };
+    egs_text made;
+
+    egs_text_init(&made, 0, *state);
+    egs_mime_texts(&made, &content, *state);
+    assert_non_null(strstr(made.data, "\r\n\r\nYQ0KYg0=\r\n"));
+}
+
 /* Pieces in any order, enough of them for several of GMime's own blocks. */
 static const char *any_text(int is_ascii, apr_pool_t *pool)
 {
@@ -163,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EG_TEST(same_bytes_of_short_texts),
         EG_TEST(same_bytes_of_long_texts),
+        EG_TEST(keeps_a_cr_at_the_end),
     };
 
     g_mime_init();

@@ -83,7 +83,7 @@ def check(path):
         assert (subtype in texts) == (text is not None), subtype
         if text is not None:
             got = texts[subtype].get_payload(decode=True).decode()
-            if len(list(mail.walk())) == 1 and not text.endswith("\n"):
+            if len(list(mail.walk())) == 1 and not text.endswith(("\n", "\r")):
                 text += "\n"
             assert lines(got) == lines(text), f"{subtype}: {got!r}"
     files = [p for p in parts_of(mail) if p.get_content_disposition() is not None]
