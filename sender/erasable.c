@@ -42,7 +42,7 @@ typedef struct {
     apr_array_header_t *targets; /* of const char **: where the text of a name or value is to go */
     apr_array_header_t *list;    /* of eg_rawaddress, without the person's */
     int is_shorter;              /* the person's were taken out of it */
-    eg_headervalue value;
+    eg_headervalue *value;
     int first, count; /* of its texts */
 } slot;
 
@@ -327,18 +327,20 @@ static void join_pieces(eg_headervalue *value, apr_pool_t *pool)
 static int add_parameters(egs_erasable *erasable, const eg_rawmail *mail, const eg_rawfield *field)
 {
     const char *text = eg_rawfield_value(mail, field, erasable->pool);
-    eg_headervalue value;
+    eg_headervalue *value = apr_palloc(erasable->pool, sizeof *value);
     slot *it;
 
-    if (eg_headervalue_parse(&value, text, strlen(text), erasable->pool) != APR_SUCCESS) {
+    if (eg_headervalue_parse(value, text, strlen(text), erasable->pool) != APR_SUCCESS) {
         return 0;
     }
-    join_pieces(&value, erasable->pool);
+    join_pieces(value, erasable->pool);
     it = add_slot(erasable, SLOT_PARAMETERS, mail);
     it->targets = apr_array_make(erasable->pool, 1, sizeof(const char **));
     it->value = value;
-    for (int i = 0; i < value.parameters->nelts; i++) {
-        eg_parameter *each = &APR_ARRAY_IDX(value.parameters, i, eg_parameter);
+    add_target(erasable, it, &value->word,
+               eg_headerwords_decode(value->word, EG_RAW_HEADER_MAX, erasable->pool));
+    for (int i = 0; i < value->parameters->nelts; i++) {
+        eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
 
         if (strcmp(each->name, "boundary") != 0) {
             add_target(erasable, it, &each->value,
@@ -606,8 +608,8 @@ static egs_text written_field(const egs_erasable *erasable, slot *it, header_lef
         put_list(&field, it, name, left);
     }
     else if (it->kind == SLOT_PARAMETERS) {
-        tidy_extended(&it->value, erasable->pool);
-        egs_raw_put_parameters(&field, name, &it->value);
+        tidy_extended(it->value, erasable->pool);
+        egs_raw_put_parameters(&field, name, it->value);
     }
     else {
         eg_bytes content = content_of(erasable, it);
@@ -617,11 +619,25 @@ static egs_text written_field(const egs_erasable *erasable, slot *it, header_lef
     return field;
 }
 
+/* Parameters that tell how to read a body. */
+static apr_array_header_t *those_of_body(const eg_headervalue *value, apr_pool_t *pool)
+{
+    apr_array_header_t *kept = apr_array_make(pool, 2, sizeof(eg_parameter));
+
+    for (int i = 0; i < value->parameters->nelts; i++) {
+        const eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
+
+        if (strcmp(each->name, "boundary") == 0 || strcmp(each->name, "charset") == 0) {
+            APR_ARRAY_PUSH(kept, eg_parameter) = *each;
+        }
+    }
+    return kept;
+}
+
 /* No more of a field than readers must have: no names, no parameters but those that tell how to read a body. */
 static egs_text short_field(const egs_erasable *erasable, slot *it, header_left *left)
 {
     const char *name = egs_raw_field_name(it->mail, it->field, erasable->pool);
-    apr_array_header_t *kept = apr_array_make(erasable->pool, 2, sizeof(eg_parameter));
     egs_text field;
 
     if (it->kind == SLOT_WORDS || it->kind == SLOT_BYTES) {
@@ -629,17 +645,12 @@ static egs_text short_field(const egs_erasable *erasable, slot *it, header_left 
         egs_header_text(&field, name, "[erased]");
         return field;
     }
+    if (it->kind == SLOT_PARAMETERS) {
+        it->value->parameters = those_of_body(it->value, erasable->pool);
+    }
     for (int i = 0; it->kind == SLOT_ADDRESSES && i < it->list->nelts; i++) {
         APR_ARRAY_IDX(it->list, i, eg_rawaddress).name = "";
     }
-    for (int i = 0; it->kind == SLOT_PARAMETERS && i < it->value.parameters->nelts; i++) {
-        const eg_parameter *each = &APR_ARRAY_IDX(it->value.parameters, i, eg_parameter);
-
-        if (strcmp(each->name, "boundary") == 0 || strcmp(each->name, "charset") == 0) {
-            APR_ARRAY_PUSH(kept, eg_parameter) = *each;
-        }
-    }
-    it->value.parameters = kept;
     return written_field(erasable, it, left);
 }
 

@@ -117,6 +117,8 @@ static const struct {
       H "Content-Type: image/png;\r\n name=\"[erased].png\";\r\n x=\"y\"\r\n\r\n" },
     { "pieces beside the whole", H "Content-Type: image/png; name=a; name*0=ann@exam; name*1=ple.org\r\n\r\n",
       H "Content-Type: image/png;\r\n name=\"a\";\r\n name*0=\"[erased]\"\r\n\r\n" },
+    { "the word before parameters", H "Content-Type: text/ann@example.org; charset=utf-8\r\n\r\n",
+      H "Content-Type: text/[erased];\r\n charset=\"utf-8\"\r\n\r\n" },
     { "comments of other fields",
       H "Content-Type: text/plain (for ann@example.org)\r\nContent-Transfer-Encoding: base64 "
         "(ann@example.org)\r\n\r\n" ANN64,
@@ -258,11 +260,11 @@ static void headers_stay_within_their_bound(void **state)
           NULL },
         { "names", "To: \"ann@example.org\" <bob@example.org>",
           ", \"" UMLAUTS UMLAUTS UMLAUTS UMLAUTS "\" <bob@example.org>", "", NULL, 1900, NULL },
-        { "parameters", "Content-Type: text/plain; charset=utf-8; name=\"ann@example.org", "\xc3\xa9", "\"",
+        { "parameters", "Content-Type: text/plain; charset=utf-8; name=\"ann@example.org ", "\xc3\xa9", "\"",
           "Content-Type: text/plain;\r\n charset=\"utf-8\"\r\n\r\nx\r\n", 80000, NULL },
         { "a token", "Content-Transfer-Encoding: 7bit (a@b.c", "/a@b.c", ")",
           "Content-Transfer-Encoding: [erased]\r\n\r\nx\r\n", 35000, "a@b.c" },
-        { "many fields", "X-1: ann@example.org", "\r\nX-1: ann@example.org" NINE(UMLAUTS), "", NULL, 900,
+        { "many fields", "X-1: ann@example.org", "\r\nX-1: ann@example.org " NINE(UMLAUTS), "", NULL, 900,
           NULL },
     };
 
@@ -338,9 +340,9 @@ static const struct {
     { "bytes", "text/csv", BYTES("\xfc\0\xff,Ann@example.org\n"), BYTES("\xfc\0\xff,[erased]\n") },
     { "UTF-16 by its mark", "text/csv",
       BYTES("\xff\xfe"
-            "a\0n\0n\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g\0\xfc\0"),
+            "a\0n\0n\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g\0 \0\xfc\0"),
       BYTES("\xff\xfe"
-            "[\0e\0r\0a\0s\0e\0d\0]\0\xfc\0") },
+            "[\0e\0r\0a\0s\0e\0d\0]\0 \0\xfc\0") },
     { "UTF-16 by its name", "text/csv; charset=utf-16",
       BYTES("\0a\0n\0n\0@\0e\0x\0a\0m\0p\0l\0e\0.\0o\0r\0g"), BYTES("\0[\0e\0r\0a\0s\0e\0d\0]") },
     { "none", "text/plain", BYTES(""), BYTES("") },
