@@ -1,4 +1,4 @@
-/* egs_reply_read: whatever comes, in whatever pieces, a reply is short, clean and plausible. */
+/* egs_reply_read: whatever comes, a reply is short, clean and plausible, and the same in whatever pieces it came. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,25 +27,70 @@ static void check(const egs_reply *reply, egs_reply_state state)
     must(!reply->enhanced[0] || (reply->enhanced[0] == '0' + reply->code / 100 && reply->enhanced[1] == '.'));
 }
 
-/* The first byte says how large the pieces are. */
+/** Two readers of the same bytes, in pieces of different sizes. */
+typedef struct {
+    egs_reply_reader reader;
+    const char *at, *end;
+    size_t piece;
+} stream;
+
+static void start(stream *s, const uint8_t *data, size_t size, size_t piece)
+{
+    *s = (stream){ .at = (const char *)data, .end = (const char *)data + size, .piece = piece };
+    egs_reply_start(&s->reader);
+}
+
+/* Up to the end of a reply, or of all bytes. */
+static egs_reply_state read_reply(stream *s)
+{
+    egs_reply_state state = EGS_REPLY_MORE;
+
+    egs_reply_start(&s->reader);
+    while (s->at < s->end && state == EGS_REPLY_MORE) {
+        size_t left = (size_t)(s->end - s->at);
+        apr_size_t used = 0;
+
+        state = egs_reply_read(&s->reader, &used, s->at, left < s->piece ? left : s->piece);
+        must(used > 0 && s->reader.size <= EGS_REPLY_SIZE_MAX + 1);
+        s->at += used;
+    }
+    return state;
+}
+
+static void must_be_same(const egs_reply *a, const egs_reply *b)
+{
+    must(a->code == b->code && strcmp(a->enhanced, b->enhanced) == 0 && strcmp(a->text, b->text) == 0);
+}
+
+/* The first byte says how large the pieces are; beside it single bytes, and the whole. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    size_t piece = size ? (size_t)data[0] + 1 : 1;
-    egs_reply_reader reader;
+    stream each[3];
 
-    egs_reply_start(&reader);
-    for (size_t at = 1; at < size;) {
-        apr_size_t used = 0;
-        egs_reply_state state =
-            egs_reply_read(&reader, &used, (const char *)data + at, size - at < piece ? size - at : piece);
+    if (size == 0) {
+        return 0;
+    }
+    start(&each[0], data + 1, size - 1, size);
+    start(&each[1], data + 1, size - 1, (size_t)data[0] + 1);
+    start(&each[2], data + 1, size - 1, 1);
+    while (each[0].at < each[0].end) {
+        egs_reply_state state = read_reply(&each[0]);
 
-        must(used > 0 && reader.size <= EGS_REPLY_SIZE_MAX + 1);
-        at += used;
-        if (state != EGS_REPLY_MORE) {
-            check(&reader.reply, state);
-            egs_reply_start(&reader);
+        for (int i = 1; i < 3; i++) {
+            must(read_reply(&each[i]) == state && each[i].at == each[0].at);
+        }
+        if (state == EGS_REPLY_MORE) {
+            egs_reply_give_up(&each[0].reader);
+        }
+        else {
+            check(&each[0].reader.reply, state);
+        }
+        for (int i = 1; i < 3; i++) {
+            if (state == EGS_REPLY_MORE) {
+                egs_reply_give_up(&each[i].reader);
+            }
+            must_be_same(&each[0].reader.reply, &each[i].reader.reply);
         }
     }
-    egs_reply_give_up(&reader);
     return 0;
 }
