@@ -96,11 +96,12 @@ format: deps-dev ## lay the C sources out by .clang-format
 	clang-format -i $(SOURCES) $(wildcard mod_emailgw/*.h mod_emailgw/core/*.h sender/*.h sender/ctl/*.h) \
 	    $(wildcard t/unit/*.[ch] t/fuzz/*.[ch] t/bench/*.c t/sender/*.c)
 
-fuzz: deps-dev $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS=60
+fuzz: deps-dev $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS=60, on up to 70 000 bytes
 	@set -e; for fuzzer in $(FUZZERS); do \
-	    corpus=t/fuzz/corpus/$${fuzzer##*/fuzz_}; found=build/fuzz/found/$${fuzzer##*/}; \
+	    name=$${fuzzer##*/fuzz_}; found=build/fuzz/found/$${fuzzer##*/}; dict=t/fuzz/dict/$$name.dict; \
 	    mkdir -p $$found; echo "== $$fuzzer"; \
-	    $$fuzzer -max_total_time=$(or $(FUZZ_SECONDS),60) -artifact_prefix=$$found/ $$found $$corpus; done
+	    $$fuzzer -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=70000 $$([ ! -e $$dict ] || echo -dict=$$dict) \
+	        -artifact_prefix=$$found/ $$found t/fuzz/corpus/$$name; done
 
 log-ids: ## give the EGLOGNO()s without a number their numbers
 	@t/lib/log-ids
