@@ -300,7 +300,7 @@ static eg_parameter join_pieces_of(const eg_headervalue *value, const eg_paramet
                            apr_pstrcatv(pool, texts, (apr_size_t)count, NULL) };
 }
 
-/* Each value in pieces as one, where its first piece stands. */
+/* Each value in pieces as one, where its first piece stands; without those whose name could be an address. */
 static void join_pieces(eg_headervalue *value, apr_pool_t *pool)
 {
     apr_array_header_t *joined = apr_array_make(pool, value->parameters->nelts + 1, sizeof(eg_parameter));
@@ -309,6 +309,9 @@ static void join_pieces(eg_headervalue *value, apr_pool_t *pool)
         const eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
         int earlier = 0;
 
+        if (may_tell(each->name)) {
+            continue;
+        }
         if (piece_number(each->name) < 0) {
             APR_ARRAY_PUSH(joined, eg_parameter) = *each;
             continue;

@@ -119,6 +119,8 @@ static const struct {
       H "Content-Type: image/png;\r\n name=\"a\";\r\n name*0=\"[erased]\"\r\n\r\n" },
     { "the word before parameters", H "Content-Type: text/ann@example.org; charset=utf-8\r\n\r\n",
       H "Content-Type: text/[erased];\r\n charset=\"utf-8\"\r\n\r\n" },
+    { "the name of a parameter", H "Content-Type: image/png; ann@example.org=x; name=y\r\n\r\n",
+      H "Content-Type: image/png;\r\n name=\"y\"\r\n\r\n" },
     { "comments of other fields",
       H "Content-Type: text/plain (for ann@example.org)\r\nContent-Transfer-Encoding: base64 "
         "(ann@example.org)\r\n\r\n" ANN64,
