@@ -45,6 +45,18 @@ typedef struct {
 
 /* ---- the message taken apart ------------------------------------------------------------ */
 
+/* Bytes of a field's name: readers pass over blanks before the colon (RFC 5322 section 4.5). */
+static apr_size_t name_length(const char *text, apr_size_t length)
+{
+    const char *colon = memchr(text, ':', length);
+
+    length = colon ? (apr_size_t)(colon - text) : length;
+    while (length && (text[length - 1] == ' ' || text[length - 1] == '\t')) {
+        length--;
+    }
+    return length;
+}
+
 /* The end of the field at text: the CRLF that no white space follows, or the end of all. */
 static const char *find_field_end(const char *text, const char *end)
 {
@@ -65,10 +77,10 @@ static split_message split(eg_bytes message, apr_pool_t *pool)
     const char *at = message.data, *end = at + message.size;
 
     while (at < end && *at != '\r') {
-        const char *stop = find_field_end(at, end), *colon = memchr(at, ':', (apr_size_t)(stop - at));
+        const char *stop = find_field_end(at, end);
+        apr_size_t length = (apr_size_t)(stop - at);
 
-        APR_ARRAY_PUSH(fields, header_field) =
-            (header_field){ at, (apr_size_t)(stop - at), (apr_size_t)((colon ? colon : stop) - at) };
+        APR_ARRAY_PUSH(fields, header_field) = (header_field){ at, length, name_length(at, length) };
         at = end - stop > 2 ? stop + 2 : end;
     }
     at += end - at >= 2 ? 2 : end - at; /* the empty line */
@@ -81,12 +93,16 @@ static int is_named(const header_field *field, const char *name, apr_size_t leng
     return field->name == length && !strncasecmp(field->text, name, length);
 }
 
-/* A Content- field that is not in signed_names, at its first appearance. */
+/*
+ * A Content- field that is not in signed_names, at its first appearance. A name with a semicolon
+ * would end the list of names (section 3.5).
+ */
 static int is_another_content_field(const split_message *m, int place)
 {
     const header_field *field = &m->fields[place];
 
-    if (strncasecmp(field->text, "Content-", 8) != 0) {
+    if (field->name < 8 || strncasecmp(field->text, "Content-", 8) != 0 ||
+        memchr(field->text, ';', field->name)) {
         return 0;
     }
     for (size_t i = 0; i < SIGNED_NAMES; i++) {
