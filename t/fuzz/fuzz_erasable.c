@@ -66,7 +66,7 @@ static int is_by(const eg_rawmail *mail, const char *person, apr_pool_t *pool)
     return 0;
 }
 
-/* Boundaries do not change, and "/ann@example.org" in a list is somebody else's. */
+/* Boundaries do not change; "/ann@example.org" and "ann@example.org.png" in a list are somebody else's. */
 static void require_gone(eg_bytes erased, const char *given, apr_pool_t *pool)
 {
     const egs_erasable *again = egs_erasable_mail(erased, given, pool);
@@ -76,7 +76,8 @@ static void require_gone(eg_bytes erased, const char *given, apr_pool_t *pool)
         const char *person = erasing_spelled(given, text, pool), *at = erasing_find(text->text, person);
 
         for (; at != NULL && strcasestr(text->text, "boundary") == NULL; at = erasing_find(at + 1, person)) {
-            require(at > text->text && strchr("!#$%&'*/=?^`{|}~", at[-1]) != NULL);
+            require(at[strlen(person)] == '.' ||
+                    (at > text->text && strchr("!#$%&'*/=?^`{|}~", at[-1]) != NULL));
         }
     }
 }
