@@ -1,4 +1,7 @@
-/* Address lists and encoded words: names come out as one clean line, addresses without blanks outside of quotes. */
+/*
+ * Address lists and encoded words: names come out as one clean line, addresses without blanks
+ * outside of quotes, and a list that is written from what was read is read as the same.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +10,11 @@
 #include <apr_strings.h>
 
 #include "addresslist.h"
+#include "fieldvalue.h"
+#include "header.h"
 #include "headervalue.h"
 #include "headerwords.h"
+#include "mailbox.h"
 #include "utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,6 +38,53 @@ static void check_line(const char *text, apr_size_t max)
     }
 }
 
+static void check_list(const apr_array_header_t *list, size_t size)
+{
+    for (int i = 0; i < list->nelts; i++) {
+        const eg_address *address = &APR_ARRAY_IDX(list, i, eg_address);
+
+        check_line(address->name, EG_NAME_MAX);
+        require(strchr(address->address, '@') && strlen(address->address) <= size);
+        require(strpbrk(address->address, "\"[") || !strpbrk(address->address, " \t"));
+    }
+}
+
+/* What can be sent to, as a header field has it, in one line. */
+static const char *write_list(const apr_array_header_t *list, apr_pool_t *pool)
+{
+    egs_address *each = apr_palloc(pool, sizeof *each * (apr_size_t)(list->nelts + 1));
+    egs_text field;
+
+    egs_text_init(&field, 0, pool);
+    for (int i = 0; i < list->nelts; i++) {
+        const eg_address *one = &APR_ARRAY_IDX(list, i, eg_address);
+        eg_mailbox box;
+
+        if (eg_mailbox_parse(&box, one->address, pool) != APR_SUCCESS) {
+            return NULL;
+        }
+        each[i] = (egs_address){ one->address, one->name };
+    }
+    egs_header_addresses(&field, "To", each, list->nelts);
+    return fieldvalue_of(&field, pool);
+}
+
+static void check_again(const apr_array_header_t *list, apr_pool_t *pool)
+{
+    const char *written = list->nelts > 0 ? write_list(list, pool) : NULL;
+    apr_array_header_t *again;
+
+    if (written == NULL) {
+        return;
+    }
+    require(eg_addresslist_parse(&again, written, pool) == APR_SUCCESS && again->nelts == list->nelts);
+    for (int i = 0; i < list->nelts; i++) {
+        const eg_address *a = &APR_ARRAY_IDX(list, i, eg_address), *b = &APR_ARRAY_IDX(again, i, eg_address);
+
+        require(strcmp(a->address, b->address) == 0 && strcmp(a->name, b->name) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static apr_pool_t *all;
@@ -48,13 +101,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = apr_pstrmemdup(pool, (const char *)data, size);
     check_line(eg_headerwords_decode(text, 998, pool), 998);
     if (eg_addresslist_parse(&list, text, pool) == APR_SUCCESS) {
-        for (int i = 0; i < list->nelts; i++) {
-            const eg_address *address = &APR_ARRAY_IDX(list, i, eg_address);
-
-            check_line(address->name, EG_NAME_MAX);
-            require(strchr(address->address, '@') && strlen(address->address) <= size);
-            require(strpbrk(address->address, "\"[") || !strpbrk(address->address, " \t"));
-        }
+        check_list(list, size);
+        check_again(list, pool);
+    }
+    else {
+        require(!eg_addresslist_is_clear(text, pool));
     }
     if (eg_headervalue_parse(&value, (const char *)data, size, pool) == APR_SUCCESS) {
         require(*value.word && value.parameters->nelts <= EG_HEADERVALUE_PARAMETERS_MAX);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "addresslist.h"
+#include "fieldvalue.h"
 #include "header.h"
 #include "headerwords.h"
 #include "utf8.h"
@@ -43,21 +44,6 @@ static void check(const egs_text *field, int address)
     }
 }
 
-/* What stands behind the colon, in one line. */
-static const char *value_of(const egs_text *field, apr_pool_t *pool)
-{
-    const char *from = strchr(field->data, ':') + 1;
-    char *value = apr_palloc(pool, field->length), *to = value;
-
-    for (from += *from == ' '; *from; from++) {
-        if (*from != '\r' && *from != '\n') {
-            *to++ = *from;
-        }
-    }
-    *to = '\0';
-    return value;
-}
-
 /* The text as it can be shown: a blank for each control character, U+FFFD for what is no UTF-8. */
 static const char *shown(const char *text, apr_pool_t *pool)
 {
@@ -88,8 +74,8 @@ static const char *shown(const char *text, apr_pool_t *pool)
 static void check_text(const egs_text *field, const char *text, apr_pool_t *pool)
 {
     check(field, 0);
-    require(
-        !strcmp(eg_headerwords_decode(value_of(field, pool), 9 * strlen(text) + 9, pool), shown(text, pool)));
+    require(!strcmp(eg_headerwords_decode(fieldvalue_of(field, pool), 9 * strlen(text) + 9, pool),
+                    shown(text, pool)));
 }
 
 /* No name can make an address more, or one less. */
@@ -98,7 +84,7 @@ static void check_list(const egs_text *field, apr_pool_t *pool)
     apr_array_header_t *list;
 
     check(field, 0);
-    require(eg_addresslist_parse(&list, value_of(field, pool), pool) == APR_SUCCESS && list->nelts == 2);
+    require(eg_addresslist_parse(&list, fieldvalue_of(field, pool), pool) == APR_SUCCESS && list->nelts == 2);
     require(!strcmp(APR_ARRAY_IDX(list, 0, eg_address).address, "a@example.com"));
     require(!strcmp(APR_ARRAY_IDX(list, 1, eg_address).address, "b@example.com"));
 }

@@ -33,21 +33,29 @@ static void must_be_line(const char *text)
     }
 }
 
-/* A template without a raw field has no more of < than it brings itself. */
+static int count_of(const char *text, char c)
+{
+    int count = 0;
+
+    for (; (text = strchr(text, c)) != NULL; text++) {
+        count++;
+    }
+    return count;
+}
+
+/* A template without a raw field has no more of what means something than it brings itself, and no field is left. */
 static void must_be_escaped(const char *out, const char *text)
 {
-    int left = 0;
-
     if (strstr(text, "{{{") != NULL) {
         return;
     }
-    for (; *text != '\0'; text++) {
-        left += *text == '<';
+    for (const char *c = "<>\"'"; *c != '\0'; c++) {
+        must(count_of(out, *c) <= count_of(text, *c));
     }
-    for (; *out != '\0'; out++) {
-        left -= *out == '<';
+    while ((out = strstr(out, "{{")) != NULL) {
+        out += strspn(out, "{");
+        must(strncmp(out + strspn(out, " \t\r\n"), "unsubscribe", 11) == 0);
     }
-    must(left >= 0);
 }
 
 static void fill(const char *text, const eg_template_fields *fields, apr_pool_t *pool)

@@ -6,7 +6,9 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "bigendian.h"
 #include "tracktoken.h"
+#include "uuid.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -51,6 +53,48 @@ static void check_query(const char *text, const eg_secret *secret, apr_pool_t *p
     must(link == NULL || strcmp(eg_tracktoken_target(strchr(link, '?') + 1, pool), text) == 0);
 }
 
+#define IDS_SIZE (8 + EG_UUID_BYTES + 2 + 2)
+
+/* A token of these ids gives them, and with one bit another nothing. */
+static void check_made(const uint8_t *data, const char *target, const eg_secret *secret, apr_pool_t *pool)
+{
+    char message_id[EG_UUID_SIZE];
+    eg_track_mail mail = { .account_id = (apr_int64_t)(eg_bigendian_get(data, 8) & EG_ID_MAX),
+                           .message_id = message_id,
+                           .recipient_no = (int)eg_bigendian_get(data + 8 + EG_UUID_BYTES, 2) };
+    unsigned int bit = (unsigned int)eg_bigendian_get(data + IDS_SIZE - 2, 2) % (8 * EG_TRACKTOKEN_LETTERS);
+    eg_track_purpose purpose = target == NULL ? EG_TRACK_OPEN : EG_TRACK_CLICK;
+    eg_track_mail found;
+    const char *link;
+    char *token;
+
+    eg_uuid_from_bytes(message_id, data + 8);
+    link = eg_tracktoken_link(purpose, "", &mail, target, secret, pool);
+    if (link == NULL) {
+        must(target != NULL);
+        return;
+    }
+    token = apr_pstrmemdup(pool, link + strlen("/e/o/"), EG_TRACKTOKEN_LETTERS);
+    must(eg_tracktoken_verify(&found, purpose, token, target, secret, pool) == APR_SUCCESS);
+    must(found.account_id == mail.account_id && found.recipient_no == mail.recipient_no &&
+         strcmp(found.message_id, message_id) == 0);
+    must(eg_tracktoken_verify(&found, EG_TRACK_UNSUBSCRIBE, token, target, secret, pool) != APR_SUCCESS);
+    token[bit / 8] = (char)(token[bit / 8] ^ 1 << bit % 8);
+    must(eg_tracktoken_verify(&found, purpose, token, target, secret, pool) != APR_SUCCESS);
+}
+
+/* "/e/c/<token>": a path of its own. */
+static void check_path(const char *text, apr_pool_t *pool)
+{
+    eg_track_purpose purpose;
+    const char *token;
+
+    if (eg_tracktoken_path(&purpose, &token, text, EG_TRACK_PREFIX)) {
+        must(strchr("ocu", (int)purpose) != NULL);
+        must(strcmp(text, apr_psprintf(pool, EG_TRACK_PREFIX "/%c/%s", (int)purpose, token)) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const eg_secret *secret;
@@ -62,6 +106,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     secret = make_secret(pool); /* goes with the pool, so that no sanitizer takes it for a leak */
     text = apr_pstrmemdup(pool, (const char *)data, size);
     check_query(text, secret, pool);
+    check_path(text, pool);
+    if (size >= IDS_SIZE) {
+        check_made(data, NULL, secret, pool);
+        check_made(data, apr_pstrcat(pool, "https://a.example/", text + IDS_SIZE, NULL), secret, pool);
+    }
     query = strchr(text, '?');
     if (query != NULL) {
         const char *target = eg_tracktoken_target(query + 1, pool);
