@@ -40,6 +40,7 @@ REPLAYS := $(patsubst t/fuzz/fuzz_%.c,$(B)/t/fuzz/replay_%,$(FUZZ_C))
 BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_C))
 PROBES := $(patsubst %.c,$(B)/%,$(PROBE_C))
 FUZZERS := $(patsubst t/fuzz/%.c,build/fuzz/%,$(FUZZ_C))
+FUZZ_DICTS := $(patsubst t/fuzz/fuzz_%.c,build/fuzz/%.dict,$(FUZZ_C))
 FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(CORE_C) $(MODULE_C) $(SENDER_C))
 
 # Asked for at the first compilation, not before: the packages may not be there yet.
@@ -96,11 +97,10 @@ format: deps-dev ## lay the C sources out by .clang-format
 	clang-format -i $(SOURCES) $(wildcard mod_emailgw/*.h mod_emailgw/core/*.h sender/*.h sender/ctl/*.h) \
 	    $(wildcard t/unit/*.[ch] t/fuzz/*.[ch] t/bench/*.c t/sender/*.c)
 
-fuzz: deps-dev $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS=60, on up to 70 000 bytes
+fuzz: deps-dev $(FUZZERS) $(FUZZ_DICTS) ## run each fuzzer for FUZZ_SECONDS=60, on up to 70 000 bytes
 	@set -e; for fuzzer in $(FUZZERS); do \
-	    name=$${fuzzer##*/fuzz_}; found=build/fuzz/found/$${fuzzer##*/}; dict=t/fuzz/dict/$$name.dict; \
-	    mkdir -p $$found; echo "== $$fuzzer"; \
-	    $$fuzzer -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=70000 $$([ ! -e $$dict ] || echo -dict=$$dict) \
+	    name=$${fuzzer##*/fuzz_}; found=build/fuzz/found/$${fuzzer##*/}; mkdir -p $$found; echo "== $$fuzzer"; \
+	    $$fuzzer -max_total_time=$(or $(FUZZ_SECONDS),60) -max_len=70000 -dict=build/fuzz/$$name.dict \
 	        -artifact_prefix=$$found/ $$found t/fuzz/corpus/$$name; done
 
 log-ids: ## give the EGLOGNO()s without a number their numbers
@@ -146,6 +146,27 @@ build/fuzz/all.a: $(FUZZ_OBJECTS)
 	$(call say,AR,$@) rm -f $@ && $(AR) rcs $@ $^
 $(FUZZERS): build/fuzz/%: t/fuzz/%.c build/fuzz/all.a
 	$(call say,CLANG,$@) $(FUZZ_COMPILE) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+# Words of the languages that the inputs of a fuzzer are in.
+words_addresslist := mime
+words_classify := dsn
+words_erasable := mime
+words_eventquery := json
+words_inbound := mime dsn html
+words_json := json
+words_mail := json mime template
+words_mime := json mime
+words_params := json
+words_rawmail := mime
+words_rewrite_html := html
+words_smtp_message := mime
+words_smtp_reply := smtp dsn
+words_smtp_session := smtp
+words_subscribers := json
+words_template := template html json
+$(FUZZ_DICTS): build/fuzz/%.dict: $(wildcard t/fuzz/dict/*.dict) Makefile
+	@mkdir -p $(@D)
+	@{ echo '# $(words_$*)'; cat /dev/null $(patsubst %,t/fuzz/dict/%.dict,$(words_$*)); } >$@
 
 # C string literals of all SQL, in the order in which emailgwctl runs it.
 quote = sed 's/[\\"]/\\&/g; s/^/        "/; s/$$/\\n"/'

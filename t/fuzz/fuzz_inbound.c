@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpubound.h"
 #include "classify.h"
 #include "inbound.h"
 #include "utf8.h"
@@ -45,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static apr_pool_t *all;
     egs_inbound inbound;
+    clock_t begun = clock();
     apr_pool_t *pool;
 
     if (!all) {
@@ -63,5 +65,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_text(inbound.sender, 400);
     require(egs_inbound_recipients((eg_bytes){ data, size }, pool)->nelts >= 0);
     apr_pool_destroy(pool);
+    cpubound_check(begun, size);
     return 0;
 }

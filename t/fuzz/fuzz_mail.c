@@ -5,6 +5,7 @@
 
 #include <apr_general.h>
 
+#include "cpubound.h"
 #include "json.h"
 #include "mail.h"
 #include "utf8.h"
@@ -79,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const eg_limits limits = { .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10 };
     eg_call call = { .limits = &limits, .now = apr_time_from_sec(1800000000) };
     const char *problem;
+    clock_t begun = clock();
     apr_pool_t *pool;
 
     apr_initialize();
@@ -98,5 +100,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_decref(eg_errors_json(&call.errors));
     }
     apr_pool_destroy(pool);
+    cpubound_check(begun, size);
     return 0;
 }

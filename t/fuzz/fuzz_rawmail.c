@@ -5,6 +5,7 @@
 
 #include <apr_general.h>
 
+#include "cpubound.h"
 #include "lineends.h"
 #include "rawwire.h"
 
@@ -65,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     eg_rawmail mail, fitted;
     eg_edits edits;
     eg_bytes bytes;
+    clock_t begun = clock();
     apr_pool_t *pool;
 
     if (!all) {
@@ -88,5 +90,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_tree(&mail, pool);
     }
     apr_pool_destroy(pool);
+    cpubound_check(begun, size);
     return 0;
 }

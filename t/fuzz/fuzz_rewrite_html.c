@@ -6,6 +6,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "cpubound.h"
 #include "html_scan.h"
 #include "rewrite.h"
 
@@ -137,6 +138,7 @@ static void check_all(const char *text, size_t size, apr_pool_t *pool)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static apr_pool_t *all;
+    clock_t begun = clock();
     apr_pool_t *pool;
     const char *text = (const char *)data;
     egs_rewriting left = { .link = leave };
@@ -153,5 +155,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_all(text, size, pool);
     }
     apr_pool_destroy(pool);
+    cpubound_check(begun, size);
     return 0;
 }
