@@ -62,8 +62,8 @@ static const char *next_person(const char **from, apr_pool_t *pool)
         while (is_part(*end)) {
             end++;
         }
-        if (begin < at && apr_isalnum(*begin) && apr_isalnum(end[-1]) &&
-            memchr(at, '.', (size_t)(end - at))) {
+        if (begin < at && apr_isalnum(*begin) && apr_isalnum(end[-1]) && (unsigned char)*end < 0x80 &&
+            (begin == *from || (unsigned char)begin[-1] < 0x80) && memchr(at, '.', (size_t)(end - at))) {
             *from = end;
             return apr_pstrmemdup(pool, begin, (apr_size_t)(end - begin));
         }
