@@ -12,13 +12,13 @@ static int is_formula(const char *cell)
     return *cell != '\0' && strchr("=+-@\t\r", *cell) != NULL;
 }
 
-/* Blanks at either end are lost on some readers where no quotation marks keep them. */
+/* Blanks at either end are lost on some readers where no quotation marks keep them; a tab at the beginning has a ' before it. */
 static int must_quote(const char *cell)
 {
     apr_size_t length = strlen(cell);
 
     return cell[strcspn(cell, ",\"\r\n")] != '\0' ||
-           (length > 0 && (cell[0] == ' ' || cell[length - 1] == ' '));
+           (length > 0 && (cell[0] == ' ' || cell[length - 1] == ' ' || cell[length - 1] == '\t'));
 }
 
 static char *put_quoted(char *out, const char *cell)

@@ -18,6 +18,7 @@ static const struct {
     { "line ends", "a\r\nb\nc\rd", "\"a\r\nb\nc\rd\"" },
     { "blanks at the ends", " a ", "\" a \"" },
     { "a tab inside", "a\tb", "a\tb" },
+    { "a tab at the end", "a\t", "\"a\t\"" },
     { "other letters",
       "Gr\xC3\xBC\xC3\x9F"
       "e",
