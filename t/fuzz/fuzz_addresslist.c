@@ -85,6 +85,41 @@ static void check_again(const apr_array_header_t *list, apr_pool_t *pool)
     }
 }
 
+/* The text without blanks, and what stands in angle brackets where there are some. */
+static const char *seen_by_simple_readers(const char *piece, apr_pool_t *pool)
+{
+    const char *open = strchr(piece, '<');
+    char *address = apr_pstrdup(pool, open != NULL ? open + 1 : piece), *to = address;
+
+    for (const char *from = address; *from && *from != '>'; from++) {
+        if (*from != ' ' && *from != '\t') {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+    return address;
+}
+
+/* Of a list that is clear, programs that only look for commas and angle brackets find the same addresses. */
+static void check_clear(const apr_array_header_t *list, const char *text, apr_pool_t *pool)
+{
+    char *pieces = apr_pstrdup(pool, text), *last;
+    int count = 0;
+
+    if (strpbrk(text, "\"()\\[\r\n") || !eg_addresslist_is_clear(text, pool)) {
+        return;
+    }
+    for (char *piece = apr_strtok(pieces, ",", &last); piece; piece = apr_strtok(NULL, ",", &last)) {
+        if (piece[strspn(piece, " \t\r\n")]) {
+            require(count < list->nelts);
+            require(
+                !strcmp(seen_by_simple_readers(piece, pool), APR_ARRAY_IDX(list, count, eg_address).address));
+            count++;
+        }
+    }
+    require(count == list->nelts);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static apr_pool_t *all;
@@ -103,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (eg_addresslist_parse(&list, text, pool) == APR_SUCCESS) {
         check_list(list, size);
         check_again(list, pool);
+        check_clear(list, text, pool);
     }
     else {
         require(!eg_addresslist_is_clear(text, pool));
