@@ -45,12 +45,12 @@ typedef struct {
 
 /* ---- the message taken apart ------------------------------------------------------------ */
 
-/* Bytes of a field's name: readers pass over blanks before the colon (RFC 5322 section 4.5). */
+/* Bytes of a field's name: readers pass over blanks before the colon (RFC 5322 section 4.5). 0: it has none. */
 static apr_size_t name_length(const char *text, apr_size_t length)
 {
     const char *colon = memchr(text, ':', length);
 
-    length = colon ? (apr_size_t)(colon - text) : length;
+    length = colon ? (apr_size_t)(colon - text) : 0;
     while (length && (text[length - 1] == ' ' || text[length - 1] == '\t')) {
         length--;
     }
