@@ -93,16 +93,23 @@ static int is_named(const header_field *field, const char *name, apr_size_t leng
     return field->name == length && !strncasecmp(field->text, name, length);
 }
 
-/*
- * A Content- field that is not in signed_names, at its first appearance. A name with a semicolon
- * would end the list of names (section 3.5).
- */
+/* Printable ASCII without a semicolon, which would end the list of names (section 3.5). */
+static int can_be_listed(const header_field *field)
+{
+    for (apr_size_t i = 0; i < field->name; i++) {
+        if (field->text[i] <= ' ' || field->text[i] >= 0x7f || field->text[i] == ';') {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* A Content- field that is not in signed_names, at its first appearance. */
 static int is_another_content_field(const split_message *m, int place)
 {
     const header_field *field = &m->fields[place];
 
-    if (field->name < 8 || strncasecmp(field->text, "Content-", 8) != 0 ||
-        memchr(field->text, ';', field->name)) {
+    if (field->name < 8 || strncasecmp(field->text, "Content-", 8) != 0 || !can_be_listed(field)) {
         return 0;
     }
     for (size_t i = 0; i < SIGNED_NAMES; i++) {
