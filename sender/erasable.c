@@ -350,7 +350,8 @@ static int add_parameters(egs_erasable *erasable, const eg_rawmail *mail, const 
                        eg_headerwords_decode(each->value, EG_RAW_HEADER_MAX, erasable->pool));
         }
     }
-    add_target(erasable, it, NULL, decoded_value(erasable, mail, field)); /* comments */
+    add_target(erasable, it, NULL,
+               eg_headerwords_decode(text, EG_RAW_HEADER_MAX, erasable->pool)); /* comments */
     return 1;
 }
 

@@ -34,7 +34,7 @@ typedef struct {
  * in all charsets that are known, signed parts and mails within it. Fields that are lists
  * of addresses lose the person's; but not From and Sender of the mail itself, which are
  * the account's own. What is behind EGS_ERASABLE_MAX of fields, of values in them and of
- * texts is one text as it stands: so a mail cannot take more memory than a few times its
+ * texts is one text as it stands: so a mail cannot take more memory than ten times its
  * size and some 50 MB.
  * @param raw  kept, not copied
  * @param person  an address, folded (addressfold.h)

@@ -34,8 +34,7 @@ static json_t *dialogue(const egs_inbound_report *report)
     return smtp;
 }
 
-/* As record.c makes it of a refusal, with the mark that it was told later. */
-static const char *bounce_detail(const egs_inbound_report *report, int suppress, apr_pool_t *pool)
+const char *egs_returned_detail(const egs_inbound_report *report, int suppress, apr_pool_t *pool)
 {
     json_t *detail = json_pack("{s:o, s:{s:s, s:b, s:s*}}", "smtp", dialogue(report), "bounce", "class",
                                egs_class_name(report->class), "reported", 1, "recipient", report->recipient);
@@ -81,10 +80,10 @@ static void fill(columns *to, const egs_inbound *inbound, apr_pool_t *pool)
     if (inbound->kind != EGS_INBOUND_BOUNCE) {
         return;
     }
-    add(to, NULL, bounce_detail(&inbound->reports[0], all_suppress(inbound), pool));
+    add(to, NULL, egs_returned_detail(&inbound->reports[0], all_suppress(inbound), pool));
     for (int i = 0; i < inbound->count; i++) {
         const egs_inbound_report *report = &inbound->reports[i];
-        const char *detail = bounce_detail(report, report->suppress, pool);
+        const char *detail = egs_returned_detail(report, report->suppress, pool);
 
         add(to, report->recipient, detail);
         add(to, report->original, detail);

@@ -54,6 +54,13 @@ apr_status_t egs_returned_finish(egs_returned *returned, const egs_returned_clai
  */
 apr_status_t egs_returned_note(const egs_returned_claim *claim, const char *problem, eg_db *db);
 
+/**
+ * What the event of a report tells, JSON: as record.c makes it of a refusal, with the mark
+ * that it was told later. Pure.
+ * @param suppress  the address is to get nothing more
+ */
+const char *egs_returned_detail(const egs_inbound_report *report, int suppress, apr_pool_t *pool);
+
 /** "recorded", "again", "ignored", "gone", "unknown", "early", "fenced". */
 const char *egs_returned_name(egs_returned_result result);
 

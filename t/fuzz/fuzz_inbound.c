@@ -7,6 +7,8 @@
 #include "cpubound.h"
 #include "classify.h"
 #include "inbound.h"
+#include "json.h"
+#include "returned.h"
 #include "utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -42,6 +44,18 @@ static void check_report(const egs_inbound_report *report, egs_inbound_kind kind
     }
 }
 
+/* What is stored of it says the same. */
+static void check_detail(const egs_inbound_report *report, apr_pool_t *pool)
+{
+    const json_t *detail = eg_json_stored(egs_returned_detail(report, report->suppress, pool), pool);
+    const json_t *bounce = json_object_get(detail, "bounce");
+    const char *text = json_string_value(json_object_get(json_object_get(detail, "smtp"), "text"));
+
+    require(!strcmp(json_string_value(json_object_get(bounce, "class")), egs_class_name(report->class)));
+    require(!json_object_get(bounce, "suppress") == !report->suppress);
+    require(report->text ? text && !strcmp(text, report->text) : !text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static apr_pool_t *all;
@@ -60,6 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(inbound.count <= EGS_INBOUND_REPORTS_MAX);
     for (int i = 0; i < inbound.count; i++) {
         check_report(&inbound.reports[i], inbound.kind);
+        check_detail(&inbound.reports[i], pool);
     }
     check_text(inbound.feedback, 512);
     check_text(inbound.sender, 400);
