@@ -304,10 +304,16 @@ egs_sts_cache *egs_sts_cache_new(int domains_max, apr_size_t bytes_max, apr_pool
     return cache;
 }
 
+/* Another sender may have stored a policy since: that is read before anything else is said. */
+static int is_unread(const domain_entry *entry)
+{
+    return entry->state == UNREAD || entry->state == READING;
+}
+
 /* What had no policy at the last look has none until the next one is over: nobody waits for that. */
 static int had_none(const domain_entry *entry)
 {
-    return entry->look_at != 0 && entry->policy == NULL;
+    return entry->look_at != 0 && entry->policy == NULL && !is_unread(entry);
 }
 
 /* None is stored, and the look takes too long to be waited for. */

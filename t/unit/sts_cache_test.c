@@ -88,8 +88,9 @@ static void has_nothing_for_an_interval(void **state)
         assert_int_equal(answer(cache, S(3), NULL, outcomes[i], NULL, NULL, *state), EGS_STS_SAME);
         must_be(cache, "a", S(3), EGS_STS_NONE, 0, NULL, *state);
         must_be(cache, "a", S(302), EGS_STS_NONE, 0, NULL, *state);
-        /* it is looked at again, and mails do not wait for that */
-        must_be(cache, "a", S(303), EGS_STS_NONE, 1, NULL, *state);
+        /* It is looked at again: mails wait until it is known that none is stored, and no longer. */
+        must_be(cache, "a", S(303), EGS_STS_PENDING, 1, NULL, *state);
+        read_all(cache, S(304), *state);
         must_be(cache, "a", S(304), EGS_STS_NONE, 0, NULL, *state);
         lookup = take(cache, S(305), *state);
         must_be(cache, "a", S(306), EGS_STS_NONE, 0, NULL, *state);
@@ -99,6 +100,22 @@ static void has_nothing_for_an_interval(void **state)
         assert_int_equal(egs_sts_cache_answer(cache, lookup, INTERVAL, S(307)), EGS_STS_NEW);
         must_be(cache, "a", S(308), EGS_STS_POLICY, 0, "mx", *state);
     }
+}
+
+/* By another sender, while this one knew of none. */
+static void sees_what_was_stored_since(void **state)
+{
+    egs_sts_cache *cache = egs_sts_cache_new(9, 9999, *state);
+    const egs_sts_kept kept = { "1", make_policy(EGS_STS_MODE_ENFORCE, DAY, "mx", *state), 0, DAY };
+    const char *domain;
+
+    must_be(cache, "a", 0, EGS_STS_PENDING, 1, NULL, *state);
+    assert_int_equal(answer(cache, 0, NULL, EGS_STS_FAILED, NULL, NULL, *state), EGS_STS_SAME);
+    must_be(cache, "a", S(300), EGS_STS_PENDING, 1, NULL, *state);
+    assert_int_equal(egs_sts_cache_unread(cache, &domain, 1, *state), 1);
+    must_be(cache, "a", S(301), EGS_STS_PENDING, 0, NULL, *state);
+    egs_sts_cache_read(cache, "a", &kept, S(301));
+    must_be(cache, "a", S(301), EGS_STS_POLICY, 0, "mx", *state);
 }
 
 static void keeps_a_policy(void **state)
@@ -340,8 +357,10 @@ static void shares_its_room(void **state)
     must_be(cache, "a11.many.com", S(39), EGS_STS_CROWDED, 0, NULL, *state);
     must_be(cache, "a11.many.com", S(40), EGS_STS_PENDING, 1, NULL, *state);
     must_be(cache, "a12.many.com", S(40), EGS_STS_PENDING, 1, NULL, *state);
-    must_be(cache, "a0.many.com", S(40), EGS_STS_NONE, 1, NULL, *state); /* given up, asked for once more */
+    must_be(cache, "a0.many.com", S(40), EGS_STS_PENDING, 1, NULL,
+            *state); /* given up, asked for once more */
     read_all(cache, S(40), *state);
+    must_be(cache, "a0.many.com", S(40), EGS_STS_NONE, 0, NULL, *state);
     lookup = egs_sts_cache_take(cache, S(40), *state);
     assert_string_equal(lookup->domain, "a3.many.com"); /* a1 and a2 were given up for a12 and a0 */
     lookup->outcome = EGS_STS_ABSENT;
@@ -352,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EG_TEST(has_nothing_for_an_interval),
+        EG_TEST(sees_what_was_stored_since),
         EG_TEST(keeps_a_policy),
         EG_TEST(holds_it_to_its_end),
         EG_TEST(knows_mode_none),
