@@ -40,6 +40,7 @@ typedef struct {
     eg_db *db;
     apr_time_t read_at; /* no call for stored policies before */
     int is_idle;        /* nothing could be begun in this round */
+    int has_failed;     /* no look could be made in the last round */
     apr_pool_t *pool;   /* of this round */
 } looker;
 
@@ -269,9 +270,15 @@ static void run_round(looker *me)
     const egs_sts_observer observer = {
         .next = take_next, .done = take_answer, .stopping = is_stopping, .baton = me
     };
+    apr_status_t rv;
 
     me->is_idle = 1;
-    egs_sts_fetch(me->settings->options, &observer, me->pool);
+    rv = egs_sts_fetch(me->settings->options, &observer, me->pool);
+    if (rv != APR_SUCCESS && !me->has_failed) {
+        eg_log_at(&me->log, EG_LOG_ERR, rv,
+                  EGLOGNO(0477) "MTA-STS: no domain can be looked at: mails to those that were not yet wait");
+    }
+    me->has_failed = rv != APR_SUCCESS;
 }
 
 void egs_sts_run(egs_control *control, const char *dsn)

@@ -139,7 +139,10 @@ static void set_callbacks(fetch *f)
     curl_easy_setopt(f->easy, CURLOPT_HEADERDATA, f);
 }
 
-/* libcurl looks nothing up: the name leads to these addresses. @return is it on its way? */
+/*
+ * libcurl looks nothing up: the name leads to these addresses, and is soon forgotten ("+").
+ * @return is it on its way?
+ */
 static int begin_fetch(fetch *f, const char *addresses)
 {
     const egs_options *options = f->all->options;
@@ -152,7 +155,7 @@ static int begin_fetch(fetch *f, const char *addresses)
     }
     apr_pool_cleanup_register(f->pool, f->easy, free_easy, apr_pool_cleanup_null);
     f->pinned.data =
-        apr_psprintf(f->pool, "%s:%d:%s", policy_host(domain, f->pool), options->sts_port, addresses);
+        apr_psprintf(f->pool, "+%s:%d:%s", policy_host(domain, f->pool), options->sts_port, addresses);
     curl_easy_setopt(f->easy, CURLOPT_RESOLVE, &f->pinned);
     curl_easy_setopt(f->easy, CURLOPT_URL, egs_sts_url(domain, options, f->pool));
     set_bounds(f->easy, options);
