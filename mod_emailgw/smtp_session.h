@@ -18,7 +18,7 @@ typedef enum { EG_SMTP_SUBMISSION, EG_SMTP_BOUNCES } eg_smtp_mode;
 #define EG_SMTP_MAIL_MAX (EG_SMTP_COMMAND_MAX + 26 + 17 + 10 + 500)
 #define EG_SMTP_AUTH_MAX 12288 /* octets of AUTH and its answers (RFC 4954 section 4) */
 /* Since the last mail that was taken; then 421. */
-#define EG_SMTP_ERRORS_MAX 20            /* commands refused for good, RCPT of a mail aside */
+#define EG_SMTP_ERRORS_MAX 20            /* commands refused for good, RCPT behind any MAIL aside */
 #define EG_SMTP_GREETINGS_MAX 10         /* EHLO and HELO: each one more is an error */
 #define EG_SMTP_COMMANDS_MAX 1000        /* commands, recipients that are taken aside */
 #define EG_SMTP_STRANGER_COMMANDS_MAX 50 /* ... of who has not logged in */
