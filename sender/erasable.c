@@ -1,4 +1,4 @@
-#include "erasable.h"
+#include "erasable_slots.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,53 +7,14 @@
 
 #include "addressfold.h"
 #include "charset.h"
-#include "header.h"
 #include "headerwords.h"
+#include "mimecode.h"
+#include "pieces.h"
 #include "raw.h"
-#include "rawfield.h"
-#include "rawwire.h"
 #include "token.h"
 #include "utf8.h"
 
-#define NESTED_MAX 5        /* mails within mails */
-#define NUL_CHARACTER 0x100 /* that stands for a byte 0 */
-#define EXTENDED_MAX 600    /* bytes of a parameter's value in RFC 2231's form */
-#define CODE_ROOM 100       /* bytes of a header for the encoding of a body that had none */
-#define NOBODY "undisclosed-recipients:;"
-
-typedef enum {
-    SLOT_WHOLE,     /* an attachment */
-    SLOT_BYTES,     /* as they are */
-    SLOT_BODY,      /* of a part, decoded */
-    SLOT_WORDS,     /* a field of text */
-    SLOT_ADDRESSES, /* a field of addresses: their names */
-    SLOT_PARAMETERS /* a field of parameters: each of them */
-} slot_kind;
-
-/** A place of the mail that texts are of. */
-typedef struct {
-    slot_kind kind;
-    const eg_rawmail *mail;
-    const eg_rawpart *part;   /* whose body it is */
-    const eg_rawpart *header; /* in which it is a field; NULL: it is none */
-    const eg_rawfield *field;
-    eg_bytes bytes;
-    const char *charset;         /* to be written in; NULL: UTF-8 */
-    apr_array_header_t *targets; /* of const char **: where the text of a name or value is to go */
-    apr_array_header_t *list;    /* of eg_rawaddress, without the person's */
-    int is_shorter;              /* the person's were taken out of it */
-    eg_headervalue *value;
-    int first, count; /* of its texts */
-} slot;
-
-/** A header whose fields are written anew. */
-typedef struct {
-    const eg_rawpart *of;
-    apr_size_t room; /* bytes that it may grow by */
-    int fields;      /* that are left in it */
-} header_left;
-
-#define TEXT(erasable, i) APR_ARRAY_IDX((erasable)->texts, i, egs_erasable_text)
+#define NESTED_MAX 5 /* mails within mails */
 
 /* ---- bytes, charsets ----------------------------------------------------------------------------- */
 
@@ -77,19 +38,6 @@ const char *egs_erasable_bytes(eg_bytes bytes, apr_pool_t *pool)
     return text;
 }
 
-static eg_bytes back_to_bytes(const char *text, apr_pool_t *pool)
-{
-    apr_size_t left = strlen(text), step, length = 0;
-    char *bytes = apr_palloc(pool, left + 1);
-    apr_uint32_t code;
-
-    for (; (step = eg_utf8_next(&code, text, left)) > 0; text += step, left -= step) {
-        bytes[length++] = code == NUL_CHARACTER ? '\0' : (char)code;
-    }
-    bytes[length] = '\0';
-    return (eg_bytes){ bytes, length };
-}
-
 static int is_utf8_text(eg_bytes content)
 {
     return memchr(content.data, '\0', content.size) == NULL && eg_utf8_valid(content.data, content.size);
@@ -108,11 +56,11 @@ static const char *charset_of(eg_bytes content, const char *given)
 
 /* ---- what there is ------------------------------------------------------------------------------- */
 
-static slot *add_slot(egs_erasable *erasable, slot_kind kind, const eg_rawmail *mail)
+static egs_slot *add_slot(egs_erasable *erasable, egs_slot_kind kind, const eg_rawmail *mail)
 {
-    slot *it = &APR_ARRAY_PUSH(erasable->slots, slot);
+    egs_slot *it = &APR_ARRAY_PUSH(erasable->slots, egs_slot);
 
-    *it = (slot){ .kind = kind, .mail = mail, .first = erasable->texts->nelts };
+    *it = (egs_slot){ .kind = kind, .mail = mail, .first = erasable->texts->nelts };
     return it;
 }
 
@@ -122,7 +70,7 @@ static int may_tell(const char *text)
     return strpbrk(text, "@%&") != NULL;
 }
 
-static void add_text(egs_erasable *erasable, slot *of, const char *text, int is_bytes)
+static void add_text(egs_erasable *erasable, egs_slot *of, const char *text, int is_bytes)
 {
     APR_ARRAY_PUSH(erasable->texts, egs_erasable_text) = (egs_erasable_text){ text, is_bytes, NULL };
     of->count++;
@@ -130,7 +78,7 @@ static void add_text(egs_erasable *erasable, slot *of, const char *text, int is_
 }
 
 /* A content in the charset that it is said to be in. */
-static void add_content(egs_erasable *erasable, slot *of, eg_bytes content, const char *given)
+static void add_content(egs_erasable *erasable, egs_slot *of, eg_bytes content, const char *given)
 {
     const char *charset = charset_of(content, given);
     eg_bytes converted;
@@ -155,7 +103,7 @@ static void add_bytes(egs_erasable *erasable, const eg_rawmail *mail, apr_size_t
 
     if (bytes.size > 0 && memchr(bytes.data, '\0', bytes.size) == NULL &&
         may_tell(apr_pstrmemdup(erasable->pool, bytes.data, bytes.size))) {
-        slot *it = add_slot(erasable, SLOT_BYTES, mail);
+        egs_slot *it = add_slot(erasable, EGS_SLOT_BYTES, mail);
 
         it->bytes = bytes;
         add_content(erasable, it, bytes, NULL);
@@ -184,7 +132,7 @@ static void add_lines(egs_erasable *erasable, const eg_rawmail *mail, apr_size_t
 /* ---- fields -------------------------------------------------------------------------------------- */
 
 /* @param target  where what is to stand there instead goes; NULL: the field is written anew without it */
-static void add_target(egs_erasable *erasable, slot *of, const char **target, const char *text)
+static void add_target(egs_erasable *erasable, egs_slot *of, const char **target, const char *text)
 {
     if (may_tell(text)) {
         APR_ARRAY_PUSH(of->targets, const char **) = target;
@@ -211,12 +159,12 @@ static int is_own(const egs_erasable *erasable, const eg_rawmail *mail, const eg
 static int add_addresses(egs_erasable *erasable, const eg_rawmail *mail, const eg_rawfield *field)
 {
     apr_array_header_t *list;
-    slot *it;
+    egs_slot *it;
 
     if (eg_rawfield_addresses(&list, mail, field, erasable->pool) != APR_SUCCESS) {
         return 0;
     }
-    it = add_slot(erasable, SLOT_ADDRESSES, mail);
+    it = add_slot(erasable, EGS_SLOT_ADDRESSES, mail);
     it->targets = apr_array_make(erasable->pool, 1, sizeof(const char **));
     it->list = apr_array_make(erasable->pool, list->nelts + 1, sizeof(eg_rawaddress));
     for (int i = 0; i < list->nelts; i++) {
@@ -236,94 +184,19 @@ static int add_addresses(egs_erasable *erasable, const eg_rawmail *mail, const e
     return 1;
 }
 
-/* Which piece of a value is it, "name*2" or "name*2*" (RFC 2231 section 3)? @return -1: it is none */
-static int piece_number(const char *name)
+/* Those whose name could be an address go. */
+static void drop_telling(eg_headervalue *value, apr_pool_t *pool)
 {
-    const char *digits = name + strcspn(name, "*") + 1;
-    apr_size_t length = digits[-1] == '*' ? strspn(digits, "0123456789") : 0;
-
-    if (length == 0 || length > 9 || strcmp(digits + length, digits[length] == '*' ? "*" : "") != 0) {
-        return -1;
-    }
-    return atoi(digits);
-}
-
-static int is_piece_of(const eg_parameter *each, const eg_parameter *other)
-{
-    apr_size_t length = strcspn(other->name, "*");
-
-    return piece_number(each->name) >= 0 && strcspn(each->name, "*") == length &&
-           strncmp(each->name, other->name, length) == 0;
-}
-
-/* The pieces of one value by their numbers. @return how many */
-static int sort_pieces(const eg_parameter **pieces, const eg_headervalue *value, const eg_parameter *of)
-{
-    int count = 0;
+    apr_array_header_t *kept = apr_array_make(pool, value->parameters->nelts + 1, sizeof(eg_parameter));
 
     for (int i = 0; i < value->parameters->nelts; i++) {
         const eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
-        int at = count;
 
-        if (!is_piece_of(each, of)) {
-            continue;
-        }
-        for (; at > 0 && piece_number(pieces[at - 1]->name) > piece_number(each->name); at--) {
-            pieces[at] = pieces[at - 1];
-        }
-        pieces[at] = each;
-        count++;
-    }
-    return count;
-}
-
-/* The name of a whole value whose first piece this is; its own where another parameter has that name. */
-static const char *whole_name(const eg_headervalue *value, const eg_parameter *first, apr_pool_t *pool)
-{
-    const char *name = apr_pstrcat(pool, apr_pstrndup(pool, first->name, strcspn(first->name, "*")),
-                                   first->name[strlen(first->name) - 1] == '*' ? "*" : "", NULL);
-
-    return piece_number(first->name) == 0 && eg_headervalue_get(value, name) == NULL ? name : first->name;
-}
-
-/* All pieces of the value that one is a piece of, as readers put them together. */
-static eg_parameter join_pieces_of(const eg_headervalue *value, const eg_parameter *one, apr_pool_t *pool)
-{
-    const eg_parameter *pieces[EG_HEADERVALUE_PARAMETERS_MAX];
-    struct iovec texts[EG_HEADERVALUE_PARAMETERS_MAX];
-    int count = sort_pieces(pieces, value, one);
-
-    for (int i = 0; i < count; i++) {
-        texts[i] = (struct iovec){ (void *)pieces[i]->value, strlen(pieces[i]->value) };
-    }
-    return (eg_parameter){ whole_name(value, pieces[0], pool),
-                           apr_pstrcatv(pool, texts, (apr_size_t)count, NULL) };
-}
-
-/* Each value in pieces as one, where its first piece stands; without those whose name could be an address. */
-static void join_pieces(eg_headervalue *value, apr_pool_t *pool)
-{
-    apr_array_header_t *joined = apr_array_make(pool, value->parameters->nelts + 1, sizeof(eg_parameter));
-
-    for (int i = 0; i < value->parameters->nelts; i++) {
-        const eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
-        int earlier = 0;
-
-        if (may_tell(each->name)) {
-            continue;
-        }
-        if (piece_number(each->name) < 0) {
-            APR_ARRAY_PUSH(joined, eg_parameter) = *each;
-            continue;
-        }
-        while (!is_piece_of(&APR_ARRAY_IDX(value->parameters, earlier, eg_parameter), each)) {
-            earlier++;
-        }
-        if (earlier == i) {
-            APR_ARRAY_PUSH(joined, eg_parameter) = join_pieces_of(value, each, pool);
+        if (!may_tell(each->name)) {
+            APR_ARRAY_PUSH(kept, eg_parameter) = *each;
         }
     }
-    value->parameters = joined;
+    value->parameters = kept;
 }
 
 /* Values as readers take them, who know encoded words in them, too. @return 0 when it has not that form */
@@ -331,13 +204,14 @@ static int add_parameters(egs_erasable *erasable, const eg_rawmail *mail, const 
 {
     const char *text = eg_rawfield_value(mail, field, erasable->pool);
     eg_headervalue *value = apr_palloc(erasable->pool, sizeof *value);
-    slot *it;
+    egs_slot *it;
 
     if (eg_headervalue_parse(value, text, strlen(text), erasable->pool) != APR_SUCCESS) {
         return 0;
     }
-    join_pieces(value, erasable->pool);
-    it = add_slot(erasable, SLOT_PARAMETERS, mail);
+    egs_pieces_join(value, erasable->pool);
+    drop_telling(value, erasable->pool);
+    it = add_slot(erasable, EGS_SLOT_PARAMETERS, mail);
     it->targets = apr_array_make(erasable->pool, 1, sizeof(const char **));
     it->value = value;
     add_target(erasable, it, &value->word,
@@ -357,13 +231,14 @@ static int add_parameters(egs_erasable *erasable, const eg_rawmail *mail, const 
 
 static void add_words(egs_erasable *erasable, const eg_rawmail *mail, const eg_rawfield *field)
 {
+    const char *name = egs_raw_field_name(mail, field, erasable->pool);
     const char *text = decoded_value(erasable, mail, field);
 
-    if (!eg_field_name_valid(egs_raw_field_name(mail, field, erasable->pool))) {
+    if (!eg_field_name_valid(name) || may_tell(name)) {
         add_bytes(erasable, mail, field->at, field->end);
     }
     else if (may_tell(text)) {
-        add_text(erasable, add_slot(erasable, SLOT_WORDS, mail), text, 0);
+        add_text(erasable, add_slot(erasable, EGS_SLOT_WORDS, mail), text, 0);
     }
 }
 
@@ -394,7 +269,7 @@ static void add_field(egs_erasable *erasable, const eg_rawmail *mail, const eg_r
         add_words(erasable, mail, field);
     }
     if (erasable->slots->nelts > count) {
-        slot *it = &APR_ARRAY_IDX(erasable->slots, count, slot);
+        egs_slot *it = &APR_ARRAY_IDX(erasable->slots, count, egs_slot);
 
         it->header = part;
         it->field = field;
@@ -442,7 +317,7 @@ static eg_bytes decode_leniently(eg_bytes body, apr_pool_t *pool)
 static void add_text_body(egs_erasable *erasable, const eg_rawmail *mail, const eg_rawpart *part)
 {
     eg_bytes body = eg_rawmail_range(mail, part->body, part->end), content;
-    slot *it = add_slot(erasable, SLOT_BODY, mail);
+    egs_slot *it = add_slot(erasable, EGS_SLOT_BODY, mail);
 
     it->part = part;
     if (eg_mimecode_decode(&content, body, part->code, erasable->pool) != APR_SUCCESS) {
@@ -513,7 +388,7 @@ static egs_erasable *make(eg_bytes bytes, const char *person, apr_pool_t *pool)
     egs_erasable *erasable = apr_palloc(pool, sizeof *erasable);
 
     *erasable = (egs_erasable){ .texts = apr_array_make(pool, 32, sizeof(egs_erasable_text)),
-                                .slots = apr_array_make(pool, 32, sizeof(slot)),
+                                .slots = apr_array_make(pool, 32, sizeof(egs_slot)),
                                 .left = EGS_ERASABLE_MAX,
                                 .bytes = bytes,
                                 .person = person,
@@ -535,204 +410,6 @@ egs_erasable *egs_erasable_attachment(eg_bytes content, const char *media_type, 
     eg_media_type media = { .charset = NULL };
 
     eg_media_type_parse(&media, media_type, pool);
-    add_content(erasable, add_slot(erasable, SLOT_WHOLE, NULL), content, media.charset);
+    add_content(erasable, add_slot(erasable, EGS_SLOT_WHOLE, NULL), content, media.charset);
     return erasable;
-}
-
-/* ---- what is to stand there ---------------------------------------------------------------------- */
-
-int egs_erasable_is_same(const egs_erasable *erasable)
-{
-    int is_same = !erasable->is_changed;
-
-    for (int i = 0; i < erasable->texts->nelts && is_same; i++) {
-        is_same = TEXT(erasable, i).erased == NULL;
-    }
-    return is_same;
-}
-
-/* The one text of a slot, as bytes. In its charset it can be written: what came in is ASCII. */
-static eg_bytes content_of(const egs_erasable *erasable, const slot *it)
-{
-    const egs_erasable_text *text = &TEXT(erasable, it->first);
-    eg_bytes content = { text->erased, strlen(text->erased) };
-
-    if (text->is_bytes) {
-        return back_to_bytes(text->erased, erasable->pool);
-    }
-    if (it->charset != NULL) {
-        eg_charset_convert(&content, content, it->charset, "utf-8", erasable->pool);
-    }
-    return content;
-}
-
-static void put_list(egs_text *field, const slot *it, const char *name, header_left *left)
-{
-    if (it->list->nelts > 0) {
-        egs_raw_put_addresses(field, name, it->list);
-    }
-    else if (eg_rawfield_is(it->mail, it->field, "To") || left->fields == 1) {
-        egs_text_puts(field, "To: " NOBODY "\r\n"); /* a mail without any field would be none */
-    }
-    else {
-        left->fields--;
-    }
-}
-
-/* In RFC 2231's form, which knows no brackets and no blanks. */
-static void tidy_extended(eg_headervalue *value, apr_pool_t *pool)
-{
-    for (int i = 0; i < value->parameters->nelts; i++) {
-        eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
-        char *tidy = apr_pstrdup(pool, each->value), *to = tidy;
-
-        if (!*each->name || each->name[strlen(each->name) - 1] != '*') {
-            continue;
-        }
-        for (const char *from = each->value; *from; from++) {
-            if (*from != '[' && *from != ']') {
-                *to++ = *from;
-            }
-        }
-        *to = '\0';
-        each->value = strlen(tidy) <= EXTENDED_MAX ? tidy : "utf-8''erased";
-    }
-}
-
-static egs_text written_field(const egs_erasable *erasable, slot *it, header_left *left)
-{
-    const char *name = egs_raw_field_name(it->mail, it->field, erasable->pool);
-    egs_text field;
-
-    egs_text_init(&field, it->field->end - it->field->at, erasable->pool);
-    if (it->kind == SLOT_WORDS) {
-        egs_header_text(&field, name, TEXT(erasable, it->first).erased);
-    }
-    else if (it->kind == SLOT_ADDRESSES) {
-        put_list(&field, it, name, left);
-    }
-    else if (it->kind == SLOT_PARAMETERS) {
-        tidy_extended(it->value, erasable->pool);
-        egs_raw_put_parameters(&field, name, it->value);
-    }
-    else {
-        eg_bytes content = content_of(erasable, it);
-
-        egs_text_add(&field, content.data, content.size);
-    }
-    return field;
-}
-
-/* Parameters that tell how to read a body. */
-static apr_array_header_t *those_of_body(const eg_headervalue *value, apr_pool_t *pool)
-{
-    apr_array_header_t *kept = apr_array_make(pool, 2, sizeof(eg_parameter));
-
-    for (int i = 0; i < value->parameters->nelts; i++) {
-        const eg_parameter *each = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
-
-        if (strcmp(each->name, "boundary") == 0 || strcmp(each->name, "charset") == 0) {
-            APR_ARRAY_PUSH(kept, eg_parameter) = *each;
-        }
-    }
-    return kept;
-}
-
-/* No more of a field than readers must have: no names, no parameters but those that tell how to read a body. */
-static egs_text short_field(const egs_erasable *erasable, slot *it, header_left *left)
-{
-    const char *name = egs_raw_field_name(it->mail, it->field, erasable->pool);
-    egs_text field;
-
-    if (it->kind == SLOT_WORDS || it->kind == SLOT_BYTES) {
-        egs_text_init(&field, 0, erasable->pool);
-        egs_header_text(&field, name, "[erased]");
-        return field;
-    }
-    if (it->kind == SLOT_PARAMETERS) {
-        it->value->parameters = those_of_body(it->value, erasable->pool);
-    }
-    for (int i = 0; it->kind == SLOT_ADDRESSES && i < it->list->nelts; i++) {
-        APR_ARRAY_IDX(it->list, i, eg_rawaddress).name = "";
-    }
-    return written_field(erasable, it, left);
-}
-
-/* A field as it is to stand there, as long as its header keeps within the bound that it is read with. */
-static const char *field_of(const egs_erasable *erasable, slot *it, header_left *left)
-{
-    apr_size_t before = it->field->end - it->field->at;
-    egs_text field = written_field(erasable, it, left);
-
-    if (field.length > before + left->room) {
-        field = short_field(erasable, it, left);
-    }
-    left->room += before;
-    left->room -= field.length < left->room ? field.length : left->room;
-    return field.data;
-}
-
-/* Fields stand in the order of their headers. */
-static void enter_header(header_left *left, const eg_rawpart *header)
-{
-    apr_size_t size = header->header_end - header->at + CODE_ROOM;
-
-    if (left->of != header) {
-        *left = (header_left){ header, size < EG_RAW_HEADER_MAX ? EG_RAW_HEADER_MAX - size : 0,
-                               header->fields->nelts };
-    }
-}
-
-/* Put the texts of a slot where they belong. @return is anything in it to be changed? */
-static int take_texts(const egs_erasable *erasable, slot *it)
-{
-    int is_changed = it->is_shorter;
-
-    for (int i = 0; i < it->count; i++) {
-        const char *erased = TEXT(erasable, it->first + i).erased;
-
-        is_changed |= erased != NULL;
-        if (erased != NULL && it->targets != NULL && APR_ARRAY_IDX(it->targets, i, const char **) != NULL) {
-            *APR_ARRAY_IDX(it->targets, i, const char **) = erased;
-        }
-    }
-    return is_changed;
-}
-
-static void write_slot(eg_edits *edits, const egs_erasable *erasable, slot *it, header_left *left)
-{
-    if (it->header != NULL) {
-        enter_header(left, it->header);
-        eg_edits_replace(edits, (const char *)it->mail->bytes.data + it->field->at,
-                         it->field->end - it->field->at, field_of(erasable, it, left));
-    }
-    else if (it->kind == SLOT_BODY) {
-        eg_rawwire_replace(edits, it->mail, it->part, content_of(erasable, it), erasable->pool);
-    }
-    else {
-        eg_bytes content = content_of(erasable, it);
-
-        eg_edits_replace(edits, it->bytes.data, it->bytes.size,
-                         apr_pstrmemdup(erasable->pool, content.data, content.size));
-    }
-}
-
-eg_bytes egs_erasable_write(const egs_erasable *erasable)
-{
-    header_left left = { NULL, 0, 0 };
-    eg_edits edits;
-
-    eg_edits_init(&edits, erasable->bytes.data, erasable->bytes.size, erasable->pool);
-    for (int i = 0; i < erasable->slots->nelts; i++) {
-        slot *it = &APR_ARRAY_IDX(erasable->slots, i, slot);
-
-        if (!take_texts(erasable, it)) {
-            continue;
-        }
-        if (it->kind == SLOT_WHOLE) {
-            return content_of(erasable, it);
-        }
-        write_slot(&edits, erasable, it, &left);
-    }
-    return eg_edits_make(&edits, erasable->pool);
 }

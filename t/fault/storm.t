@@ -41,6 +41,7 @@ sub came_out {
 my (%ambiguous, @windows);
 
 sub note_window {
+    $sink->wait_alone(EmailGW::allowed(5)) or die "somebody is connected with the sink\n";
     my %recorded = map { $_->[0] => 1 }
         $gw->sql("SELECT message_id FROM emailgw.recipient WHERE status = 'delivered'");
     my %copies;

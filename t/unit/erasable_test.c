@@ -89,6 +89,7 @@ static const struct {
         "--ann@example.org\r\n\r\nx\r\n--ann@example.org--\r\n[erased]" },
     { "encoded words", "Subject: =?utf-8?B?QXNrIEFubkBleGFt?= =?utf-8?Q?ple.org_=C3=BC?=\r\n\r\n",
       "Subject: =?utf-8?B?QXNrIFtlcmFzZWRdIMO8?=\r\n\r\n" },
+    { "the name of a field", H "ann@example.org: x\r\n\r\n", H "[erased]: x\r\n\r\n" },
     { "a field of its own", "X-For: Ann@example.org\r\n\r\n", "X-For: [erased]\r\n\r\n" },
     { "lists of addresses",
       H
@@ -266,6 +267,8 @@ static void headers_stay_within_their_bound(void **state)
           "Content-Type: text/plain;\r\n charset=\"utf-8\"\r\n\r\nx\r\n", 80000, NULL },
         { "a token", "Content-Transfer-Encoding: 7bit (a@b.c", "/a@b.c", ")",
           "Content-Transfer-Encoding: [erased]\r\n\r\nx\r\n", 35000, "a@b.c" },
+        { "a name that is the person", "a@b.c: x", "/a@b.c", "", "X-Erased: [erased]\r\n\r\nx\r\n", 35000,
+          "a@b.c" },
         { "many fields", "X-1: ann@example.org", "\r\nX-1: ann@example.org " NINE(UMLAUTS), "", NULL, 900,
           NULL },
     };

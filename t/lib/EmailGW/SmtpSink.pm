@@ -52,6 +52,19 @@ sub wait_count {
     return time;
 }
 
+# Waits until it has read all that was sent to it by those who are gone.
+sub wait_alone {
+    my ($sink, $seconds) = @_;
+    my $deadline = time + $seconds;
+    my $here = sprintf ':%04X', $sink->{port};
+    while (1) {
+        open my $file, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!\n";
+        return 1 if !grep { /^ *\d+: [0-9A-F]{8}$here \S+ 0[18] / } <$file>; # ESTABLISHED, CLOSE_WAIT
+        return 0 if time > $deadline;
+        sleep 0.01;
+    }
+}
+
 # The mails kept: {from, to => [...], raw}, raw with LF as smtp-sink writes it. One
 # whose sender went away in the middle may be there in part.
 sub mails {
