@@ -29,9 +29,9 @@ static apr_status_t claim(batch *b, const egs_options *options)
 {
     apr_interval_time_t lease = options->lease < LEASE_MAX ? options->lease : LEASE_MAX;
 
-    return eg_db_call(&b->job, b->db, EG_DB_REPEATABLE, "claim_list_job",
-                      EG_DB_ARGS(eg_db_int(apr_time_sec(lease)), eg_db_int(BATCH),
-                                 eg_db_int(options->list_ahead)));
+    return eg_db_call(
+        &b->job, b->db, EG_DB_REPEATABLE, "claim_list_job",
+        EG_DB_ARGS(eg_db_int(apr_time_sec(lease)), eg_db_int(BATCH), eg_db_int(options->list_ahead)));
 }
 
 static eg_dbarg job_arg(const batch *b, const char *column)
