@@ -85,7 +85,9 @@ static const struct {
     { "(x=?utf-8?q?ceo=40bank.example?=) a@x.org", 0 },
     { "(\\=?utf-8?q?ceo=40bank.example?=) a@x.org", 0 },
     { "(=?utf-8?q?ceo()=40bank.example?=) a@x.org", 0 },
-    { "(ceo\xEF\xBC\xA0" "bank.example) a@x.org", 0 },
+    { "(ceo\xEF\xBC\xA0"
+      "bank.example) a@x.org",
+      0 },
     { "(1 = 1? = yes) a@x.org", 1 },
     { "((=?us-ascii?b?QA==?=)) a@x.org", 0 },
     { "b@x.org, a@x.org (@)", 0 },
