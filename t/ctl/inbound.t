@@ -247,21 +247,21 @@ sub sent_to_many {
 subtest 'bounces of many systems' => sub {
     my $corpora = $ENV{EG_CORPORA} or plan skip_all => 'EG_CORPORA is not set';
     my $folder = "$corpora/bounces-sisimai";
-    my $expected = JSON::PP::decode_json(read_file("$folder/expected.json"));
+    my $expected = JSON::PP::decode_json(EmailGW::slurp("$folder/expected.json"));
     my @names = sort keys %$expected;
     my $path = sent_to_many(map { "r$_\@example.com" } 0 .. @names);
     my $before = state_of();
     my (%exit, %kind, %wrong);
     for my $at (0 .. $#names) {
         my $forged = $path->{"r$at\@example.com"} =~ s/^(b\+.{30})(.)/$1 . ($2 eq 'a' ? 'b' : 'a')/er;
-        $exit{ come_back(read_file("$folder/eml/$names[$at]"), $forged)->{exit} }++;
+        $exit{ come_back(EmailGW::slurp("$folder/eml/$names[$at]"), $forged)->{exit} }++;
     }
     is(join(' ', keys %exit), $no_user, 'to forged return paths: all are refused');
     untouched($before, '... and nothing recorded');
 
     %exit = ();
     for my $at (0 .. $#names) {
-        my $done = come_back(read_file("$folder/eml/$names[$at]"), $path->{"r$at\@example.com"});
+        my $done = come_back(EmailGW::slurp("$folder/eml/$names[$at]"), $path->{"r$at\@example.com"});
         $exit{ $done->{exit} }++;
         $kind{ "$done->{objects}[0]{kind} $done->{objects}[0]{result}" }++;
     }
@@ -281,16 +281,9 @@ subtest 'bounces of many systems' => sub {
     cmp_ok($right / @names, '>=', 0.9, 'hard or not is right of nine in ten');
     is(scalar keys %wrong, 0, 'nobody is suppressed whose bounce is not hard');
     $before = state_of();
-    is(come_back(read_file($_), $path->{ 'r' . @names . '@example.com' })->{objects}[0]{result}, 'ignored', 'an ordinary mail') for glob "$folder/not-a-bounce/*.eml";
+    is(come_back(EmailGW::slurp($_), $path->{ 'r' . @names . '@example.com' })->{objects}[0]{result}, 'ignored', 'an ordinary mail') for glob "$folder/not-a-bounce/*.eml";
     untouched($before, '... is nothing');
 };
-
-sub read_file {
-    my ($path) = @_;
-    open my $file, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return scalar <$file>;
-}
 
 subtest 'the database is away' => sub {
     my $mail = sent('lea@example.net');

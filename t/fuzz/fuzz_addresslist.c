@@ -2,8 +2,6 @@
  * Address lists and encoded words: names come out as one clean line, addresses without blanks
  * outside of quotes, and a list that is written from what was read is read as the same.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -15,26 +13,18 @@
 #include "headervalue.h"
 #include "headerwords.h"
 #include "mailbox.h"
+#include "target.h"
 #include "utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check_line(const char *text, apr_size_t max)
 {
     apr_size_t length = strlen(text);
     apr_uint32_t code;
 
-    require(length <= max && eg_utf8_valid(text, length));
+    must(length <= max && eg_utf8_valid(text, length));
     for (apr_size_t step; *text; text += step) {
         step = eg_utf8_next(&code, text, strlen(text) < 4 ? strlen(text) : 4);
-        require(step > 0 && !eg_utf8_is_control(code));
+        must(step > 0 && !eg_utf8_is_control(code));
     }
 }
 
@@ -44,8 +34,8 @@ static void check_list(const apr_array_header_t *list, size_t size)
         const eg_address *address = &APR_ARRAY_IDX(list, i, eg_address);
 
         check_line(address->name, EG_NAME_MAX);
-        require(strchr(address->address, '@') && strlen(address->address) <= size);
-        require(strpbrk(address->address, "\"[") || !strpbrk(address->address, " \t"));
+        must(strchr(address->address, '@') && strlen(address->address) <= size);
+        must(strpbrk(address->address, "\"[") || !strpbrk(address->address, " \t"));
     }
 }
 
@@ -77,11 +67,11 @@ static void check_again(const apr_array_header_t *list, apr_pool_t *pool)
     if (written == NULL) {
         return;
     }
-    require(eg_addresslist_parse(&again, written, pool) == APR_SUCCESS && again->nelts == list->nelts);
+    must(eg_addresslist_parse(&again, written, pool) == APR_SUCCESS && again->nelts == list->nelts);
     for (int i = 0; i < list->nelts; i++) {
         const eg_address *a = &APR_ARRAY_IDX(list, i, eg_address), *b = &APR_ARRAY_IDX(again, i, eg_address);
 
-        require(strcmp(a->address, b->address) == 0 && strcmp(a->name, b->name) == 0);
+        must(strcmp(a->address, b->address) == 0 && strcmp(a->name, b->name) == 0);
     }
 }
 
@@ -111,13 +101,13 @@ static void check_clear(const apr_array_header_t *list, const char *text, apr_po
     }
     for (char *piece = apr_strtok(pieces, ",", &last); piece; piece = apr_strtok(NULL, ",", &last)) {
         if (piece[strspn(piece, " \t\r\n")]) {
-            require(count < list->nelts);
-            require(
+            must(count < list->nelts);
+            must(
                 !strcmp(seen_by_simple_readers(piece, pool), APR_ARRAY_IDX(list, count, eg_address).address));
             count++;
         }
     }
-    require(count == list->nelts);
+    must(count == list->nelts);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -141,10 +131,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_clear(list, text, pool);
     }
     else {
-        require(!eg_addresslist_is_clear(text, pool));
+        must(!eg_addresslist_is_clear(text, pool));
     }
     if (eg_headervalue_parse(&value, (const char *)data, size, pool) == APR_SUCCESS) {
-        require(*value.word && value.parameters->nelts <= EG_HEADERVALUE_PARAMETERS_MAX);
+        must(*value.word && value.parameters->nelts <= EG_HEADERVALUE_PARAMETERS_MAX);
     }
     apr_pool_destroy(pool);
     return 0;

@@ -1,31 +1,21 @@
 /* Replies: whatever a server says, nobody is suppressed for less than a permanent refusal of the address. */
 #include <apr_general.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "classify.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "target.h"
 
 static void check(const egs_verdict *verdict, egs_stage stage, int code, const char *enhanced)
 {
-    require(verdict->action != EGS_ACTION_BOUNCE || (code / 100 == 5 && stage >= EGS_STAGE_MAIL));
-    require((verdict->action == EGS_ACTION_DELIVERED) == (egs_class_name(verdict->class) == NULL));
-    require(verdict->class != EGS_CLASS_EXPIRED);
-    require(verdict->slow_down || code != 421 || verdict->class == EGS_CLASS_POLICY);
+    must(verdict->action != EGS_ACTION_BOUNCE || (code / 100 == 5 && stage >= EGS_STAGE_MAIL));
+    must((verdict->action == EGS_ACTION_DELIVERED) == (egs_class_name(verdict->class) == NULL));
+    must(verdict->class != EGS_CLASS_EXPIRED);
+    must(verdict->slow_down || code != 421 || verdict->class == EGS_CLASS_POLICY);
     if (verdict->suppress) {
-        require(verdict->class == EGS_CLASS_RECIPIENT &&
-                (stage == EGS_STAGE_NONE || stage >= EGS_STAGE_RCPT));
-        require(code / 100 == 5 || (code == 0 && stage == EGS_STAGE_NONE && enhanced[0] == '5'));
-        require(strncmp(enhanced, "5.3.", 4) && strncmp(enhanced, "5.4.", 4) && strncmp(enhanced, "5.7.", 4));
+        must(verdict->class == EGS_CLASS_RECIPIENT && (stage == EGS_STAGE_NONE || stage >= EGS_STAGE_RCPT));
+        must(code / 100 == 5 || (code == 0 && stage == EGS_STAGE_NONE && enhanced[0] == '5'));
+        must(strncmp(enhanced, "5.3.", 4) && strncmp(enhanced, "5.4.", 4) && strncmp(enhanced, "5.7.", 4));
     }
 }
 
@@ -45,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     stage = (egs_stage)(data[1] % (EGS_STAGE_DOT + 1));
     code = (data[2] * 256 + data[3]) % 600;
     enhanced = calloc(1, size);
-    require(enhanced != NULL);
+    must(enhanced != NULL);
     memcpy(enhanced, data + 4, size - 4);
     text = strchr(enhanced, '\n');
     if (text) {

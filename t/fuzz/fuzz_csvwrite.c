@@ -1,6 +1,4 @@
 /* eg_csv_rows: what is written is read back as it was, and no cell is a formula. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -8,19 +6,11 @@
 
 #include "csv.h"
 #include "csvwrite.h"
+#include "target.h"
 #include "utf8.h"
 
 #define CELLS_MAX 256
 #define CELL_END '\x1e'
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* As spreadsheets look for one, who pass over blanks, line feeds and quotation marks. */
 static int is_formula(const char *cell)

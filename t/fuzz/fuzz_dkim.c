@@ -7,21 +7,11 @@
 #include <apr_strings.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "dkim.h"
 #include "lineends.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "target.h"
 
 static void collect(void *baton, const char *data, apr_size_t size)
 {
@@ -54,13 +44,13 @@ static int is_white(char c)
 /* One blank at most, none before a line end; lines, the last of which is not empty. */
 static void check_body(const egs_text *body, size_t size)
 {
-    require(body->length <= size + 2);
-    require(!body->length || (body->length > 2 && !memcmp(body->data + body->length - 2, "\r\n", 2)));
-    require(body->length < 4 || memcmp(body->data + body->length - 4, "\r\n\r\n", 4) != 0);
+    must(body->length <= size + 2);
+    must(!body->length || (body->length > 2 && !memcmp(body->data + body->length - 2, "\r\n", 2)));
+    must(body->length < 4 || memcmp(body->data + body->length - 4, "\r\n\r\n", 4) != 0);
     for (size_t i = 0; i < body->length; i++) {
-        require(body->data[i] != '\t');
-        require(body->data[i] != ' ' ||
-                (!is_white(body->data[i + 1]) && memcmp(body->data + i + 1, "\r\n", 2) != 0));
+        must(body->data[i] != '\t');
+        must(body->data[i] != ' ' ||
+             (!is_white(body->data[i + 1]) && memcmp(body->data + i + 1, "\r\n", 2) != 0));
     }
 }
 
@@ -73,10 +63,10 @@ static void check_field(const egs_text *field, apr_pool_t *pool)
     if (!value) {
         return;
     }
-    require(again.length == field->length && !memcmp(again.data, field->data, field->length));
-    require(!memmem(value, (size_t)(end - value), "\r\n", 2));
+    must(again.length == field->length && !memcmp(again.data, field->data, field->length));
+    must(!memmem(value, (size_t)(end - value), "\r\n", 2));
     for (; value + 1 < end; value++) {
-        require(!is_white(value[0]) || !is_white(value[1]));
+        must(!is_white(value[0]) || !is_white(value[1]));
     }
 }
 
@@ -133,15 +123,15 @@ static void check_signature(const egs_text *signature, const char *message, apr_
 {
     static const char *const names[] = { "From", "To", "Subject", "Content-Type", "List-Unsubscribe" };
 
-    require(!strncmp(signature->data, "DKIM-Signature: ", 16) && signature->length > 18);
-    require(count_tags(signature->data) == 9);
+    must(!strncmp(signature->data, "DKIM-Signature: ", 16) && signature->length > 18);
+    must(count_tags(signature->data) == 9);
     for (const char *line = signature->data, *end; *line; line = end + 2) {
         end = strstr(line, "\r\n");
-        require(end && end > line && (line == signature->data || is_white(*line)));
-        require(end - line <= 78 || strcspn(line + 1, ":;\r") + 2 >= (size_t)(end - line)); /* a long name */
+        must(end && end > line && (line == signature->data || is_white(*line)));
+        must(end - line <= 78 || strcspn(line + 1, ":;\r") + 2 >= (size_t)(end - line)); /* a long name */
     }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        require(count_listed(signature->data, names[i], pool) == count_there(message, names[i]) + 1);
+        must(count_listed(signature->data, names[i], pool) == count_there(message, names[i]) + 1);
     }
 }
 
@@ -152,8 +142,8 @@ static void sign(const uint8_t *data, size_t size, apr_pool_t *pool)
     egs_text signature;
 
     egs_text_init(&signature, 0, pool);
-    require(egs_dkim_sign(&signature, &signer, (eg_bytes){ message, size }, apr_time_from_sec(1800000000)) ==
-            APR_SUCCESS);
+    must(egs_dkim_sign(&signature, &signer, (eg_bytes){ message, size }, apr_time_from_sec(1800000000)) ==
+         APR_SUCCESS);
     check_signature(&signature, message, pool);
 }
 
@@ -164,16 +154,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apr_pool_t *pool;
 
     apr_initialize();
-    require(apr_pool_create(&pool, NULL) == APR_SUCCESS);
+    must(apr_pool_create(&pool, NULL) == APR_SUCCESS);
 
     body = relax_body(data, size, pool);
     check_body(&body, size);
     again = relax_body(body.data, body.length, pool);
-    require(again.length == body.length && !memcmp(again.data, body.data, body.length));
+    must(again.length == body.length && !memcmp(again.data, body.data, body.length));
 
     lines = lineends_of(data, size, pool); /* no field has a CR or LF alone */
     field = relax_field(lines.data, lines.size, pool);
-    require(field.length <= lines.size);
+    must(field.length <= lines.size);
     check_field(&field, pool);
     if (!memchr(data, '\0', size)) {
         sign(data, size, pool);

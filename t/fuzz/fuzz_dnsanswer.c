@@ -1,15 +1,12 @@
 /* eg_dnsanswer_read and eg_domainrecord_judge: whatever a server sends, records are whole and what is shown is clean. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 
 #include "dnsanswer.h"
 #include "domainrecords.h"
+#include "target.h"
 #include "utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const eg_domainfacts facts = {
     .name = "example",
@@ -21,13 +18,6 @@ static const eg_domainfacts facts = {
     .tracking_host = "links.example.net",
     .tracking_url = "https://track-eg.example",
 };
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void must_be_clean(const char *text, size_t most)
 {

@@ -2,8 +2,6 @@
  * Mails, and attachments, that are looked through for a person: without the person they stay
  * as they are; otherwise the person is gone, what was erased stays so, and the rest is as readable.
  */
-#include <stdint.h>
-#include <stdlib.h>
 
 #include <apr_general.h>
 
@@ -12,21 +10,13 @@
 #include "headerwords.h"
 #include "lineends.h"
 #include "rawmail.h"
+#include "target.h"
 
 #define UMLAUT_PERSON "\xc3\xa4nn@example.org"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
 static void require_same(eg_bytes a, eg_bytes b)
 {
-    require(a.size == b.size && memcmp(a.data, b.data, a.size) == 0);
+    must(a.size == b.size && memcmp(a.data, b.data, a.size) == 0);
 }
 
 /* ---- mails --------------------------------------------------------------------------------------- */
@@ -37,12 +27,12 @@ static eg_bytes erase(eg_bytes raw, const char *person, apr_pool_t *pool)
     eg_bytes erased;
 
     if (!erasable->is_changed) {
-        require(egs_erasable_is_same(erasable));
+        must(egs_erasable_is_same(erasable));
         require_same(egs_erasable_write(erasable), raw);
     }
     erasing_look_through(erasable, person, pool);
     erased = egs_erasable_write(erasable);
-    require(!egs_erasable_is_same(erasable) || erased.data == raw.data);
+    must(!egs_erasable_is_same(erasable) || erased.data == raw.data);
     return erased;
 }
 
@@ -76,8 +66,8 @@ static void require_gone(eg_bytes erased, const char *given, apr_pool_t *pool)
         const char *person = erasing_spelled(given, text, pool), *at = erasing_find(text->text, person);
 
         for (; at != NULL && strcasestr(text->text, "boundary") == NULL; at = erasing_find(at + 1, person)) {
-            require(at[strlen(person)] == '.' ||
-                    (at > text->text && strchr("!#$%&'*/=?^`{|}~", at[-1]) != NULL));
+            must(at[strlen(person)] == '.' ||
+                 (at > text->text && strchr("!#$%&'*/=?^`{|}~", at[-1]) != NULL));
         }
     }
 }
@@ -93,10 +83,10 @@ static void check_mail(eg_bytes raw, const char *person, apr_pool_t *pool)
     if (eg_rawmail_parse(&before, &problem, raw, pool) != APR_SUCCESS) {
         return; /* no such mail is stored */
     }
-    require(eg_rawmail_parse(&after, &problem, erased, pool) == APR_SUCCESS);
-    require(eg_rawmail_open(&before, &problem, raw, pool) == APR_SUCCESS);
-    require(eg_rawmail_open(&after, &problem, erased, pool) == APR_SUCCESS);
-    require(before.parts->nelts == after.parts->nelts);
+    must(eg_rawmail_parse(&after, &problem, erased, pool) == APR_SUCCESS);
+    must(eg_rawmail_open(&before, &problem, raw, pool) == APR_SUCCESS);
+    must(eg_rawmail_open(&after, &problem, erased, pool) == APR_SUCCESS);
+    must(before.parts->nelts == after.parts->nelts);
     if (!is_by(&before, person, pool)) {
         require_gone(again, person, pool);
     }
@@ -123,8 +113,8 @@ static void check_attachment(const uint8_t *data, size_t size, const char *perso
     const egs_erasable *again = egs_erasable_attachment(erased, type, pool);
     const egs_erasable_text *text = &APR_ARRAY_IDX(again->texts, 0, egs_erasable_text);
 
-    require(again->texts->nelts == 1);
-    require(erasing_find(text->text, erasing_spelled(person, text, pool)) == NULL);
+    must(again->texts->nelts == 1);
+    must(erasing_find(text->text, erasing_spelled(person, text, pool)) == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,4 @@
 /* eg_eventquery_parse: what it takes is bounded text without control characters. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -8,17 +6,9 @@
 
 #include "eventquery.h"
 #include "eventtype.h"
+#include "target.h"
 #include "utf8.h"
 #include "uuid.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check_term(const eg_eventquery_term *term)
 {

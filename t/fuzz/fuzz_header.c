@@ -2,44 +2,34 @@
 #include <apr_general.h>
 #include <apr_pools.h>
 #include <apr_strings.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "addresslist.h"
 #include "fieldvalue.h"
 #include "header.h"
 #include "headerwords.h"
+#include "target.h"
 #include "utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* Printable ASCII in folded lines; an address is taken as it is but for what could end a line. */
 static void check(const egs_text *field, int address)
 {
     apr_size_t column = 0;
 
-    require(field->length > 2 && !strcmp(field->data + field->length - 2, "\r\n"));
-    require(strlen(field->data) == field->length);
+    must(field->length > 2 && !strcmp(field->data + field->length - 2, "\r\n"));
+    must(strlen(field->data) == field->length);
     for (apr_size_t i = 0; i < field->length; i++) {
         unsigned char c = (unsigned char)field->data[i];
 
         if (c == '\r') {
-            require(field->data[i + 1] == '\n' && column);
-            require(i + 2 == field->length || field->data[i + 2] == ' ');
-            require(address || (column <= 998 && field->data[i - 1] != ' '));
+            must(field->data[i + 1] == '\n' && column);
+            must(i + 2 == field->length || field->data[i + 2] == ' ');
+            must(address || (column <= 998 && field->data[i - 1] != ' '));
             column = 0;
             i++;
             continue;
         }
-        require(c >= ' ' && c != 0x7f && (address || c < 0x7f));
+        must(c >= ' ' && c != 0x7f && (address || c < 0x7f));
         column++;
     }
 }
@@ -74,8 +64,8 @@ static const char *shown(const char *text, apr_pool_t *pool)
 static void check_text(const egs_text *field, const char *text, apr_pool_t *pool)
 {
     check(field, 0);
-    require(!strcmp(eg_headerwords_decode(fieldvalue_of(field, pool), 9 * strlen(text) + 9, pool),
-                    shown(text, pool)));
+    must(!strcmp(eg_headerwords_decode(fieldvalue_of(field, pool), 9 * strlen(text) + 9, pool),
+                 shown(text, pool)));
 }
 
 /* No name can make an address more, or one less. */
@@ -84,9 +74,9 @@ static void check_list(const egs_text *field, apr_pool_t *pool)
     apr_array_header_t *list;
 
     check(field, 0);
-    require(eg_addresslist_parse(&list, fieldvalue_of(field, pool), pool) == APR_SUCCESS && list->nelts == 2);
-    require(!strcmp(APR_ARRAY_IDX(list, 0, eg_address).address, "a@example.com"));
-    require(!strcmp(APR_ARRAY_IDX(list, 1, eg_address).address, "b@example.com"));
+    must(eg_addresslist_parse(&list, fieldvalue_of(field, pool), pool) == APR_SUCCESS && list->nelts == 2);
+    must(!strcmp(APR_ARRAY_IDX(list, 0, eg_address).address, "a@example.com"));
+    must(!strcmp(APR_ARRAY_IDX(list, 1, eg_address).address, "b@example.com"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -96,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     egs_text field;
 
     apr_initialize();
-    require(apr_pool_create(&pool, NULL) == APR_SUCCESS);
+    must(apr_pool_create(&pool, NULL) == APR_SUCCESS);
     text = apr_pstrmemdup(pool, (const char *)data, size);
 
     egs_text_init(&field, 0, pool);

@@ -1,21 +1,11 @@
 /* eg_linkpage_*: whatever an address and a domain hold, the page has no markup but its own, and not the address. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
 #include "linkpage.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "target.h"
 
 static int count_of(const char *text, char c)
 {

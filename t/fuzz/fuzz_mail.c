@@ -1,6 +1,4 @@
 /* eg_mail_parse: whatever it takes is fit for a header, an envelope and a statement. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -8,16 +6,8 @@
 #include "cpubound.h"
 #include "json.h"
 #include "mail.h"
+#include "target.h"
 #include "utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void must_be_lines(const apr_array_header_t *list)
 {

@@ -1,22 +1,12 @@
 /* eg_mailbox_parse: what it takes is safe on an SMTP command line and parses to itself. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
 #include "mailbox.h"
+#include "target.h"
 #include "utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check(const eg_mailbox *box, apr_pool_t *pool)
 {

@@ -2,8 +2,6 @@
  * A mail of the API on its way to the wire: whatever eg_mail_parse takes comes out as a message in
  * which readers find each text and each attachment as it was given, and no field that it may not write.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -15,18 +13,10 @@
 #include "mail.h"
 #include "mime.h"
 #include "mimecode.h"
+#include "target.h"
 
 #define PIECE '\x1e' /* between the pieces of an input that is no JSON */
 #define UNSUBSCRIBE "https://links.example.com/e/u/token"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* ---- the arguments of a call ------------------------------------------------------------- */
 

@@ -1,6 +1,4 @@
 /* eg_params_read: whatever it keeps is of its parameter's kind and fit for a statement; one fault at most is told. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -8,10 +6,9 @@
 #include "command.h"
 #include "json.h"
 #include "mailbox.h"
+#include "target.h"
 #include "utf8.h"
 #include "uuid.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define TEXT_MAX 20
 
@@ -30,13 +27,6 @@ static const eg_param params[] = {
 };
 
 static const eg_fault faults[] = { { 2, "no Must" }, { 4, "no Any" }, { 0, NULL } };
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static int is_one_line(const char *text)
 {

@@ -1,6 +1,4 @@
 /* eg_returnpath_parse: nothing but what was made is taken, and that in one spelling. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -10,27 +8,9 @@
 #include "hostname.h"
 #include "mailbox.h"
 #include "returnpath.h"
+#include "target.h"
+#include "testsecret.h"
 #include "uuid.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
-static const eg_secret *make_secret(apr_pool_t *pool)
-{
-    const char *problem;
-    eg_secret *secret;
-
-    must(eg_secret_parse(&secret, &problem, "secret",
-                         "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n",
-                         pool) == APR_SUCCESS);
-    return secret;
-}
 
 #define IDS_SIZE (8 + EG_UUID_BYTES + 2 + 2)
 
@@ -68,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     apr_initialize();
     must(apr_pool_create(&pool, NULL) == APR_SUCCESS);
-    secret = make_secret(pool); /* goes with the pool, so that no sanitizer takes it for a leak */
+    secret = testsecret_make(pool);
     text = apr_pstrmemdup(pool, (const char *)data, size);
     if (size >= IDS_SIZE) {
         check_made(data, secret, pool);

@@ -1,6 +1,4 @@
 /* egs_rewrite_html: what it does can be undone, and what it has made reads as it was meant. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -9,20 +7,12 @@
 #include "cpubound.h"
 #include "html_scan.h"
 #include "rewrite.h"
+#include "target.h"
 
 #define HOST "m.invalid" /* in none of the texts */
 #define MARK "http://" HOST "/'\"<>&amp"
 #define WRITTEN "http://" HOST "/&#39;&quot;&lt;&gt;&amp;amp"
 #define FOOTER "<p>{{unsubscribe}}</p>"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 typedef struct {
     int asked, marks;

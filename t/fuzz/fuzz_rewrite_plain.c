@@ -1,24 +1,14 @@
 /* egs_rewrite_plain: what it does can be undone, and what it was asked for is a link. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
 #include "rewrite.h"
+#include "target.h"
 #include "utf8.h"
 
 #define MARK "http://m.invalid/1" /* in none of the texts */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* What was asked for, one URL behind the other. */
 typedef struct {

@@ -2,7 +2,6 @@
  * A mail over a connection to a server that says anything, at any time: what goes out is the
  * beginning of the same few commands and the same mail, and only the whole of it is a delivery.
  */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,21 +10,13 @@
 
 #include "lineends.h"
 #include "smtp_dialogue.h"
+#include "target.h"
 #include "text.h"
 #include "utf8.h"
 
 #define RESET 0x10       /* of the first byte, behind the extensions: a mail was refused before */
 #define ONE_AT_A_TIME 32 /* of the first byte: the server is heard between any two writes */
 #define END '\x1e'       /* of the mail: the rest is what the server says */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* ---- lines of a reply to EHLO --------------------------------------------------------------- */
 

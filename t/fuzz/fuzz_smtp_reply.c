@@ -1,19 +1,9 @@
 /* egs_reply_read: whatever comes, a reply is short, clean and plausible, and the same in whatever pieces it came. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "smtp_reply.h"
+#include "target.h"
 #include "utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check(const egs_reply *reply, egs_reply_state state)
 {

@@ -4,25 +4,15 @@
  * more than it may have, and no stranger asks for ever who is known. The first octet says
  * how the session is, the second one how long the packets are.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 
 #include "mailbox.h"
 #include "smtp_session.h"
+#include "target.h"
 
 #define MESSAGE_MAX 70000 /* over what stays in memory */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 typedef struct {
     const eg_smtp_settings *settings;

@@ -1,6 +1,4 @@
 /* egs_sts_record_parse and egs_sts_policy_parse: what is taken is within its bounds and means what it says. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -9,15 +7,7 @@
 #include "dns.h"
 #include "hostname.h"
 #include "sts_policy.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "target.h"
 
 /* Each pattern is a name, allows what it names, and a wildcard neither more nor fewer labels. */
 static void check_pattern(const egs_sts_policy *policy, const char *pattern, apr_pool_t *pool)

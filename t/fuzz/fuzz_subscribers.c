@@ -1,6 +1,4 @@
 /* eg_subscribers_parse: each of an array is taken, fit for a statement, or told by its index. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -8,15 +6,7 @@
 #include "json.h"
 #include "mail.h"
 #include "subscribers.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "target.h"
 
 static void check(const eg_subscribers *subscribers, size_t given, apr_pool_t *pool)
 {

@@ -1,21 +1,11 @@
 /* eg_suppressionlist_next: each entry is an address or a problem, lines go up, and the text comes to its end. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 
 #include "mailbox.h"
 #include "suppressionlist.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
+#include "target.h"
 
 static void check(const eg_suppressionlist_entry *entry, apr_pool_t *pool)
 {

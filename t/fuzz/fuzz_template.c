@@ -1,25 +1,15 @@
 /* eg_template_check, eg_template_fill: what is taken is filled in within its bound, and a subject stays one line. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
 #include "json.h"
+#include "target.h"
 #include "template.h"
 #include "utf8.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 #define MAX 2000
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void must_be_line(const char *text)
 {

@@ -1,34 +1,14 @@
 /* eg_tracktoken_*: a path's end and its query: nothing but what was made is taken, and no target but a web address. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
 #include "bigendian.h"
+#include "target.h"
+#include "testsecret.h"
 #include "tracktoken.h"
 #include "uuid.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
-static const eg_secret *make_secret(apr_pool_t *pool)
-{
-    const char *problem;
-    eg_secret *secret;
-
-    must(eg_secret_parse(&secret, &problem, "secret",
-                         "1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n",
-                         pool) == APR_SUCCESS);
-    return secret;
-}
 
 /* What is taken is what would be made. */
 static void check(eg_track_purpose purpose, const char *token, const char *target, const eg_secret *secret,
@@ -103,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     apr_initialize();
     must(apr_pool_create(&pool, NULL) == APR_SUCCESS);
-    secret = make_secret(pool); /* goes with the pool, so that no sanitizer takes it for a leak */
+    secret = testsecret_make(pool);
     text = apr_pstrmemdup(pool, (const char *)data, size);
     check_query(text, secret, pool);
     check_path(text, pool);

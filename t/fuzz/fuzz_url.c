@@ -1,22 +1,12 @@
 /* eg_url_parse: what it gives has a scheme and a host that is a name or public, and parses to itself. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
 #include "netaddr.h"
+#include "target.h"
 #include "url.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 static void check(const char *url, apr_pool_t *pool)
 {

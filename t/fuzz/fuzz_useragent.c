@@ -1,23 +1,13 @@
 /* eg_useragent_clean, eg_useragent_is_machine: what is kept is short, can be shown, and is judged in little time. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
 #include "cpubound.h"
+#include "target.h"
 #include "useragent.h"
 #include "utf8.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,6 +1,4 @@
 /* egs_webhook_*: whatever is stored with an event, each body is JSON of bounded size that tells of this event. */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -8,6 +6,7 @@
 
 #include "eventtype.h"
 #include "json.h"
+#include "target.h"
 #include "utf8.h"
 #include "webhook_post.h"
 
@@ -17,15 +16,6 @@
 #define PIECE "\x1e" /* between the texts of an input */
 #define MESSAGE_ID "0198c2f4-0000-7000-8000-000000000001"
 #define EVENT_ID "0198c2f4-0000-7000-8000-00000000000f"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(int holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
 
 /* The next text of at most max bytes; "" where it is none that can be stored. */
 static const char *next(const char **at, apr_size_t max, apr_pool_t *pool)

@@ -3,12 +3,11 @@
  * parser that this is linked with, in the order of their names. TAP output.
  */
 #include <dirent.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "target.h"
 
 /* The input is a heap block of its very size, so that a sanitizer sees one byte too many. */
 static int feed(const char *path)

@@ -21,12 +21,6 @@ sub put {
     close $file or die "$site/$path: $!\n";
 }
 
-sub slurp {
-    my ($path) = @_;
-    open my $file, '<:raw', $path or die "$path: $!\n";
-    return do { local $/; <$file> } // '';
-}
-
 chmod 0755, $site;
 for my $root (qw(files cheater opener)) {
     put("$root/api/v1/email", "$root: $bytes");
@@ -248,8 +242,8 @@ sub start_with {
 }
 
 subtest 'key files at start' => sub {
-    my ($secret) = slurp($gw->env('HTTPD_CONF')) =~ /^EmailGatewaySecretFile (.*)/m;
-    my $content = slurp($secret);
+    my ($secret) = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ /^EmailGatewaySecretFile (.*)/m;
+    my $content = EmailGW::slurp($secret);
     my $instead = sub { my ($path) = @_; sub {
         $_[0] =~ s/^EmailGatewaySecretFile .*/EmailGatewaySecretFile "$path"/m } };
     is((start_with(sub { }))[0], 'runs', 'httpd starts with the secret file');

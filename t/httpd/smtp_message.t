@@ -173,19 +173,12 @@ subtest 'types that not everybody can read' => sub {
     is($count, 9, 'those that must not change, and the others, are taken');
 };
 
-sub slurp {
-    my ($path) = @_;
-    open my $file, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return scalar <$file>;
-}
-
 subtest 'mails of others' => sub {
     my @names = $ENV{EG_CORPORA} ? map { glob "$ENV{EG_CORPORA}/mime-mail-parser/$_/*.eml" } qw(rfc malformed) : ();
     diag('ran without EG_CORPORA: mails of others are left out') if !@names;
     my @mails;
     for my $name (@names) {
-        my ($header, $body) = split /(?<=\r\n)\r\n/, slurp($name) =~ s/\r*\n/\r\n/gr, 2;
+        my ($header, $body) = split /(?<=\r\n)\r\n/, EmailGW::slurp($name) =~ s/\r*\n/\r\n/gr, 2;
         $header =~ s/^From:.*\r\n(?:[ \t].*\r\n)*//im;
         $body = ($body // '') =~ s/(?<!\r\n)\z/\r\n/r;
         my $whole = sub { $from =~ s/MIME.*\r\n//r . "$header\r\n$_[0]" };

@@ -393,6 +393,13 @@ sub reload_sender {
 
 # ---- waiting and logs -------------------------------------------------------
 
+# The bytes of a file.
+sub slurp {
+    my ($path) = @_;
+    open my $file, '<:raw', $path or die "$path: $!\n";
+    return do { local $/; <$file> } // '';
+}
+
 # How long it may take here what ought to take so many seconds: sanitizers, and a machine that is
 # shared with others, make all things slower by a factor that says nothing of what is tested.
 sub allowed {

@@ -309,21 +309,14 @@ subtest 'kill -9 of PostgreSQL' => sub {
     $gw->start('postgres');
 };
 
-sub read_file {
-    my ($path) = @_;
-    open my $file, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return scalar <$file>;
-}
-
 subtest 'bounces of many systems' => sub {
     my $corpora = $ENV{EG_CORPORA} or plan skip_all => 'EG_CORPORA is not set';
     my $folder = "$corpora/bounces-sisimai";
-    my $expected = JSON::PP::decode_json(read_file("$folder/expected.json"));
+    my $expected = JSON::PP::decode_json(EmailGW::slurp("$folder/expected.json"));
     my @names = sort keys %$expected;
     my @mails = map { my $n = $_; sent($gw, $account, map { "r$n-$_\@example.com" } 1 .. 50) } 1 .. @names / 50 + 1;
     my %reply;
-    $reply{ come_back(read_file("$folder/eml/$names[$_]"), $mails[$_]{return_path}) }++ for 0 .. $#names;
+    $reply{ come_back(EmailGW::slurp("$folder/eml/$names[$_]"), $mails[$_]{return_path}) }++ for 0 .. $#names;
     is(join(' ', %reply), '250 2.0.0 ' . @names, 'each is taken');
     read_all(30);
     my ($right, @wrong) = (0);

@@ -295,13 +295,6 @@ subtest 'tracking' => sub {
     set_domain(%off);
 };
 
-sub slurp {
-    my ($path) = @_;
-    open my $file, '<:raw', $path or die "$path: $!\n";
-    local $/;
-    return scalar <$file>;
-}
-
 subtest 'a signature of S/MIME' => sub {
     my $dir = File::Temp->newdir;
     my ($status, undef, $err) = EmailGW::run_command(undef, qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=shop -keyout), "$dir/key", '-out', "$dir/crt");
@@ -325,7 +318,7 @@ subtest 'mails of others' => sub {
     diag('ran without EG_CORPORA: mails of others are left out') if !@files;
     my %taken;
     for my $file (@files) {
-        my ($header, $body) = split /(?<=\r\n)\r\n/, slurp($file) =~ s/\r*\n/\r\n/gr, 2;
+        my ($header, $body) = split /(?<=\r\n)\r\n/, EmailGW::slurp($file) =~ s/\r*\n/\r\n/gr, 2;
         $header =~ s/^From:.*\r\n(?:[ \t].*\r\n)*/$from/im or $header = $from . $header;
         my $reply = hand_in("$header\r\n" . ($body // ''));
         like($reply, qr/\A(?:250 2|55[04] 5)\.\d\.\d /, ($file =~ m{(\w+/\d+\.eml)})[0] . " $reply");

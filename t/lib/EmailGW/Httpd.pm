@@ -42,7 +42,7 @@ sub start {
     my ($class, $gw, $change) = @_;
     my $it = bless { temp => site_dir(), port => Instance::free_port() }, $class;
     my $dir = "$it->{temp}";
-    my $text = slurp($gw->env('HTTPD_CONF'));
+    my $text = EmailGW::slurp($gw->env('HTTPD_CONF'));
     my ($old) = $text =~ /^Listen 127\.0\.0\.1:(\d+)/m;
     $text =~ s/\b$old\b/$it->{port}/g;
     $text =~ s{^Listen \S+ smtps?\n<VirtualHost.*?^</VirtualHost>\n}{}gms; # those ports are the instance's
@@ -86,7 +86,7 @@ sub address { return "127.0.0.1:$_[0]{port}" }
 
 sub log {
     my ($it) = @_;
-    return join '', map { slurp("$it->{temp}/$_") } grep { -e "$it->{temp}/$_" } qw(log out);
+    return join '', map { EmailGW::slurp("$it->{temp}/$_") } grep { -e "$it->{temp}/$_" } qw(log out);
 }
 
 sub stop {
@@ -115,12 +115,6 @@ sub put {
         mkdir $at, 0755;
     }
     Instance::write_file("$dir/$path", $text, 0644);
-}
-
-sub slurp {
-    my ($path) = @_;
-    open my $file, '<:raw', $path or die "$path: $!\n";
-    return do { local $/; <$file> } // '';
 }
 
 # Its name has the port 80, so that what httpd writes into redirects is the same on every port.
