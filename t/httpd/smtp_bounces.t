@@ -63,6 +63,10 @@ sub traces {
         || ' ' || (SELECT count(*) FROM emailgw.returned_queue)") . ' ' . $gw->outbox;
 }
 
+sub all_read {
+    return $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.returned_queue') }, 20, 'all read');
+}
+
 subtest 'what is let in' => sub {
     my ($mail) = sent($gw, $account, 'ann@example.net');
     like(come_back(report('ann@example.net'), $mail->{return_path}), qr/^250 2\.0\.0 /, 'a bounce to its return path');
@@ -178,6 +182,7 @@ subtest 'what tells nothing' => sub {
 
 subtest 'too many of one return path' => sub {
     my ($mail) = sent($gw, $account, 'dan@example.net');
+    all_read();
     $gw->stop('sender');
     my %reply;
     $reply{ substr come_back(report('dan@example.net') . "$_\n", $mail->{return_path}), 0, 9 }++ for 1 .. 22;
@@ -233,11 +238,11 @@ subtest 'kill -9 of httpd, ten times' => sub {
     }
     diag(scalar(@acknowledged) . ' of ' . @mails . ' were acknowledged');
     cmp_ok(scalar @acknowledged, '<', scalar @mails, 'some were not acknowledged');
-    $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.returned_queue') }, 20, 'all read');
+    all_read();
     is_deeply(stories(@acknowledged), { '2 4' => scalar @acknowledged }, 'those that were have one bounce each');
     is(join(', ', grep { !/^2(?: 4)?$/ } keys %{ stories(@mails) }), '', 'and no other has more');
     come_back(report($_->{to}), $_->{return_path}) for @mails;
-    $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.returned_queue') }, 20, 'all read');
+    all_read();
     is_deeply(stories(@mails), { '2 4' => 200 }, '... also when all of them come again');
 };
 
