@@ -254,11 +254,13 @@ sub sanitizer_env {
     return %env;
 }
 
-# Starts on ports that are free; on others when somebody took one in between.
+# Starts on ports that are free; on others when somebody took one in between. One that was killed
+# may take a while to be gone, with what it had.
 sub start_on_port {
     my ($it, $server, $launch) = @_;
     my @ports = (uc "${server}_port", $server eq 'httpd' ? qw(SUBMISSION_PORT SUBMISSIONS_PORT BOUNCE_PORT) : ());
-    for my $try (1 .. 5) {
+    my $deadline = time + $patience;
+    while (time < $deadline) {
         my @fresh = grep { !$it->{$_} } @ports;
         $it->{$_} = free_port() for @fresh;
         return if eval { $launch->(); 1 };

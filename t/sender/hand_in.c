@@ -61,6 +61,7 @@ int main(int argc, char **argv)
     must(eg_smtp_authenticate(&login, &status, &call, argv[3], argv[4]) == APR_SUCCESS, "no database");
     if (status != 0) {
         printf("status %d\n", status);
+        apr_pool_destroy(call.pool);
         return EXIT_SUCCESS;
     }
     envelope.utf8 = atoi(argv[5]);
