@@ -9,13 +9,13 @@ use POSIX qw(strftime);
 my $receiver = EmailGW::Receiver->up;
 my $gw = EmailGW->up(RATE => 'off', WEBHOOK_ALLOW => $receiver->address, SENDER_CONF => \"poll = 20ms\n");
 my $account = $gw->new_account;
-my ($path) = EmailGW::Httpd::slurp($gw->env('HTTPD_CONF')) =~ /^\s*EmailGatewaySecretFile (\S+)/m;
+my ($path) = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ /^\s*EmailGatewaySecretFile (\S+)/m;
 my $target = 'https://shop.example/';
 my $id = sent_mail($gw, $account);
 my $old_link = link_to($gw, c => $account->{account_id}, $id, 1, $target);
 $gw->call('POST', '/api/v1/webhooks', { key => $account->{key}, json => { Event => 'send', WebhookURL => $receiver->url('/ok') } });
 
-sub lines { return map { s/[0-9a-f]{64}/HEX/r } split /\n/, EmailGW::Httpd::slurp($path) }
+sub lines { return map { s/[0-9a-f]{64}/HEX/r } split /\n/, EmailGW::slurp($path) }
 
 # One step: its result, and what the file then has.
 sub step {
@@ -74,7 +74,7 @@ all_works('sealed anew');
 is(join(' ', (stat $path)[2, 4, 5]), $mode, 'mode and owner of the file are what they were');
 
 subtest 'the day on which its links end' => sub {
-    my $text = EmailGW::Httpd::slurp($path);
+    my $text = EmailGW::slurp($path);
     my $today = strftime('%Y-%m-%d', gmtime);
     open my $file, '>', $path or die "$path: $!\n";
     print {$file} $text =~ s/until \S+/until $today/r;

@@ -209,11 +209,11 @@ sub smtp_patience {
 
 my %copy = map { $_ => "$dir/$_" } qw(secret pub other-secret);
 {
-    my ($text) = EmailGW::Httpd::slurp($gw->env('HTTPD_CONF'));
+    my ($text) = EmailGW::slurp($gw->env('HTTPD_CONF'));
     my ($secret, $pub) = map { $text =~ /^$_ (.*)/m } qw(EmailGatewaySecretFile EmailGatewaySenderKeyFile);
-    my $bytes = EmailGW::Httpd::slurp($secret);
+    my $bytes = EmailGW::slurp($secret);
     put($dir, 'secret', $bytes);
-    put($dir, 'pub', EmailGW::Httpd::slurp($pub));
+    put($dir, 'pub', EmailGW::slurp($pub));
     put($dir, 'other-secret', $bytes =~ s/([0-9a-fA-F]{4})(?=\W*\z)/scalar reverse $1/er);
     chmod 0600, values %copy;
 }

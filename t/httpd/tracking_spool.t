@@ -10,7 +10,7 @@ my $gw = EmailGW->up(RATE => 'off'); # of its own: it is maltreated
 my $account = $gw->new_account;
 my $target = 'https://shop.example/?a=1';
 my $id = sent_mail($gw, $account, To => [ map { { email => "r$_\@example.org", name => '' } } 1 .. 50 ]);
-my ($spool) = EmailGW::Httpd::slurp($gw->env('HTTPD_CONF')) =~ /^EmailGatewayTrackingSpool (\S+)/m;
+my ($spool) = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ /^EmailGatewayTrackingSpool (\S+)/m;
 
 sub click_of { return link_to($gw, c => $account->{account_id}, $id, $_[0], $target) }
 sub files { return my @found = glob "$spool/*$_[0]" } # in scalar context how many
@@ -133,7 +133,7 @@ subtest 'what is found there' => sub {
         visit($gw, click_of(7), agent => $PERSON);
         files('.spool');
     };
-    my $line = EmailGW::Httpd::slurp((files('.spool'))[0]);
+    my $line = EmailGW::slurp((files('.spool'))[0]);
     like($line, qr/\A\{"event":"[^\n]*\}\n\z/, 'a line each');
     unlike($line, qr/\@example\.org/, '... that names nobody');
     my $event = sub { $line =~ s/"event":"[0-9a-f-]{12}\K\d/$_[0]/r =~ s/"event":"(.{24})(.{12})/'"event":"' . $1 . sprintf '%012x', $_[0]/er };

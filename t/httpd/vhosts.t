@@ -11,7 +11,7 @@ my @letters = ('a' .. 'z', 'A' .. 'Z', 0 .. 9, '-', '_');
 sub second_of {
     my ($gw, $dir) = @_;
     $gw->sql('CREATE DATABASE emailgw_two');
-    my $conf = EmailGW::Httpd::slurp($gw->env('SENDER_CONF'));
+    my $conf = EmailGW::slurp($gw->env('SENDER_CONF'));
     $conf =~ s/dbname=emailgw /dbname=emailgw_two /g;
     $conf =~ s/^(secret_file|sender_key_file) = .*/$1 = $dir\/$1/mg;
     put($dir, 'two.conf', $conf);
@@ -25,7 +25,7 @@ sub second_of {
 # What differs from one virtual host to the other.
 sub directives {
     my ($gw, $database, $account, $to_max, @more) = @_;
-    my ($params) = EmailGW::Httpd::slurp($gw->env('HTTPD_CONF')) =~ /^(DBDParams .*)/m;
+    my ($params) = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ /^(DBDParams .*)/m;
     $params =~ s/dbname=emailgw /dbname=$database /;
     return ('EmailGatewayEngine On', 'EmailGateway On', $params, "EmailGatewayAccount $account->{account_id}",
         "EmailGatewayMaxTo $to_max", @more);

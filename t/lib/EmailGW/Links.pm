@@ -20,8 +20,8 @@ our $PIXEL = pack 'H*', '47494638396101000100800000000000ffffff21f90401000000002
 # HKDF-SHA256 without a salt (RFC 5869), one block of it.
 sub mac_key {
     my ($gw) = @_;
-    my ($path) = EmailGW::Httpd::slurp($gw->env('HTTPD_CONF')) =~ /^\s*EmailGatewaySecretFile (\S+)/m;
-    my ($id, $key) = EmailGW::Httpd::slurp($path) =~ /\A(\d+) ([0-9a-f]{64})/ or die "$path has no key\n";
+    my ($path) = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ /^\s*EmailGatewaySecretFile (\S+)/m;
+    my ($id, $key) = EmailGW::slurp($path) =~ /\A(\d+) ([0-9a-f]{64})/ or die "$path has no key\n";
     return ($id, hmac_sha256("emailgw tracking\x01", hmac_sha256(pack('H*', $key), "\0" x 32)));
 }
 
