@@ -67,7 +67,7 @@ static void require_gone(eg_bytes erased, const char *given, apr_pool_t *pool)
 
         for (; at != NULL && strcasestr(text->text, "boundary") == NULL; at = erasing_find(at + 1, person)) {
             must(at[strlen(person)] == '.' ||
-                 (at > text->text && strchr("!#$%&'*/=?^`{|}~", at[-1]) != NULL));
+                 (at > text->text && ((at[-1] & 0x80) != 0 || strchr("!#$%&'*/=?^`{|}~", at[-1]) != NULL)));
         }
     }
 }
