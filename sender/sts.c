@@ -172,7 +172,7 @@ static void take_answer(void *baton, egs_sts_lookup *lookup)
     apr_thread_mutex_unlock(me->sts->mutex);
     tell(me, lookup, change);
     notify_all(me->sts);
-    egs_sts_store_put(eg_db_with_pool(me->db, lookup->pool), lookup, 1);
+    egs_sts_store_put(eg_db_with_pool(me->db, lookup->pool), lookup);
     apr_pool_destroy(lookup->pool);
 }
 

@@ -45,32 +45,18 @@ apr_status_t egs_sts_store_get(egs_sts_stored **stored, int *count, eg_db *db, c
     return APR_SUCCESS;
 }
 
-apr_status_t egs_sts_store_put(eg_db *db, const egs_sts_lookup *lookups, int count)
+apr_status_t egs_sts_store_put(eg_db *db, const egs_sts_lookup *lookup)
 {
-    enum { DOMAIN, ID, MODE, MX, MAX_AGE, COLUMNS };
-    const char **columns[COLUMNS];
-    apr_size_t found = 0;
+    const char *domain = lookup->domain, *id = lookup->id, *mode, *mx, *max_age;
     eg_rows *rows;
 
-    for (int i = 0; i < COLUMNS; i++) {
-        columns[i] = apr_palloc(db->pool, (apr_size_t)count * sizeof(char *));
-    }
-    for (int i = 0; i < count; i++) {
-        const egs_sts_policy *policy = &lookups[i].policy;
-
-        if (lookups[i].outcome == EGS_STS_FETCHED) {
-            columns[DOMAIN][found] = lookups[i].domain;
-            columns[ID][found] = lookups[i].id;
-            columns[MODE][found] = egs_sts_mode_name(policy->mode);
-            columns[MX][found] = apr_array_pstrcat(db->pool, policy->mx, ' ');
-            columns[MAX_AGE][found++] = apr_psprintf(db->pool, "%" APR_INT64_T_FMT, policy->max_age);
-        }
-    }
-    if (found == 0) {
+    if (lookup->outcome != EGS_STS_FETCHED) {
         return APR_SUCCESS;
     }
+    mode = egs_sts_mode_name(lookup->policy.mode);
+    mx = apr_array_pstrcat(db->pool, lookup->policy.mx, ' ');
+    max_age = apr_psprintf(db->pool, "%" APR_INT64_T_FMT, lookup->policy.max_age);
     return eg_db_call(&rows, db, EG_DB_REPEATABLE, "record_sts_policies",
-                      EG_DB_ARGS(eg_db_texts(columns[DOMAIN], found), eg_db_texts(columns[ID], found),
-                                 eg_db_texts(columns[MODE], found), eg_db_texts(columns[MX], found),
-                                 eg_db_texts(columns[MAX_AGE], found)));
+                      EG_DB_ARGS(eg_db_texts(&domain, 1), eg_db_texts(&id, 1), eg_db_texts(&mode, 1),
+                                 eg_db_texts(&mx, 1), eg_db_texts(&max_age, 1)));
 }

@@ -21,7 +21,7 @@ typedef struct {
 apr_status_t egs_sts_store_get(egs_sts_stored **stored, int *count, eg_db *db, const char *const *domains,
                                int domains_count);
 
-/** Keep the policies of lookups that were fetched, each until its max_age. */
-apr_status_t egs_sts_store_put(eg_db *db, const egs_sts_lookup *lookups, int count);
+/** Keep the policy of a lookup, where one was fetched, until its max_age. */
+apr_status_t egs_sts_store_put(eg_db *db, const egs_sts_lookup *lookup);
 
 #endif
