@@ -1,7 +1,7 @@
 -- erase_events: the next p_limit events of an account behind p_domain_id, p_event_id:
 -- somebody's own are emptied, and their mails with them; those that mention the person are
 -- mended. read is how many there were, last_domain_id and last_event_id the end of them; more says
--- that there may be others: after p_limit of them, after c_patience, since a mail may be large, and after
+-- that there may be others: after p_limit of them, behind p_until, since a mail may be large, and after
 -- a mail that was cancelled, which comes again (erase_recipient).
 --   p_asked_by, p_erasure_id  whose erasure it is
 --   p_spellings  of the address, folded, first as it is stored
@@ -9,14 +9,13 @@
 --   waiting    some mail has to be looked at again: see erase_recipient
 CREATE FUNCTION emailgw_api.erase_events(p_asked_by bigint, p_erasure_id bigint, p_account_id bigint,
                                          p_domain_id bigint, p_event_id uuid, p_spellings text[], p_pattern text,
-                                         p_limit integer, OUT read integer, OUT last_domain_id bigint,
+                                         p_limit integer, p_until timestamptz, OUT read integer, OUT last_domain_id bigint,
                                          OUT last_event_id uuid, OUT more boolean, OUT waiting boolean,
                                          OUT counts jsonb)
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    c_patience CONSTANT interval := '1 second'; -- what is changed stays locked until the commit
     c_letters CONSTANT text := emailgw_api.address_letters(p_spellings);
     v_event record;
     v_mail record;
@@ -62,7 +61,7 @@ BEGIN
         END IF;
         last_domain_id := v_event.domain_id;
         last_event_id := v_event.event_id;
-        more := read = p_limit OR clock_timestamp() > statement_timestamp() + c_patience;
+        more := read = p_limit OR clock_timestamp() > p_until;
         EXIT WHEN more;
     END LOOP;
     counts := emailgw_api.add_counts(counts, jsonb_build_object('mentions', v_mentions, 'events_read', read));

@@ -17,7 +17,7 @@ AS $$
 DECLARE
     c_again CONSTANT interval := '3 seconds';
     c_settled CONSTANT interval := '2 seconds'; -- a mail or a click may have been on its way in when it began
-    c_patience CONSTANT interval := '1 second'; -- what is changed stays locked until the commit
+    c_until CONSTANT timestamptz := statement_timestamp() + interval '1 second'; -- what is changed stays locked until the commit
     c_address CONSTANT text := fold_address(p_address);
     c_spellings CONSTANT text[] := c_address || ARRAY(SELECT fold_address(o) FROM unnest(p_others) AS o);
     c_pattern CONSTANT text := emailgw_api.address_pattern(c_spellings);
@@ -65,7 +65,7 @@ BEGIN
         END IF;
         SELECT * INTO v_part FROM emailgw_api.erase_events(p_account_id, p_erasure_id, v_job.at_account_id,
                                                            v_job.at_domain_id, v_job.at_event_id, c_spellings,
-                                                           c_pattern, v_left);
+                                                           c_pattern, v_left, c_until);
         counts := emailgw_api.add_counts(counts, v_part.counts);
         v_job.again := v_job.again OR v_part.waiting;
         v_job.at_domain_id := v_part.last_domain_id;
@@ -81,7 +81,7 @@ BEGIN
             v_job.at_event_id := '00000000-0000-0000-0000-000000000000';
         END IF;
         v_left := v_left - greatest(v_part.read, 1);
-        EXIT WHEN v_part.more OR clock_timestamp() > statement_timestamp() + c_patience;
+        EXIT WHEN v_part.more OR clock_timestamp() > c_until;
     END LOOP;
     UPDATE erasure AS e
        SET counts = erase_step.counts, again = v_job.again AND v_job.at_account_id <> 0,
