@@ -4,23 +4,14 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "countof.h"
 #include "linkpage.h"
 #include "target.h"
-
-static int count_of(const char *text, char c)
-{
-    int count = 0;
-
-    for (; (text = strchr(text, c)) != NULL; text++) {
-        count++;
-    }
-    return count;
-}
 
 static void must_have_same_markup(const char *page, const char *plain)
 {
     for (const char *c = "<>\""; *c != '\0'; c++) {
-        must(count_of(page, *c) == count_of(plain, *c));
+        must(countof_char(page, *c) == countof_char(plain, *c));
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "addresslist.h"
 #include "json.h"
+#include "lineends.h"
 #include "mimecode.h"
 #include "raw.h"
 #include "rawfield.h"
@@ -14,22 +15,16 @@
 #include "testsecret.h"
 #include "utf8.h"
 
-/* As mails come in: CR and LF only together. */
+/* As a session hands it over: its last line has an end. */
 static eg_bytes with_line_ends(const uint8_t *data, size_t size, apr_pool_t *pool)
 {
-    char *text = apr_palloc(pool, 2 * size + 3);
-    apr_size_t length = 0;
+    uint8_t *text = apr_palloc(pool, size + 1);
 
     for (size_t i = 0; i < size; i++) {
-        if (data[i] == '\n') {
-            text[length++] = '\r';
-        }
-        if (data[i] != '\r') {
-            text[length++] = (char)data[i];
-        }
+        text[i] = data[i];
     }
-    memcpy(text + length, "\r\n", 2);
-    return (eg_bytes){ text, length + 2 };
+    text[size] = '\n';
+    return lineends_of(text, size + 1, pool);
 }
 
 static void check_reply(const eg_smtp_reply *reply)

@@ -4,6 +4,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "countof.h"
 #include "json.h"
 #include "target.h"
 #include "template.h"
@@ -23,16 +24,6 @@ static void must_be_line(const char *text)
     }
 }
 
-static int count_of(const char *text, char c)
-{
-    int count = 0;
-
-    for (; (text = strchr(text, c)) != NULL; text++) {
-        count++;
-    }
-    return count;
-}
-
 /* A template without a raw field has no more of what means something than it brings itself, and no field is left. */
 static void must_be_escaped(const char *out, const char *text)
 {
@@ -40,7 +31,7 @@ static void must_be_escaped(const char *out, const char *text)
         return;
     }
     for (const char *c = "<>\"'"; *c != '\0'; c++) {
-        must(count_of(out, *c) <= count_of(text, *c));
+        must(countof_char(out, *c) <= countof_char(text, *c));
     }
     while ((out = strstr(out, "{{")) != NULL) {
         out += strspn(out, "{");
