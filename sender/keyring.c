@@ -108,13 +108,18 @@ static apr_status_t free_pair(void *pair)
     return APR_SUCCESS;
 }
 
+/* Is this what is known of a domain's key? @param e May be NULL. */
+static int answers(const entry *e, const char *selector)
+{
+    return e && !strcmp(e->selector, selector) && (e->pair || egs_clock() - e->made < TRY_AGAIN);
+}
+
 /* @return is the answer here? It may be that there is no key. */
 static int lend(egs_keyring *keyring, egs_content *content, apr_pool_t *pool)
 {
     const entry *e = find(keyring, content->account_id, content->domain_id);
 
-    if (!e || strcmp(e->selector, content->signer.selector) != 0 ||
-        (!e->pair && egs_clock() - e->made >= TRY_AGAIN)) {
+    if (!answers(e, content->signer.selector)) {
         return 0;
     }
     if (e->pair && EVP_PKEY_up_ref(e->pair) == 1) {
@@ -150,21 +155,25 @@ static void take_key(egs_keyring *keyring, const eg_rows *rows, int row, const e
 {
     apr_int64_t account_id = eg_rows_int(rows, row, "account_id");
     apr_int64_t domain_id = eg_rows_int(rows, row, "domain_id");
+    const char *selector = eg_rows_text(rows, row, "selector");
     EVP_PKEY *pair = open_key(eg_rows_bytes(rows, row, "sealed", pool), account_id, opener, pool);
+    int told; /* by another thread, that asked at the same time */
     entry *e;
 
-    if (!pair) {
+    apr_thread_mutex_lock(keyring->mutex);
+    e = find(keyring, account_id, domain_id);
+    told = answers(e, selector) && !e->pair;
+    e = make_room(keyring, account_id, domain_id);
+    e->pair = pair;
+    e->made = egs_clock();
+    apr_cpystrn(e->selector, selector, SELECTOR_SIZE);
+    apr_thread_mutex_unlock(keyring->mutex);
+    if (!pair && !told) {
         eg_log_at(log, EG_LOG_ERR, APR_SUCCESS,
                   EGLOGNO(0408) "the DKIM key of domain %s of account %" APR_INT64_T_FMT
                                 " cannot be opened with sender_key_file: its mail is put off",
                   eg_rows_text(rows, row, "name"), account_id);
     }
-    apr_thread_mutex_lock(keyring->mutex);
-    e = make_room(keyring, account_id, domain_id);
-    e->pair = pair;
-    e->made = egs_clock();
-    apr_cpystrn(e->selector, eg_rows_text(rows, row, "selector"), SELECTOR_SIZE);
-    apr_thread_mutex_unlock(keyring->mutex);
 }
 
 /* The domains whose keys are asked for. */
