@@ -1,5 +1,4 @@
 /* Header fields of a message that its client wrote, in a form that every server takes (RFC 2047, RFC 2231). */
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -7,8 +6,6 @@
 #include "headerwords.h"
 #include "raw.h"
 #include "rawfield.h"
-
-#define PIECE_MAX 240 /* bytes of a value in one line: each can be three there */
 
 /* A value may go as it is, in quotes. */
 static int is_plain(const char *value)
@@ -33,16 +30,11 @@ static void put_quoted(egs_text *text, const char *value)
     egs_text_puts(text, "\"");
 }
 
-/* What may stay as it is (RFC 5987 section 3.2.1). */
-static int is_safe(char c)
-{
-    return apr_isalnum(c) || (c && strchr("!#$&+-.^_`|~", c));
-}
-
-static void put_percent(egs_text *text, const char *value, apr_size_t length)
+/* @param as_well  what else stays as it is */
+static void put_percent(egs_text *text, const char *value, apr_size_t length, const char *as_well)
 {
     for (; length > 0; value++, length--) {
-        if (is_safe(*value)) {
+        if (eg_rawfield_is_safe(*value) || strchr(as_well, *value)) {
             egs_text_add(text, value, 1);
         }
         else {
@@ -55,15 +47,15 @@ static void put_percent(egs_text *text, const char *value, apr_size_t length)
 static void put_extended(egs_text *text, const char *name, const char *value)
 {
     apr_size_t length = strlen(value);
-    int in_pieces = length > PIECE_MAX;
+    int in_pieces = length > EG_RAW_PIECE_MAX;
 
     for (int i = 0; i == 0 || length > 0; i++) {
-        apr_size_t taken = length < PIECE_MAX ? length : PIECE_MAX;
+        apr_size_t taken = length < EG_RAW_PIECE_MAX ? length : EG_RAW_PIECE_MAX;
 
         egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", name,
                                         in_pieces ? apr_psprintf(text->pool, "*%d", i) : "",
                                         "*=", i == 0 ? "utf-8''" : "", NULL));
-        put_percent(text, value, taken);
+        put_percent(text, value, taken, "");
         value += taken;
         length -= taken;
     }
@@ -75,40 +67,56 @@ static int is_boundary(const eg_parameter *parameter)
     return strcmp(parameter->name, "boundary") == 0 && strlen(parameter->value) <= EG_RAW_BOUNDARY_MAX;
 }
 
-/* In the form of RFC 2231 already, in which nothing is quoted? */
-static int is_extended(const eg_parameter *parameter)
+/* Has the field this value in the form of RFC 2231 as well, whole or in pieces? Readers prefer that one. */
+static int has_extended(const eg_headervalue *value, const char *name)
 {
-    apr_size_t length = strlen(parameter->name);
+    apr_size_t length = strlen(name);
 
-    if (length == 0 || parameter->name[length - 1] != '*') {
-        return 0;
-    }
-    for (const char *at = parameter->value; *at; at++) {
-        if (!is_safe(*at) && *at != '%' && *at != '\'') {
-            return 0;
+    for (int i = 0; i < value->parameters->nelts; i++) {
+        const char *other = APR_ARRAY_IDX(value->parameters, i, eg_parameter).name;
+
+        if (strncmp(other, name, length) == 0 && other[length] == '*') {
+            return 1;
         }
     }
-    return strlen(parameter->value) <= 3 * PIECE_MAX;
+    return 0;
+}
+
+/* A piece of a value, or one that is extended already: it keeps its place, and has no charset of its own. */
+static void put_piece(egs_text *text, const eg_parameter *parameter)
+{
+    int is_extended = parameter->name[strlen(parameter->name) - 1] == '*';
+
+    egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", parameter->name, is_extended ? "=" : "*=", NULL));
+    put_percent(text, parameter->value, strlen(parameter->value), is_extended ? "%'" : "");
+}
+
+static void put_parameter(egs_text *text, const eg_headervalue *value, const eg_parameter *parameter)
+{
+    if (eg_rawfield_is_extended(parameter)) {
+        put_piece(text, parameter);
+    }
+    else if (is_boundary(parameter) ||
+             (is_plain(parameter->value) && strlen(parameter->value) <= EG_RAW_PIECE_MAX)) {
+        egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", parameter->name, "=", NULL));
+        put_quoted(text, parameter->value);
+    }
+    else if (has_extended(value, parameter->name)) {
+        return;
+    }
+    else if (strchr(parameter->name, '*')) {
+        put_piece(text, parameter);
+    }
+    else {
+        put_extended(text, parameter->name, parameter->value);
+    }
 }
 
 void egs_raw_put_parameters(egs_text *text, const char *name, const eg_headervalue *value)
 {
     egs_text_puts(text, apr_pstrcat(text->pool, name, ": ", value->word, NULL));
     for (int i = 0; i < value->parameters->nelts; i++) {
-        const eg_parameter *parameter = &APR_ARRAY_IDX(value->parameters, i, eg_parameter);
-
-        if (is_extended(parameter)) {
-            egs_text_puts(text,
-                          apr_pstrcat(text->pool, ";\r\n ", parameter->name, "=", parameter->value, NULL));
-        }
-        else if (is_boundary(parameter) ||
-                 (is_plain(parameter->value) && strlen(parameter->value) <= PIECE_MAX)) {
-            egs_text_puts(text, apr_pstrcat(text->pool, ";\r\n ", parameter->name, "=", NULL));
-            put_quoted(text, parameter->value);
-        }
-        else {
-            put_extended(text, parameter->name, parameter->value);
-        }
+        put_parameter(text, value, &APR_ARRAY_IDX(value->parameters, i, eg_parameter));
     }
     egs_text_puts(text, "\r\n");
 }

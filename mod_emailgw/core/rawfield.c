@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <apr_lib.h>
+
 #include "addresslist.h"
 #include "mimecode.h"
 #include "utf8.h"
@@ -65,11 +67,42 @@ static int is_short_ascii(const char *word, apr_size_t length_max)
     return strlen(word) <= length_max && eg_mimecode_check((eg_bytes){ word, strlen(word) }) == EG_MIME_FITS;
 }
 
+int eg_rawfield_is_safe(char c)
+{
+    return apr_isalnum(c) || (c && strchr("!#$&+-.^_`|~", c));
+}
+
+int eg_rawfield_is_extended(const eg_parameter *parameter)
+{
+    apr_size_t length = strlen(parameter->name);
+
+    if (length == 0 || parameter->name[length - 1] != '*') {
+        return 0;
+    }
+    for (const char *at = parameter->value; *at; at++) {
+        if (!eg_rawfield_is_safe(*at) && *at != '%' && *at != '\'') {
+            return 0;
+        }
+    }
+    return strlen(parameter->value) <= 3 * EG_RAW_PIECE_MAX;
+}
+
+/* In pieces already (RFC 2231 section 3), or extended: it cannot be cut into more. */
+static int is_piece(const eg_parameter *parameter)
+{
+    return strchr(parameter->name, '*') != NULL;
+}
+
 static int is_parameter(const eg_parameter *parameter)
 {
-    return is_short_ascii(parameter->name, EG_FIELD_NAME_MAX) &&
-           (strcmp(parameter->name, "boundary") != 0 ||
-            is_short_ascii(parameter->value, EG_RAW_BOUNDARY_MAX));
+    if (!is_short_ascii(parameter->name, EG_FIELD_NAME_MAX)) {
+        return 0;
+    }
+    if (strcmp(parameter->name, "boundary") == 0) {
+        return is_short_ascii(parameter->value, EG_RAW_BOUNDARY_MAX);
+    }
+    return !is_piece(parameter) || strlen(parameter->value) <= EG_RAW_PIECE_MAX ||
+           eg_rawfield_is_extended(parameter);
 }
 
 static int has_usable_words(const eg_headervalue *value)

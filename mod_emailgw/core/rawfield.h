@@ -41,4 +41,12 @@ int eg_rawfield_fits(const eg_rawmail *mail, const eg_rawfield *field);
  */
 int eg_rawfield_is_writable(const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool);
 
+#define EG_RAW_PIECE_MAX 240 /* bytes of a parameter's value in one line: each can be three there */
+
+/** What may stand in an extended value as it is (RFC 5987 section 3.2.1). */
+int eg_rawfield_is_safe(char c);
+
+/** Is it in the form of RFC 2231 section 4 already, in which nothing is quoted, and short enough for a line? */
+int eg_rawfield_is_extended(const eg_parameter *parameter);
+
 #endif

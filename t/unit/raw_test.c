@@ -83,6 +83,16 @@ static const struct {
       OWN "Reply-To: x\r\nContent-Disposition: attachment; filename=\"" UE100 UE100 "\"\r\n\r\n",
       OWN "Reply-To: x\r\nContent-Disposition: attachment;\r\n filename*0*=utf-8''" PC100 PC20
           ";\r\n filename*1*=" PC20 PC20 PC20 PC20 "\r\n\r\n" },
+    { "a name in both forms: the one that readers prefer",
+      OWN "Reply-To: x\r\nContent-Disposition: attachment; filename=\"\xc3\xbc\"; "
+          "filename*=UTF-8''%C3%BC\r\n\r\n",
+      OWN "Reply-To: x\r\nContent-Disposition: attachment;\r\n filename*=UTF-8''%C3%BC\r\n\r\n" },
+    { "pieces of a name keep their numbers",
+      OWN
+      "Reply-To: x\r\nContent-Disposition: attachment; filename*0*=utf-8''%C3; filename*1=\"\xc3\xbc %\"; "
+      "filename*2*=\xc3\xbc%20\r\n\r\n",
+      OWN "Reply-To: x\r\nContent-Disposition: attachment;\r\n filename*0*=utf-8''%C3;\r\n "
+          "filename*1*=%C3%BC%20%25;\r\n filename*2*=%C3%BC%20\r\n\r\n" },
     { "an encoding that cannot be written otherwise",
       OWN "Reply-To: x\r\nContent-Transfer-Encoding: base64 (\xc3\xbc)\r\n\r\neA==\r\n",
       OWN "Reply-To: x\r\nContent-Transfer-Encoding: base64 (\xc3\xbc)\r\n\r\neA==\r\n" },

@@ -7,6 +7,8 @@
 
 #include "smtp_message.h"
 
+#define X60 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
 static const struct {
     const char *what, *message, *reply; /* "code enhanced", and words of its text; NULL: it is taken */
 } cases[] = {
@@ -41,6 +43,10 @@ static const struct {
     { "one whose name is not",
       "From: a@mine.example\r\nContent-Type: text/plain; \xc3\xa9=1; charset=utf-8\r\n\r\nx\r\n",
       "554 5.6.0 The header field Content-Type has" },
+    { "a piece of a name that no line can hold",
+      "From: a@mine.example\r\nContent-Disposition: inline; filename*1=\"" X60 X60 X60 X60
+      "\xc3\xa9\"\r\n\r\nx\r\n",
+      "554 5.6.0 The header field Content-Disposition has" },
     { "a media type that is not", "From: a@mine.example\r\nContent-Disposition: \xc3\xa9; x=1\r\n\r\nx\r\n",
       "554 5.6.0 The header field Content-Disposition has" },
     { "a boundary that is not",
