@@ -11,6 +11,11 @@
 #include "cafile.h"
 #include "control.h"
 
+struct egs_member {
+    apr_time_t over_at;
+    egs_member *next;
+};
+
 struct egs_control {
     apr_thread_mutex_t *mutex; /* for all that follows */
     apr_thread_cond_t *stopped;
@@ -18,6 +23,8 @@ struct egs_control {
     egs_senderlog *log;
     const char *pid_file;     /* as at the start, or NULL */
     const char *pid_file_new; /* beside it, for as long as it is not whole */
+    egs_member *members;
+    apr_pool_t *pool;
     int stopping;
     int ready;
 };
@@ -91,6 +98,7 @@ apr_status_t egs_control_new(egs_control **control, egs_settings *settings, egs_
     }
     made->settings = settings;
     made->log = log;
+    made->pool = pool;
     made->pid_file = apr_pstrdup(pool, settings->options->pid_file);
     made->pid_file_new = made->pid_file ? apr_pstrcat(pool, made->pid_file, ".new", NULL) : NULL;
     apr_pool_cleanup_register(pool, made, remove_pid_file, apr_pool_cleanup_null);
@@ -171,6 +179,40 @@ int egs_control_sleep(egs_control *control, apr_interval_time_t interval)
     stopping = control->stopping;
     apr_thread_mutex_unlock(control->mutex);
     return stopping;
+}
+
+egs_member *egs_control_join(egs_control *control)
+{
+    egs_member *member;
+
+    apr_thread_mutex_lock(control->mutex);
+    member = apr_pcalloc(control->pool, sizeof *member);
+    member->next = control->members;
+    control->members = member;
+    apr_thread_mutex_unlock(control->mutex);
+    return member;
+}
+
+void egs_control_set_leases(egs_control *control, egs_member *member, apr_time_t over_at)
+{
+    if (member->over_at != over_at) { /* written by its own thread alone */
+        apr_thread_mutex_lock(control->mutex);
+        member->over_at = over_at;
+        apr_thread_mutex_unlock(control->mutex);
+    }
+}
+
+int egs_control_others_are_late(egs_control *control, const egs_member *member)
+{
+    apr_time_t now = egs_clock();
+    int late = 0;
+
+    apr_thread_mutex_lock(control->mutex);
+    for (const egs_member *each = control->members; each && !late; each = each->next) {
+        late = each != member && each->over_at && now >= each->over_at;
+    }
+    apr_thread_mutex_unlock(control->mutex);
+    return late;
 }
 
 /* Whole or not there, for whoever waits for it. */

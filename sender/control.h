@@ -52,6 +52,20 @@ int egs_control_stopping(egs_control *control);
 /** Sleep, unless the sender is to stop. @return is it? */
 int egs_control_sleep(egs_control *control, apr_interval_time_t interval);
 
+/** One of the threads that have mails in hand. */
+typedef struct egs_member egs_member;
+
+egs_member *egs_control_join(egs_control *control);
+
+/** A member's leases may be over from then on, by egs_clock. @param over_at  0: it has none */
+void egs_control_set_leases(egs_control *control, egs_member *member, apr_time_t over_at);
+
+/**
+ * May the leases of another member be over, as after a long silence of the database? What it has sent
+ * would be sent again by whoever claims now, before it could be recorded.
+ */
+int egs_control_others_are_late(egs_control *control, const egs_member *member);
+
 /** The database is there and in order: the first time this writes the pid file. */
 void egs_control_ready(egs_control *control, const eg_log *log);
 

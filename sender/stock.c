@@ -276,6 +276,7 @@ static apr_status_t renew_batch(int *asked, egs_stock *stock, batch *b, int all,
 
 apr_status_t egs_stock_renew(int *count, egs_stock *stock, int all)
 {
+    apr_time_t due = stock->renew_at;
     apr_status_t rv = APR_SUCCESS;
     apr_pool_t *scratch;
     batch *b;
@@ -293,9 +294,31 @@ apr_status_t egs_stock_renew(int *count, egs_stock *stock, int all)
         }
     }
     if (rv != APR_SUCCESS) {
-        stock->renew_at = egs_clock();
+        stock->renew_at = due;
     }
     apr_pool_destroy(scratch);
+    return rv;
+}
+
+/* A lease is renewed when a third of it is over, and given up for lost when two are. */
+apr_time_t egs_stock_over_at(const egs_stock *stock)
+{
+    const batch *b = last_batch(stock);
+
+    return b && stock->renew_at ? stock->renew_at + b->settings->options->lease / 3 : 0;
+}
+
+apr_status_t egs_stock_ask(egs_stock *stock)
+{
+    egs_settings *settings = egs_control_take(stock->control);
+    apr_pool_t *scratch;
+    apr_status_t rv = apr_pool_create(&scratch, stock->pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = egs_renew(NULL, 0, eg_db_with_pool(stock->db, scratch), settings->options);
+        apr_pool_destroy(scratch);
+    }
+    egs_control_give(stock->control, settings);
     return rv;
 }
 

@@ -41,6 +41,12 @@ void egs_stock_unload(egs_stock *stock, egs_jobs *released);
  */
 apr_status_t egs_stock_renew(int *count, egs_stock *stock, int all);
 
+/** When leases may be over, by egs_clock, unless they are renewed before; 0: there are none. */
+apr_time_t egs_stock_over_at(const egs_stock *stock);
+
+/** Does the database answer? For who has nothing else to ask it. */
+apr_status_t egs_stock_ask(egs_stock *stock);
+
 /** The settings that a job goes by, until it is given back. */
 const egs_settings *egs_stock_settings(const egs_job *job);
 

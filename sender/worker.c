@@ -10,9 +10,11 @@
 #define MEMORY_KEPT (8 * 1024 * 1024)    /* bytes that a thread keeps between batches */
 #define LAST_WORDS apr_time_from_sec(10) /* for recording when all transfers have ended, or been given up */
 #define PACE_WINDOW apr_time_from_msec(100)
+#define PATIENCE apr_time_from_sec(10) /* with threads whose leases may be over: they ask every BACKOFF_MAX */
 
 typedef struct {
     egs_control *control;
+    egs_member *member;
     apr_pool_t *pool; /* the thread's */
     eg_log log;
     eg_db *db;
@@ -30,6 +32,7 @@ typedef struct {
     int hungry;                  /* there is room for more than is claimed */
     int full;                    /* of what is loaded: more only when some of it is gone */
     apr_time_t next_claim;       /* none before */
+    apr_time_t patient_since;    /* with late threads; 0: there are none, or the database is away */
     apr_time_t next_call;        /* none of any kind before, while the database is away */
     apr_interval_time_t backoff; /* 0 while the database answers */
     apr_time_t window;           /* when the counting of ended transfers began */
@@ -199,6 +202,30 @@ static int claim_limit(worker *w, const egs_settings *settings)
     return limit < settings->options->claim_batch ? limit : settings->options->claim_batch;
 }
 
+/*
+ * After a silence of the database longer than the leases, what other threads have sent and not recorded
+ * would be claimed and sent again: they come first.
+ */
+static int must_wait(worker *w)
+{
+    egs_control_set_leases(w->control, w->member, egs_stock_over_at(w->stock));
+    if (!egs_control_others_are_late(w->control, w->member)) {
+        w->patient_since = 0;
+        return 0;
+    }
+    if (w->backoff) {
+        w->patient_since = 0;
+        if (may_call(w)) {
+            note_answer(w, egs_stock_ask(w->stock));
+        }
+        return 1;
+    }
+    if (!w->patient_since) {
+        w->patient_since = egs_clock();
+    }
+    return egs_clock() - w->patient_since < PATIENCE;
+}
+
 static void claim(worker *w)
 {
     egs_settings *settings = egs_control_take(w->control);
@@ -212,7 +239,10 @@ static void claim(worker *w)
     }
     limit = claim_limit(w, settings);
     w->hungry = limit > 0;
-    if (w->hungry && (w->backoff ? may_call(w) : egs_clock() >= w->next_claim)) {
+    if (must_wait(w)) {
+        w->next_claim = egs_clock() + settings->options->poll;
+    }
+    else if (w->hungry && (w->backoff ? may_call(w) : egs_clock() >= w->next_claim)) {
         apr_status_t rv = egs_stock_claim(w->stock, &count, limit);
 
         note_answer(w, rv);
@@ -409,6 +439,7 @@ static apr_status_t start(worker *w, egs_control *control, egs_signers *signers,
                    .pool = pool,
                    .log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO) };
     w->db = eg_db_dedicated(dsn, EG_DB_MIGRATION, &w->log, pool);
+    w->member = egs_control_join(control);
     w->stock = egs_stock_new(control, egs_signers_keyring(signers), w->db, &w->log, pool);
     w->results = egs_results_new(w->stock, w->db, &w->log, pool);
     rv = egs_desk_open(&w->desk, signers, pool);
@@ -448,6 +479,7 @@ void egs_worker_run(egs_control *control, egs_signers *signers, const char *dsn)
         collect(&w);
     }
     give_up(&w);
+    egs_control_set_leases(control, w.member, 0);
     apr_pool_destroy(w.carrier_pool);
     apr_pool_destroy(w.pool);
 }
