@@ -3,6 +3,7 @@
 use EmailGW;
 use EmailGW::Httpd ();
 use EmailGW::Smtp;
+use IO::Socket::INET;
 use Instance;
 
 my $gw = EmailGW->up;
@@ -107,6 +108,24 @@ subtest 'at start' => sub {
     $httpd = start(vhost('smtps', 'EmailGatewaySMTP submission'));
     isnt($httpd->state, 'runs', 'TLS from the first byte without certificates does not start');
     like($httpd->log, qr/EG0180: .*needs SSLEngine On/, '... and what is wrong is said');
+    $httpd->stop;
+};
+
+# Another address of this machine: connections to it stay inside, and do not come from loopback.
+subtest 'without TLS from loopback alone' => sub {
+    my ($own) = grep { /^\d+(?:\.\d+){3}\z/ && !/^127\./ } split ' ', scalar `hostname -I`;
+    plan skip_all => 'this machine has loopback alone' if !$own;
+    my $httpd = start(vhost('smtp', 'EmailGatewaySMTP submission', 'EmailGatewaySMTPInsecureAuth On', @tls) =~ s/127\.0\.0\.1:/$own:/gr);
+    is($httpd->state, 'runs', "at $own") or diag($httpd->log);
+    for my $case ([ '127.0.0.1', 1 ], [ $own, 0 ]) {
+        my ($from, $may) = @$case;
+        my $socket = IO::Socket::INET->new(PeerAddr => $own, PeerPort => $port, LocalAddr => $from) or die "$own from $from: $@\n";
+        my $smtp = EmailGW::Smtp->connect($port, socket => $socket);
+        $smtp->say('EHLO client.example');
+        is($smtp->{reply} =~ /^250[- ]AUTH /m ? 1 : 0, $may, "AUTH is offered to $from: $may");
+        $smtp->say('AUTH PLAIN AHgAeA==');
+        like($smtp->{reply}, $may ? qr/^535 5\.7\.8 / : qr/^538 5\.7\.11 /, '... and looked at: ' . $may);
+    }
     $httpd->stop;
 };
 
