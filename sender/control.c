@@ -11,11 +11,6 @@
 #include "cafile.h"
 #include "control.h"
 
-struct egs_member {
-    apr_time_t over_at;
-    egs_member *next;
-};
-
 struct egs_control {
     apr_thread_mutex_t *mutex; /* for all that follows */
     apr_thread_cond_t *stopped;
@@ -24,7 +19,6 @@ struct egs_control {
     const char *pid_file;     /* as at the start, or NULL */
     const char *pid_file_new; /* beside it, for as long as it is not whole */
     egs_member *members;
-    apr_pool_t *pool;
     int stopping;
     int ready;
 };
@@ -98,7 +92,6 @@ apr_status_t egs_control_new(egs_control **control, egs_settings *settings, egs_
     }
     made->settings = settings;
     made->log = log;
-    made->pool = pool;
     made->pid_file = apr_pstrdup(pool, settings->options->pid_file);
     made->pid_file_new = made->pid_file ? apr_pstrcat(pool, made->pid_file, ".new", NULL) : NULL;
     apr_pool_cleanup_register(pool, made, remove_pid_file, apr_pool_cleanup_null);
@@ -181,16 +174,24 @@ int egs_control_sleep(egs_control *control, apr_interval_time_t interval)
     return stopping;
 }
 
-egs_member *egs_control_join(egs_control *control)
+void egs_control_join(egs_control *control, egs_member *member)
 {
-    egs_member *member;
-
     apr_thread_mutex_lock(control->mutex);
-    member = apr_pcalloc(control->pool, sizeof *member);
-    member->next = control->members;
+    *member = (egs_member){ .next = control->members };
     control->members = member;
     apr_thread_mutex_unlock(control->mutex);
-    return member;
+}
+
+void egs_control_leave(egs_control *control, const egs_member *member)
+{
+    egs_member **at = &control->members;
+
+    apr_thread_mutex_lock(control->mutex);
+    while (*at != member) {
+        at = &(*at)->next;
+    }
+    *at = member->next;
+    apr_thread_mutex_unlock(control->mutex);
 }
 
 void egs_control_set_leases(egs_control *control, egs_member *member, apr_time_t over_at)

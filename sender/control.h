@@ -52,10 +52,15 @@ int egs_control_stopping(egs_control *control);
 /** Sleep, unless the sender is to stop. @return is it? */
 int egs_control_sleep(egs_control *control, apr_interval_time_t interval);
 
-/** One of the threads that have mails in hand. */
-typedef struct egs_member egs_member;
+/** One of the threads that have mails in hand; what is in it is control's business. */
+typedef struct egs_member {
+    apr_time_t over_at;
+    struct egs_member *next;
+} egs_member;
 
-egs_member *egs_control_join(egs_control *control);
+/** @param member  the caller's, until it leaves */
+void egs_control_join(egs_control *control, egs_member *member);
+void egs_control_leave(egs_control *control, const egs_member *member);
 
 /** A member's leases may be over from then on, by egs_clock. @param over_at  0: it has none */
 void egs_control_set_leases(egs_control *control, egs_member *member, apr_time_t over_at);

@@ -14,7 +14,7 @@
 
 typedef struct {
     egs_control *control;
-    egs_member *member;
+    egs_member member;
     apr_pool_t *pool; /* the thread's */
     eg_log log;
     eg_db *db;
@@ -208,8 +208,8 @@ static int claim_limit(worker *w, const egs_settings *settings)
  */
 static int must_wait(worker *w)
 {
-    egs_control_set_leases(w->control, w->member, egs_stock_over_at(w->stock));
-    if (!egs_control_others_are_late(w->control, w->member)) {
+    egs_control_set_leases(w->control, &w->member, egs_stock_over_at(w->stock));
+    if (!egs_control_others_are_late(w->control, &w->member)) {
         w->patient_since = 0;
         return 0;
     }
@@ -439,7 +439,6 @@ static apr_status_t start(worker *w, egs_control *control, egs_signers *signers,
                    .pool = pool,
                    .log = egs_senderlog_view(egs_control_log(control), EG_LOG_INFO) };
     w->db = eg_db_dedicated(dsn, EG_DB_MIGRATION, &w->log, pool);
-    w->member = egs_control_join(control);
     w->stock = egs_stock_new(control, egs_signers_keyring(signers), w->db, &w->log, pool);
     w->results = egs_results_new(w->stock, w->db, &w->log, pool);
     rv = egs_desk_open(&w->desk, signers, pool);
@@ -465,6 +464,7 @@ void egs_worker_run(egs_control *control, egs_signers *signers, const char *dsn)
     if (start(&w, control, signers, dsn) != APR_SUCCESS) {
         return;
     }
+    egs_control_join(control, &w.member);
     while (!is_over(&w)) {
         if (!w.give_up && egs_control_stopping(control)) {
             begin_to_stop(&w);
@@ -479,7 +479,7 @@ void egs_worker_run(egs_control *control, egs_signers *signers, const char *dsn)
         collect(&w);
     }
     give_up(&w);
-    egs_control_set_leases(control, w.member, 0);
+    egs_control_leave(control, &w.member);
     apr_pool_destroy(w.carrier_pool);
     apr_pool_destroy(w.pool);
 }
