@@ -24,7 +24,7 @@ BEGIN
                        WHEN v_used.month + p_pending + p_count > p_month THEN 'month' END;
         IF period IS NOT NULL THEN
             allowed := CASE period WHEN 'hour' THEN p_hour WHEN 'day' THEN p_day ELSE p_month END;
-            ends_at := date_trunc(period, now(), 'UTC') + ('1 ' || period)::interval;
+            ends_at := emailgw_api.period_end(period, now());
             RETURN;
         END IF;
         EXIT WHEN v_locked OR (p_count <= c_many

@@ -19,6 +19,7 @@ AS $$
 DECLARE
     c_looks CONSTANT integer := 32; -- at domains, and at jobs that are ended
     c_patience CONSTANT interval := '1 minute'; -- limits may be raised, domains enabled
+    c_pause CONSTANT interval := '200 ms'; -- one that stayed due would be looked at again and again
     v_lane list_lane;
     v_job list_job;
     v_fate text;
@@ -47,7 +48,7 @@ BEGIN
             SELECT * INTO v_room
               FROM emailgw_api.list_job_room(v_job.account_id, v_job.domain_id, v_job.queue_epoch, p_ahead);
             IF v_room.mails <= 0 THEN
-                v_lane.next_at := least(v_room.wait_until, now() + c_patience);
+                v_lane.next_at := greatest(least(v_room.wait_until, now() + c_patience), now() + c_pause);
                 v_lane.waits := v_room.waits;
                 v_fate := 'waiting';
             END IF;

@@ -28,7 +28,7 @@ BEGIN
     IF v_quota.left_over < mails THEN
         mails := v_quota.left_over;
         IF mails <= 0 THEN
-            wait_until := date_trunc(v_quota.period, now(), 'UTC') + ('1 ' || v_quota.period)::interval;
+            wait_until := emailgw_api.period_end(v_quota.period, now());
             waits := emailgw_api.quota_detail(v_quota.period, v_quota.allowed, wait_until);
         END IF;
     END IF;

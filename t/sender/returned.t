@@ -125,8 +125,6 @@ sub bounces {
     my ($path) = reverse map { $_->{from} } grep { $_->{to} eq 'known@example.org' } $sink->messages;
     like(rcpt($mta->{port}, $path), qr/^250 /, 'a return path is taken');
     like(rcpt($mta->{port}, "x$path"), qr/^5\d\d /, 'anything else at its host is refused in the dialogue');
-    my $forged = $path =~ s/^(b\+.{20})(.)/$1 . ($2 eq 'a' ? 'b' : 'a')/er;
-    like(rcpt($mta->{port}, $forged), qr/^5\d\d /, '... with Exim also one of the right form') if $name eq 'Exim';
     $mta->stop;
     $gw->log_clean;
 }

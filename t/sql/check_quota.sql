@@ -1,7 +1,7 @@
 -- check_quota, used_quota, account_limits, add_usage, and accept under limits:
 -- recipients counted, own limits before the group's.
 \ir lib/setup.psql
-SELECT plan(40);
+SELECT plan(41);
 
 -- Sets the limits of one account (own) or of its group.
 CREATE FUNCTION pg_temp.limit_account(p_account_id bigint, p_own text[], p_hour bigint, p_day bigint,
@@ -76,6 +76,15 @@ SELECT results_eq('SELECT hour, day, month FROM emailgw_api.used_quota(' || :acc
                   'VALUES (17::bigint, 7::bigint, 7::bigint)',
                       '... in UTC, whatever the session''s time zone');
 
+-- period_end: each hour, day and month of a year, where clocks change.
+SET LOCAL TimeZone = 'America/New_York';
+SELECT is((SELECT count(*)
+             FROM generate_series(timestamp '2027-01-01', '2027-12-31 23:00', '1 hour') AS t,
+                  unnest(ARRAY['hour', 'day', 'month']) AS p
+            WHERE emailgw_api.period_end(p, t AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
+                  <> date_trunc(p, t) + ('1 ' || p)::interval),
+          0::bigint, 'periods end by UTC, whatever the session''s time zone');
+
 -- check_quota, with 17, 7, 7 used.
 SELECT is(pg_temp.against(:account, 3, 20, NULL, NULL), NULL, 'up to the limit of the hour');
 SELECT is(pg_temp.against(:account, 4, 20, NULL, NULL), 'hour', 'past the limit of the hour');
@@ -88,11 +97,11 @@ SELECT is(pg_temp.against(:account, 1, 0, NULL, NULL), 'hour', 'a limit of none'
 SELECT is(pg_temp.against(:account, 1, 17, 7, 7), 'hour', 'the shortest period is named first');
 SELECT results_eq('SELECT allowed, ends_at FROM emailgw_api.check_quota(' || :account
           || ', 1, 17, NULL, NULL, 0)',
-                  $$ SELECT 17::bigint, date_trunc('hour', now(), 'UTC') + interval '1 hour' $$,
+                  $$ SELECT 17::bigint, emailgw_api.period_end('hour', now()) $$,
                       'with the limit and the end of the hour');
 SELECT results_eq('SELECT allowed, ends_at FROM emailgw_api.check_quota(' || :account
           || ', 1, NULL, 7, NULL, 0)',
-                  $$ SELECT 7::bigint, date_trunc('day', now(), 'UTC') + interval '1 day' $$,
+                  $$ SELECT 7::bigint, emailgw_api.period_end('day', now()) $$,
                       '... of the day');
 SELECT results_eq('SELECT allowed, ends_at AT TIME ZONE ''UTC'' FROM emailgw_api.check_quota(' || :account
           || ', 1, NULL, NULL, 7, 0)',
