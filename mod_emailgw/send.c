@@ -84,6 +84,18 @@ void eg_send_refuse_reuse(eg_call *call)
     eg_errors_add(&call->errors, 409, "This Idempotency-Key was used for a different request");
 }
 
+/* All that is wrong; what accept() refused and the domain allows by now is an error all the same. */
+static apr_status_t report_again(eg_call *call, const eg_send *send, int status)
+{
+    apr_status_t rv = eg_send_report_all(call, send);
+
+    if (rv == APR_SUCCESS && !eg_errors_any(&call->errors)) {
+        eg_errors_add(&call->errors, status,
+                      "The domain's settings were changed while the mail was looked at: send it again");
+    }
+    return rv;
+}
+
 apr_status_t eg_send_refuse(eg_call *call, const eg_send *send, const eg_rows *rows, int row)
 {
     int status = (int)eg_rows_int(rows, row, "status");
@@ -92,7 +104,7 @@ apr_status_t eg_send_refuse(eg_call *call, const eg_send *send, const eg_rows *r
     switch (status) {
     case EG_E_FROM:
     case EG_E_HEADER:
-        return eg_send_report_all(call, send);
+        return report_again(call, send, status);
     case EG_E_SUPPRESSED:
         eg_errors_add(&call->errors, EG_E_SUPPRESSED,
                       "Email address is in the suppression list. Email delivery is blocked: %s", detail);
