@@ -1,6 +1,6 @@
 # Exim as a peer: a private configuration and spool, everything but what its extra
 # routers take to one next hop, no DNS. It is started by root, in a mount namespace
-# where the user that it was built for is daemon; as that it works, and not as the gateway's.
+# where the user that it was built for is nobody; as that it works.
 #
 #     my $exim = EmailGW::Exim->new(next => $port, main => $text, rcpt => $text, routers => $text, transports => $text);
 #     $exim->start;
@@ -22,7 +22,7 @@ sub new {
     my ($class, %how) = @_;
     my $it = bless { temp => File::Temp->newdir('/tmp/emailgw-exim.XXXXXX'), port => Instance::free_port(),
         root => EmailGW::Peer::dir('exim'), main => '', rcpt => '', routers => '', transports => '', %how }, $class;
-    my ($uid, $gid) = (getpwnam 'daemon')[2, 3];
+    my ($uid, $gid) = (getpwnam 'nobody')[2, 3];
     chmod 0755, "$it->{temp}";
     for my $name (qw(spool log)) {
         mkdir "$it->{temp}/$name", 0750 or die "$it->{temp}/$name: $!\n";
