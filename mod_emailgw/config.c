@@ -267,38 +267,43 @@ static int read_keys(egm_server_config *config, apr_pool_t *pool, server_rec *s)
     return OK;
 }
 
-static int check_server(apr_pool_t *pool, server_rec *s)
+static int has_dbd(server_rec *s)
 {
-    egm_server_config *config = egm_config_of_server(s);
-    int status;
-
-    fill_defaults(&config->settings, pool, s);
-    make_limits(&config->limits, &config->settings);
-    if (config->settings.engine != EGM_ON) {
-        return OK;
+    if (ap_find_linked_module("mod_dbd.c") != NULL) {
+        return 1;
     }
-    fill_domains(config, pool, s);
-    status = read_keys(config, pool, s);
-    if (status == OK && ap_find_linked_module("mod_dbd.c") == NULL) {
-        ap_log_error(
-            APLOG_MARK, APLOG_EMERG, 0, s,
-            EGLOGNO(0003) "EmailGatewayEngine is On without mod_dbd: load it and set DBDriver pgsql and "
-                          "DBDParams");
-        status = HTTP_INTERNAL_SERVER_ERROR;
-    }
-    return status;
+    ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
+                 EGLOGNO(0003) "EmailGatewayEngine is On without mod_dbd: load it and set DBDriver pgsql and "
+                               "DBDParams");
+    return 0;
 }
 
-int egm_config_check(apr_pool_t *pool, server_rec *main_server)
+int egm_config_read_keys(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *main_server)
+{
+    (void)log_pool;
+    (void)scratch;
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        egm_server_config *config = egm_config_of_server(s);
+
+        if (config->settings.engine == EGM_ON && (read_keys(config, pool, s) != OK || !has_dbd(s))) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
+
+int egm_config_finish(apr_pool_t *pool, server_rec *main_server)
 {
     if (eg_dns_start(pool) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     for (server_rec *s = main_server; s != NULL; s = s->next) {
-        int status = check_server(pool, s);
+        egm_server_config *config = egm_config_of_server(s);
 
-        if (status != OK) {
-            return status;
+        fill_defaults(&config->settings, pool, s);
+        make_limits(&config->limits, &config->settings);
+        if (config->settings.engine == EGM_ON) {
+            fill_domains(config, pool, s);
         }
     }
     return OK;

@@ -53,8 +53,8 @@ typedef struct {
 
 /** Of a server or virtual host. */
 typedef struct {
-    egm_settings settings;       /* with their defaults, after egm_config_check */
-    eg_limits limits;            /* the same for handlers, made by egm_config_check */
+    egm_settings settings;       /* with their defaults, after egm_config_finish */
+    eg_limits limits;            /* the same for handlers, made by egm_config_finish */
     eg_secret *secret;           /* read as root at start */
     const eg_rate_tables *rates; /* of all servers; see limiter.h */
     eg_bytes sender_key;         /* public half; no data without EmailGatewaySenderKeyFile */
@@ -71,10 +71,15 @@ void *egm_config_make_dir(apr_pool_t *pool, char *dir);
 void *egm_config_merge_dir(apr_pool_t *pool, void *base, void *add);
 
 /**
- * For every server with the engine on: fill in defaults, read its secret file.
- * @return a HTTP_ or DONE-style hook status; other than OK stops the start, with the reason logged
+ * The check_config hook: for every server with the engine on, read its key files. `httpd -t` does it,
+ * too, so that a reload that is tested before takes no sites down.
+ * @return other than OK stops the start, with the reason logged
  */
-int egm_config_check(apr_pool_t *pool, server_rec *main_server);
+int egm_config_read_keys(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch,
+                         server_rec *main_server);
+
+/** Fill in defaults, for every server. @return other than OK stops the start */
+int egm_config_finish(apr_pool_t *pool, server_rec *main_server);
 
 egm_server_config *egm_config_of_server(const server_rec *s);
 

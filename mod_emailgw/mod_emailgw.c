@@ -189,14 +189,14 @@ static int handle(request_rec *r)
 
 /* ---- registration -------------------------------------------------------------------------------- */
 
-static int check_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *temp_pool, server_rec *s)
+static int finish_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *temp_pool, server_rec *s)
 {
     int status;
 
     (void)log_pool;
     (void)temp_pool;
     egm_store_register();
-    status = egm_config_check(pool, s);
+    status = egm_config_finish(pool, s);
     if (status == OK) {
         status = egm_limiter_start(s);
     }
@@ -219,8 +219,9 @@ static void register_hooks(apr_pool_t *pool)
     /* Before mod_watchdog begins its threads. */
     ap_hook_child_init(egm_store_child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_init(egm_tracking_child_init, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_check_config(egm_config_read_keys, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(egm_smtp_check, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(check_config, after_ssl, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(finish_config, after_ssl, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(remember_uri, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(claim, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(claim_again, after_rewrites, before_dir, APR_HOOK_MIDDLE);

@@ -106,6 +106,17 @@ static int differ(const char *a, const char *b)
     return a && b ? strcmp(a, b) != 0 : a != b;
 }
 
+/* Where it was, or another one: a file that was turned is left behind in any case. */
+static void reopen_log(sender *s, const char *log_file)
+{
+    apr_status_t rv = egs_senderlog_reopen(egs_control_log(s->control), log_file);
+
+    if (rv != APR_SUCCESS) {
+        eg_log_at(&s->log, EG_LOG_ERR, rv,
+                  EGLOGNO(0304) "cannot open the log file %s, going on with the old one", log_file);
+    }
+}
+
 /* Read again what can be changed while running; a broken file changes nothing. */
 static void reload(sender *s)
 {
@@ -120,17 +131,16 @@ static void reload(sender *s)
     }
     rv = egs_settings_load(&settings, &problem, s->config, scratch);
     if (rv != APR_SUCCESS) {
+        settings = egs_control_take(s->control);
+        reopen_log(s, settings->options->log_file);
+        egs_control_give(s->control, settings);
         eg_log_at(&s->log, EG_LOG_ERR, APR_SUCCESS, EGLOGNO(0303) "not reloaded, going on as before: %s",
                   problem);
         apr_pool_destroy(scratch);
         return;
     }
     options = settings->options;
-    rv = egs_senderlog_reopen(egs_control_log(s->control), options->log_file);
-    if (rv != APR_SUCCESS) {
-        eg_log_at(&s->log, EG_LOG_ERR, rv,
-                  EGLOGNO(0304) "cannot open the log file %s, going on with the old one", options->log_file);
-    }
+    reopen_log(s, options->log_file);
     s->log.level = options->log_level;
     eg_log_at(&s->log, EG_LOG_INFO, APR_SUCCESS, EGLOGNO(0302) "reloaded %s%s", s->config,
               differ(options->database, old->database) || differ(options->pid_file, old->pid_file) ||

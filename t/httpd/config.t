@@ -257,6 +257,12 @@ subtest 'key files at start' => sub {
         like($state, qr/\A[1-9]\d*\z/, "$what: httpd does not start");
         like($log, $says, "$what: the log says why") or diag($log);
         unlike($log, qr/\Q$_\E/, "$what: without the secret") for grep { length > 20 } split /\s+/, $content;
+        my $text = EmailGW::slurp($gw->env('HTTPD_CONF'));
+        $change->($text);
+        local %ENV = (%ENV, $gw->httpd_env);
+        my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->file('tested.conf', $text));
+        isnt($status, 0, "$what: a test of the configuration finds it");
+        like("$out$err", $says, '... and says why');
     };
     for my $mode (0644, 0640, 0604, 0660, 0622) {
         chmod $mode, "$site/secrets/good";

@@ -63,7 +63,9 @@ subtest 'SIGHUP' => sub {
 
     $gw->expects('EG0303');
     write_file($extra, "poll = never\n");
+    rename $log, "$log.2" or die "$log: $!\n";
     hang_up();
+    ok($gw->wait_for(sub { -s $log }, 5, 'a new log file'), 'a log that was turned is left behind also where the file is wrong');
     ok($gw->wait_for(sub { log_has(qr/ err EG0303: .*extra-sender\.conf:1: /) }, 5, 'a complaint'),
         'a wrong file is refused by name and line');
     $id = $gw->send_mail->{json}{MessageID};
