@@ -1,6 +1,7 @@
 /* emailgwctl domain add, enable, list, dns: sender domains. */
 #include "ctl.h"
 #include "domainrow.h"
+#include "hostname.h"
 #include "newdomain.h"
 #include "trackurl.h"
 
@@ -32,17 +33,37 @@ static int check_tracking_url(const char **url, egs_ctl *ctl)
     return 0;
 }
 
+/* The name in EHLO need not be one that others can look up; a host that records lead to must. */
+static int find_mail_host(const char **mail_host, egs_ctl *ctl)
+{
+    const char *hostname = ctl->options->hostname;
+
+    *mail_host = ctl->options->mail_host;
+    if (*mail_host == NULL && hostname != NULL &&
+        eg_hostname_parse(mail_host, hostname, ctl->pool) != APR_SUCCESS) {
+        return egs_ctl_refuse(ctl,
+                              "hostname = %s: records cannot lead to it; set mail_host to a full host name, "
+                              "such as mail.example.net",
+                              hostname);
+    }
+    return 0;
+}
+
 /* Keys of the domain, sealed to those who may use them. */
 static int make_keys(eg_newdomain *made, egs_ctl *ctl, const char *name, const char *subdomain,
                      const char *tracking_url, apr_int64_t account_id)
 {
     const egs_options *options = ctl->options;
     eg_domain_settings settings;
-    const char *problem;
+    const char *mail_host, *problem;
     eg_secret *secret;
     eg_bytes sender;
     int failed;
 
+    failed = find_mail_host(&mail_host, ctl);
+    if (failed) {
+        return failed;
+    }
     if (eg_secret_load(&secret, &problem, options->secret_file, ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "%s; emailgwctl init makes the key files", problem);
     }
@@ -50,8 +71,7 @@ static int make_keys(eg_newdomain *made, egs_ctl *ctl, const char *name, const c
     if (failed) {
         return failed;
     }
-    eg_domain_settings_make(&settings, options->mail_host != NULL ? options->mail_host : options->hostname,
-                            options->tracking_url, ctl->pool);
+    eg_domain_settings_make(&settings, mail_host, options->tracking_url, ctl->pool);
     if (eg_newdomain_make(made, name, subdomain, tracking_url, &settings, secret, sender, account_id,
                           ctl->pool) != APR_SUCCESS) {
         return egs_ctl_refuse(ctl, "OpenSSL made no keys; is %s.pub a key?", options->sender_key_file);

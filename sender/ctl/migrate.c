@@ -6,7 +6,8 @@
  * transaction that first takes the same lock. A migration's transaction begins
  * with its number in emailgw.migration, so a second run cannot apply it; the
  * functions are dropped and made anew in one transaction, whose text's SHA-256
- * in emailgw.code says that there is nothing to do.
+ * in emailgw.code says that there is nothing to do, as long as those may call
+ * them who must: a restored backup has the text and perhaps no privileges.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,11 +30,27 @@
     "SELECT pg_catalog.pg_advisory_xact_lock(28549237795743607);\n"                                          \
     "SET LOCAL lock_timeout = '10s';\n"
 
-/* Where a run learns what was done. It is among the functions, so it is made with them too. */
+/* Both roles may call what was granted to them, and PUBLIC may call nothing. */
+#define PRIVILEGES_HOLD                                                                                      \
+    "(SELECT count(*) = 2 FROM pg_roles AS r\n"                                                              \
+    "  WHERE r.rolname IN ('emailgw_module', 'emailgw_sender')\n"                                            \
+    "    AND has_schema_privilege(r.oid, 'emailgw_api', 'USAGE')\n"                                          \
+    "    AND EXISTS (SELECT FROM pg_proc AS p CROSS JOIN aclexplode(p.proacl) AS a\n"                        \
+    "                 WHERE p.pronamespace = 'emailgw_api'::regnamespace AND a.grantee = r.oid))\n"          \
+    "AND NOT EXISTS (SELECT FROM pg_proc AS p\n"                                                             \
+    "                  LEFT JOIN aclexplode(p.proacl) AS a ON a.grantee = 0\n"                               \
+    "                 WHERE p.pronamespace = 'emailgw_api'::regnamespace\n"                                  \
+    "                   AND (p.proacl IS NULL OR a.grantee IS NOT NULL))\n"
+
+/*
+ * Where a run learns what was done: sha256 is NULL where the functions have to be
+ * made, or made again. It is among the functions, so it is made with them too.
+ */
 #define STATE_FUNCTION                                                                                       \
     "CREATE OR REPLACE FUNCTION emailgw_api.ctl_migrations() RETURNS TABLE (number integer, sha256 text)\n"  \
     "LANGUAGE sql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp\n"                              \
-    "AS $$ SELECT m.number, (SELECT c.sha256 FROM emailgw.code AS c) FROM emailgw.migration AS m $$;\n"      \
+    "AS $$ SELECT m.number, (SELECT c.sha256 FROM emailgw.code AS c WHERE " PRIVILEGES_HOLD                  \
+    ") FROM emailgw.migration AS m $$;\n"                                                                    \
     "REVOKE ALL ON FUNCTION emailgw_api.ctl_migrations FROM PUBLIC;\n"
 
 static const char bootstrap[] = BEGIN_STEP
@@ -215,7 +232,7 @@ static const char *whole_script(const char *functions, const char *sha256, apr_p
         pool,
         BEGIN_STEP "DO $$\n"
                    "BEGIN\n"
-                   "    IF EXISTS (SELECT FROM emailgw.code AS c WHERE c.sha256 = '",
+                   "    IF EXISTS (SELECT FROM emailgw_api.ctl_migrations() AS m WHERE m.sha256 = '",
         sha256,
         "') THEN\n"
         "        RAISE EXCEPTION 'built by another run';\n"

@@ -53,6 +53,31 @@ subtest 'what to publish' => sub {
     ok($with_host{tracking}{required}, 'tracking at the domain\'s own host makes its record required');
 };
 
+# The configuration with these lines in place of its mail_host.
+sub add_with {
+    my ($name, $lines) = @_;
+    my $config = $gw->file('host.conf', EmailGW::slurp($gw->env('SENDER_CONF')) =~ s/^(?:include|mail_host).*//gmr . $lines);
+    return EmailGW::run_command(undef, "$ENV{EG_BUILD}/emailgwctl", '--config', $config, '--json', qw(domain add), $name,
+        '--user', $user);
+}
+
+subtest 'hostname in place of mail_host' => sub {
+    my ($status, $out) = add_with('named.example', "hostname = GW1.Example.net\n");
+    is($status, 0);
+    my %named = map { $_->{purpose} => $_->{value} } @{ JSON::PP::decode_json($out)->{records} };
+    is($named{'return path'}, '10 gw1.example.net');
+    is($named{SPF}, 'v=spf1 include:gw1.example.net ~all');
+    for my $name ('gw1', 'localhost', '192.0.2.1', '[192.0.2.1]', 'gw1.example.net ~all', 'gw_1.example.net', 'gw1.example.net.') {
+        ($status, $out, my $err) = add_with('unnamed.example', "hostname = $name\n");
+        is($status >> 8, 1, "$name is refused");
+        like($err, qr/hostname = \Q$name\E: .*set mail_host to a full host name/);
+        is($out, '', 'and no record shown');
+    }
+    is($gw->sql("SELECT count(*) FROM emailgw.domain WHERE name = 'unnamed.example'"), 0, 'nor a domain made');
+    ($status) = add_with('both.example', "hostname = gw1\nmail_host = mail.example.net\n");
+    is($status, 0, 'with mail_host it is what EHLO says only');
+};
+
 subtest 'nothing is there' => sub {
     my $seen = check('shop.example');
     is($seen->{outcome}, 'failed');

@@ -81,6 +81,32 @@ subtest 'functions of another version are replaced, while they are called' => su
     }
 };
 
+my $public = "SELECT count(*) FROM pg_proc AS p WHERE p.pronamespace = 'emailgw_api'::regnamespace
+    AND (p.proacl IS NULL OR EXISTS (SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee = 0))";
+my $all = 'ON ALL FUNCTIONS IN SCHEMA emailgw_api';
+
+# What a backup that was restored without its privileges lacks, piece by piece.
+for my $damage ('REVOKE USAGE ON SCHEMA emailgw_api FROM emailgw_module', 'REVOKE USAGE ON SCHEMA emailgw_api FROM emailgw_sender',
+    "REVOKE EXECUTE $all FROM emailgw_module", "REVOKE EXECUTE $all FROM emailgw_sender", "GRANT EXECUTE $all TO PUBLIC",
+    'DROP SCHEMA emailgw_api CASCADE') {
+    subtest "mended: $damage" => sub {
+        query($damage);
+        my @said = together(([ $ctl, '--config', $file, 'migrate' ]) x 3);
+        is_deeply([ map { $_->[0] } @said ], [ 0, 0, 0 ]) or diag(map { $_->[1] } @said);
+        is(scalar(grep { $_->[1] eq "built $functions functions\n" } @said), 1, 'the functions are built by one of them')
+            or diag(map { $_->[1] } @said);
+        is(query("SELECT has_schema_privilege('$_', 'emailgw_api', 'USAGE')"), 't', "$_ gets at them")
+            for qw(emailgw_module emailgw_sender);
+        is(query("SELECT has_function_privilege('emailgw_module', p.oid, 'EXECUTE') FROM pg_proc AS p WHERE p.proname = 'accept'"),
+            't', 'the module accepts');
+        is(query("SELECT has_function_privilege('emailgw_sender', p.oid, 'EXECUTE') FROM pg_proc AS p WHERE p.proname = 'claim_messages'"),
+            't', 'the sender claims');
+        is(query($public), 0, 'PUBLIC calls nothing');
+        my ($again) = together([ $ctl, '--config', $file, 'migrate' ]);
+        is($again->[1], "nothing to do\n", 'and that was all');
+    };
+}
+
 subtest 'a later database is left alone' => sub {
     query("INSERT INTO emailgw.migration (number, name) VALUES (9999, 'later');"
         . "UPDATE emailgw.code SET sha256 = 'later'");
