@@ -82,6 +82,15 @@ int egs_ctl_limit(apr_int64_t *limit, egs_ctl *ctl);
 int egs_ctl_number(apr_int64_t *number, const char *text, apr_int64_t max);
 
 /**
+ * The name of a user or group as it is allowed: such names stand in configuration files, URLs
+ * and shell commands.
+ * @param what  what it names, for the refusal
+ * @param name  NULL, where none was given, is allowed
+ * @return 0, or the exit status after a refusal that has been told
+ */
+int egs_ctl_check_name(egs_ctl *ctl, const char *what, const char *name);
+
+/**
  * Call emailgw_api.<function>.
  * @return 0, or the exit status after a failure that has been told
  */

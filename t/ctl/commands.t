@@ -199,6 +199,9 @@ subtest 'user limits' => sub {
     refused(2, qr/a number of up to 15 digits, none, or group/, qw(user limits), $user, '--hour', $_)
         for '-1', '1.5', '1' x 16, '', '1 ';
     refused(1, qr/unknown user/, qw(user limits nobody));
+    my $groups = $gw->sql('SELECT count(*) FROM emailgw.account_group');
+    refused(1, qr/group "\Q$_\E": 1 to 64 letters, digits/, qw(user limits --hour 5 --group), $_) for '', "$group ", 'a/b', 'x' x 65;
+    is($gw->sql('SELECT count(*) FROM emailgw.account_group'), $groups, 'no group of such a name is made');
 };
 
 subtest 'suppress' => sub {
