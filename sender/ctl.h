@@ -113,6 +113,13 @@ eg_dbarg egs_ctl_id(apr_int64_t account_id);
 int egs_ctl_domain(const char **ascii, egs_ctl *ctl, const char *text);
 
 /**
+ * That a sender domain is one of an account's, for commands that read.
+ * @param name  in A-labels; NULL, where none was given, is all of them
+ * @return 0, or the exit status after a refusal that has been told
+ */
+int egs_ctl_owned_domain(egs_ctl *ctl, apr_int64_t account_id, const char *name);
+
+/**
  * egs_ctl_act for a domain of the user named by --user: its arguments are the account and
  * the name.
  * @param text  the domain as it was given

@@ -139,6 +139,18 @@ int egs_ctl_domain(const char **ascii, egs_ctl *ctl, const char *text)
     return 0;
 }
 
+int egs_ctl_owned_domain(egs_ctl *ctl, apr_int64_t account_id, const char *name)
+{
+    eg_rows *rows;
+    int failed = egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "ctl_scope",
+                              EG_DB_ARGS(eg_db_int(account_id), eg_db_text(name)));
+
+    if (!failed && eg_rows_text(rows, 0, "ctl_scope") == NULL) {
+        return egs_ctl_refuse(ctl, "unknown domain \"%s\"; emailgwctl domain list shows all", name);
+    }
+    return failed;
+}
+
 int egs_ctl_act_for_domain(eg_rows **rows, const char **name, egs_ctl *ctl, const char *function,
                            const char *text)
 {

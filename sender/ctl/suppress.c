@@ -121,6 +121,9 @@ static int list(egs_ctl *ctl)
     int failed = find_scope(&account_id, &domain, ctl);
 
     if (!failed) {
+        failed = egs_ctl_owned_domain(ctl, account_id, domain);
+    }
+    if (!failed) {
         failed = egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "ctl_suppress_list",
                               EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain)));
     }

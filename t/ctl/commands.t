@@ -155,6 +155,8 @@ subtest 'key add, list, delete' => sub {
     like(text(qw(key list --user), $user), qr/^api key id  domain .*\n\Q$made->{api_key_id}\E /);
     unlike(text(qw(key list --user), $user), qr/egs_/, 'without the keys themselves');
     is(text(qw(key list --user), $other), "there are no keys\n");
+    refused(1, qr/unknown domain "\Q$domain\E"/, qw(key list --user), $other, '--domain', $domain);
+    refused(1, qr/unknown domain "y.example"/, qw(key list --user), $user, qw(--domain y.example));
     refused(1, qr/unknown key/, qw(key delete --user), $other, $second->{api_key_id});
     refused(2, qr/no id of a key/, qw(key delete --user), $user, '--', $_)
         for '', 'x', '0', '-1', "$second->{api_key_id}x", '1' x 20;
