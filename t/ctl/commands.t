@@ -220,7 +220,12 @@ subtest 'suppress' => sub {
     $gw->ctl(qw(suppress remove GONE@example.net --user), $user);
     is($gw->send_mail(as => $account, To => [ { email => 'gone@example.net', name => '' } ])->{status}, 200);
     refused(1, qr/not suppressed/, qw(suppress remove gone@example.net --user), $user);
-    refused(1, qr/not suppressed/, qw(suppress remove left@example.net --user), $user);
+    refused(1, qr/: address is not suppressed for the whole account, but for \Q$domain\E$/m, qw(suppress remove left@example.net --user), $user);
+    is(($gw->ctl(qw(suppress add left@example.net --user), $user))->{result}, 'suppressed');
+    is(($gw->ctl(qw(suppress remove left@example.net --user), $user))->{still_suppressed_for}, $domain, 'for what an address still gets nothing');
+    is(($gw->ctl(qw(suppress remove left@example.net --user), $user, '--domain', $domain))->{still_suppressed_for}, undef);
+    refused(1, qr/unknown domain "\Q$domain\E"/, qw(suppress list --user), $other, '--domain', $domain);
+    refused(1, qr/unknown domain "y.example"/, qw(suppress list --user), $user, qw(--domain y.example));
     refused(1, qr/no address/, qw(suppress add), 'Ann <a@example.net>', '--user', $user);
     refused(1, qr/unknown domain/, qw(suppress add a@example.net --domain y.example --user), $user);
     $gw->ctl(qw(suppress add all@example.net --system --reason abuse));
