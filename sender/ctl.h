@@ -82,6 +82,15 @@ int egs_ctl_limit(apr_int64_t *limit, egs_ctl *ctl);
 int egs_ctl_number(apr_int64_t *number, const char *text, apr_int64_t max);
 
 /**
+ * The name of a user or group as it is allowed: such names stand in configuration files, URLs
+ * and shell commands.
+ * @param what  what it names, for the refusal
+ * @param name  NULL, where none was given, is allowed
+ * @return 0, or the exit status after a refusal that has been told
+ */
+int egs_ctl_check_name(egs_ctl *ctl, const char *what, const char *name);
+
+/**
  * Call emailgw_api.<function>.
  * @return 0, or the exit status after a failure that has been told
  */
@@ -102,6 +111,13 @@ eg_dbarg egs_ctl_id(apr_int64_t account_id);
 
 /** A domain name to A-labels. @return 0, or the exit status after a refusal that has been told */
 int egs_ctl_domain(const char **ascii, egs_ctl *ctl, const char *text);
+
+/**
+ * That a sender domain is one of an account's, for commands that read.
+ * @param name  in A-labels; NULL, where none was given, is all of them
+ * @return 0, or the exit status after a refusal that has been told
+ */
+int egs_ctl_owned_domain(egs_ctl *ctl, apr_int64_t account_id, const char *name);
 
 /**
  * egs_ctl_act for a domain of the user named by --user: its arguments are the account and

@@ -12,6 +12,8 @@
 #define NUMBER_DIGITS 16 /* as EG_ID_MAX has them */
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 100000
+#define NAME_MAX_BYTES 64
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-@"
 
 const char *egs_ctl_value(const egs_ctl *ctl, const char *name)
 {
@@ -41,6 +43,17 @@ int egs_ctl_limit(apr_int64_t *limit, egs_ctl *ctl)
     *limit = LIMIT_DEFAULT;
     if (text != NULL && !egs_ctl_number(limit, text, LIMIT_MAX)) {
         return egs_ctl_misuse(ctl, "--limit: \"%s\" given, allowed is 1 to %d", text, LIMIT_MAX);
+    }
+    return 0;
+}
+
+int egs_ctl_check_name(egs_ctl *ctl, const char *what, const char *name)
+{
+    apr_size_t length = name != NULL ? strlen(name) : 1;
+
+    if (length < 1 || length > NAME_MAX_BYTES || (name != NULL && strspn(name, NAME_CHARACTERS) != length)) {
+        return egs_ctl_refuse(ctl, "%s \"%s\": 1 to %d letters, digits and . _ - @ are allowed", what, name,
+                              NAME_MAX_BYTES);
     }
     return 0;
 }
@@ -124,6 +137,18 @@ int egs_ctl_domain(const char **ascii, egs_ctl *ctl, const char *text)
                               text);
     }
     return 0;
+}
+
+int egs_ctl_owned_domain(egs_ctl *ctl, apr_int64_t account_id, const char *name)
+{
+    eg_rows *rows;
+    int failed = egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "ctl_scope",
+                              EG_DB_ARGS(eg_db_int(account_id), eg_db_text(name)));
+
+    if (!failed && eg_rows_text(rows, 0, "ctl_scope") == NULL) {
+        return egs_ctl_refuse(ctl, "unknown domain \"%s\"; emailgwctl domain list shows all", name);
+    }
+    return failed;
 }
 
 int egs_ctl_act_for_domain(eg_rows **rows, const char **name, egs_ctl *ctl, const char *function,

@@ -77,6 +77,9 @@ static int list(egs_ctl *ctl)
     int failed = find_owner(&account_id, &domain, ctl);
 
     if (!failed) {
+        failed = egs_ctl_owned_domain(ctl, account_id, domain);
+    }
+    if (!failed) {
         failed = egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "ctl_key_list",
                               EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain)));
     }

@@ -71,7 +71,10 @@ static int run(egs_ctl *ctl)
     if ((ctl->operand == NULL) == (group == NULL)) {
         return egs_ctl_misuse(ctl, "either a user or a group must be named");
     }
-    failed = read_wishes(&wish, ctl);
+    failed = egs_ctl_check_name(ctl, "group", group);
+    if (!failed) {
+        failed = read_wishes(&wish, ctl);
+    }
     if (!failed && wish.kept < LIMITS) {
         failed = egs_ctl_act(&rows, ctl, "ctl_limits_set",
                              EG_DB_ARGS(user, eg_db_text(group), wish.value[0], wish.value[1], wish.value[2],

@@ -43,14 +43,22 @@ static int find_address(const char **address, egs_ctl *ctl)
     return 0;
 }
 
-static int tell(egs_ctl *ctl, const char *address, const char *domain, const char *result)
+/* An address that was erased is there as its hash only. Without the secret file that is not looked for. */
+static const char *find_hashes(const egs_ctl *ctl, const char *address)
 {
-    egs_ctl_show(ctl, json_pack("{s:s, s:s?, s:s}", "email", address, "domain", domain, "result", result));
-    return 0;
+    const char *problem;
+    eg_secret *secret;
+
+    if (eg_secret_load(&secret, &problem, ctl->options->secret_file, ctl->pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    return eg_addresshash_all(secret, address, ctl->pool);
 }
 
 static int add(egs_ctl *ctl)
 {
+    static const char erased[] =
+        "suppressed already: the person was erased, and the address is not stored again";
     const char *reason = egs_ctl_value(ctl, "reason"), *domain, *address;
     apr_int64_t account_id;
     eg_rows *rows;
@@ -69,25 +77,14 @@ static int add(egs_ctl *ctl)
     if (failed) {
         return failed;
     }
-    failed = egs_ctl_act(
-        &rows, ctl, "ctl_suppress_add",
-        EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address), eg_db_text(reason)));
-    if (failed) {
-        return failed;
+    failed = egs_ctl_act(&rows, ctl, "ctl_suppress_add",
+                         EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address),
+                                    eg_db_text(reason), eg_db_text(find_hashes(ctl, address))));
+    if (!failed) {
+        egs_ctl_show(ctl, json_pack("{s:s, s:s?, s:s}", "email", address, "domain", domain, "result",
+                                    eg_rows_bool(rows, 0, "erased") ? erased : "suppressed"));
     }
-    return tell(ctl, address, domain, "suppressed");
-}
-
-/* An address that was erased is there as its hash only. Without the secret file that is not looked for. */
-static const char *find_hashes(const egs_ctl *ctl, const char *address)
-{
-    const char *problem;
-    eg_secret *secret;
-
-    if (eg_secret_load(&secret, &problem, ctl->options->secret_file, ctl->pool) != APR_SUCCESS) {
-        return NULL;
-    }
-    return eg_addresshash_all(secret, address, ctl->pool);
+    return failed;
 }
 
 static int delist(egs_ctl *ctl)
@@ -107,10 +104,11 @@ static int delist(egs_ctl *ctl)
     failed = egs_ctl_act(&rows, ctl, "ctl_suppress_remove",
                          EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain), eg_db_text(address),
                                     eg_db_text(find_hashes(ctl, address))));
-    if (failed) {
-        return failed;
+    if (!failed) {
+        egs_ctl_show(ctl, json_pack("{s:s, s:s?, s:s, s:s?}", "email", address, "domain", domain, "result",
+                                    "removed", "still_suppressed_for", eg_rows_text(rows, 0, "others")));
     }
-    return tell(ctl, address, domain, "removed");
+    return failed;
 }
 
 static int list(egs_ctl *ctl)
@@ -120,6 +118,9 @@ static int list(egs_ctl *ctl)
     eg_rows *rows;
     int failed = find_scope(&account_id, &domain, ctl);
 
+    if (!failed) {
+        failed = egs_ctl_owned_domain(ctl, account_id, domain);
+    }
     if (!failed) {
         failed = egs_ctl_call(&rows, ctl, EG_DB_REPEATABLE, "ctl_suppress_list",
                               EG_DB_ARGS(eg_db_int(account_id), eg_db_text(domain)));

@@ -7,21 +7,6 @@
 #include "mailbox.h"
 #include "secret.h"
 
-#define NAME_MAX_BYTES 64
-#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-@"
-
-/* Names of users and groups: they stand in configuration files, URLs and shell commands. */
-static int check_name(egs_ctl *ctl, const char *what, const char *name)
-{
-    apr_size_t length = name != NULL ? strlen(name) : 1;
-
-    if (length < 1 || length > NAME_MAX_BYTES || (name != NULL && strspn(name, NAME_CHARACTERS) != length)) {
-        return egs_ctl_refuse(ctl, "%s \"%s\": 1 to %d letters, digits and . _ - @ are allowed", what, name,
-                              NAME_MAX_BYTES);
-    }
-    return 0;
-}
-
 /* --email as it is stored, NULL when it was not given. */
 static int find_email(const char **email, egs_ctl *ctl)
 {
@@ -94,12 +79,12 @@ static int add(egs_ctl *ctl)
 {
     const char *email, *hash;
     eg_secret *secret;
-    int failed = check_name(ctl, "user name", ctl->operand);
+    int failed = egs_ctl_check_name(ctl, "user name", ctl->operand);
 
     if (failed) {
         return failed;
     }
-    failed = check_name(ctl, "group", egs_ctl_value(ctl, "group"));
+    failed = egs_ctl_check_name(ctl, "group", egs_ctl_value(ctl, "group"));
     if (failed) {
         return failed;
     }
@@ -168,7 +153,7 @@ static int set(egs_ctl *ctl)
         return egs_ctl_misuse(ctl, "--status: \"%s\" given, allowed are active, disabled and unverified",
                               status);
     }
-    failed = check_name(ctl, "group", egs_ctl_value(ctl, "group"));
+    failed = egs_ctl_check_name(ctl, "group", egs_ctl_value(ctl, "group"));
     if (failed) {
         return failed;
     }

@@ -155,6 +155,8 @@ subtest 'key add, list, delete' => sub {
     like(text(qw(key list --user), $user), qr/^api key id  domain .*\n\Q$made->{api_key_id}\E /);
     unlike(text(qw(key list --user), $user), qr/egs_/, 'without the keys themselves');
     is(text(qw(key list --user), $other), "there are no keys\n");
+    refused(1, qr/unknown domain "\Q$domain\E"/, qw(key list --user), $other, '--domain', $domain);
+    refused(1, qr/unknown domain "y.example"/, qw(key list --user), $user, qw(--domain y.example));
     refused(1, qr/unknown key/, qw(key delete --user), $other, $second->{api_key_id});
     refused(2, qr/no id of a key/, qw(key delete --user), $user, '--', $_)
         for '', 'x', '0', '-1', "$second->{api_key_id}x", '1' x 20;
@@ -199,6 +201,9 @@ subtest 'user limits' => sub {
     refused(2, qr/a number of up to 15 digits, none, or group/, qw(user limits), $user, '--hour', $_)
         for '-1', '1.5', '1' x 16, '', '1 ';
     refused(1, qr/unknown user/, qw(user limits nobody));
+    my $groups = $gw->sql('SELECT count(*) FROM emailgw.account_group');
+    refused(1, qr/group "\Q$_\E": 1 to 64 letters, digits/, qw(user limits --hour 5 --group), $_) for '', "$group ", 'a/b', 'x' x 65;
+    is($gw->sql('SELECT count(*) FROM emailgw.account_group'), $groups, 'no group of such a name is made');
 };
 
 subtest 'suppress' => sub {
@@ -215,7 +220,12 @@ subtest 'suppress' => sub {
     $gw->ctl(qw(suppress remove GONE@example.net --user), $user);
     is($gw->send_mail(as => $account, To => [ { email => 'gone@example.net', name => '' } ])->{status}, 200);
     refused(1, qr/not suppressed/, qw(suppress remove gone@example.net --user), $user);
-    refused(1, qr/not suppressed/, qw(suppress remove left@example.net --user), $user);
+    refused(1, qr/: address is not suppressed for the whole account, but for \Q$domain\E$/m, qw(suppress remove left@example.net --user), $user);
+    is(($gw->ctl(qw(suppress add left@example.net --user), $user))->{result}, 'suppressed');
+    is(($gw->ctl(qw(suppress remove left@example.net --user), $user))->{still_suppressed_for}, $domain, 'for what an address still gets nothing');
+    is(($gw->ctl(qw(suppress remove left@example.net --user), $user, '--domain', $domain))->{still_suppressed_for}, undef);
+    refused(1, qr/unknown domain "\Q$domain\E"/, qw(suppress list --user), $other, '--domain', $domain);
+    refused(1, qr/unknown domain "y.example"/, qw(suppress list --user), $user, qw(--domain y.example));
     refused(1, qr/no address/, qw(suppress add), 'Ann <a@example.net>', '--user', $user);
     refused(1, qr/unknown domain/, qw(suppress add a@example.net --domain y.example --user), $user);
     $gw->ctl(qw(suppress add all@example.net --system --reason abuse));

@@ -98,6 +98,11 @@ subtest 'afterwards' => sub {
     sleep 1;
     is($gw->sql("SELECT count(*) FROM emailgw.event WHERE message_id = '$id'"), $before, '... and nothing is noted of it');
     is(scalar(grep { !/bounces\+/i } found(dump_of($gw))), 0, 'still nowhere');
+    for my $where ([ '--system' ], [ '--user', $other->{username} ], [ '--user', $account->{username}, '--domain', $account->{domain} ]) {
+        like($gw->ctl(qw(suppress add), $address, @$where)->{result}, qr/suppressed already: the person was erased/, "suppress add @$where");
+    }
+    is(scalar(grep { !/bounces\+/i } found(dump_of($gw))), 0, '... does not store the address again');
+    is($gw->ctl(qw(suppress add), "bounces2\@person.example", '--user', $account->{username})->{result}, 'suppressed', '... as it does any other');
     $gw->ctl(qw(suppress remove), $address, '--system');
     is($gw->send_mail(as => $other, To => [ { email => $address, name => '' } ])->{status}, 200, 'the operator, who is told the address, can let it have mail');
 };

@@ -1,7 +1,7 @@
 -- The functions behind emailgwctl: users, groups and limits, domains, keys,
 -- suppression, and what the lists show.
 \ir lib/setup.psql
-SELECT plan(91);
+SELECT plan(106);
 
 SELECT 'u' || pg_backend_pid() AS user, 'v' || pg_backend_pid() AS user2, 'g' || pg_backend_pid() AS grp, 'h'
           || pg_backend_pid() AS grp2,
@@ -189,26 +189,70 @@ SELECT results_eq(format($$ SELECT * FROM emailgw_api.ctl_key_add(%s, %L, 'd', '
           || :'name'), $$ VALUES ('unknown domain', NULL::bigint) $$, 'key_add: another account''s domain');
 
 -- Suppression.
-SELECT is(emailgw_api.ctl_suppress_add(:id, NULL, 'Ann@Example.NET', 'first'), 'ok',
+SELECT is((emailgw_api.ctl_suppress_add(:id, NULL, 'Ann@Example.NET', 'first')).status, 'ok',
           'suppress_add: for the account');
-SELECT is(emailgw_api.ctl_suppress_add(:id, :'name', 'ann@example.net', 'second'), 'ok',
+SELECT is((emailgw_api.ctl_suppress_add(:id, :'name', 'ann@example.net', 'second')).status, 'ok',
           'suppress_add: for a domain');
-SELECT is(emailgw_api.ctl_suppress_add(:id, NULL, 'ann@example.net', 'third'), 'ok', 'suppress_add: again');
+SELECT is((emailgw_api.ctl_suppress_add(:id, NULL, 'ann@example.net', 'third')).status, 'ok', 'suppress_add: again');
 SELECT results_eq(format('SELECT email, domain, reason FROM emailgw_api.ctl_suppress_list(%s, NULL)', :id),
                   format($$ VALUES ('ann@example.net', %L, 'second'), ('ann@example.net', NULL, 'third') $$,
                       :'name'), 'suppress_list: all, the domain named');
 SELECT is((SELECT count(*) FROM emailgw_api.ctl_suppress_list(:id, :'name')), 1::bigint,
           'suppress_list: of a domain');
-SELECT is(emailgw_api.ctl_suppress_add(:id2, 'x.' || :'name', 'ann@example.net', 'r'), 'unknown domain',
+SELECT is((emailgw_api.ctl_suppress_add(:id2, 'x.' || :'name', 'ann@example.net', 'r')).status, 'unknown domain',
           'suppress_add: another account''s domain');
-SELECT is(emailgw_api.ctl_suppress_remove(:id, NULL, 'ANN@example.net'), 'ok',
+SELECT is((emailgw_api.ctl_suppress_remove(:id, NULL, 'ANN@example.net')).status, 'ok',
           'suppress_remove: for the account');
-SELECT is(emailgw_api.ctl_suppress_remove(:id, NULL, 'ann@example.net'), 'address is not suppressed',
-          'suppress_remove: twice');
-SELECT is(emailgw_api.ctl_suppress_remove(:id, 'none.example.org', 'ann@example.net'), 'unknown domain',
+SELECT is((emailgw_api.ctl_suppress_remove(:id, NULL, 'ann@example.net')).status,
+          'address is not suppressed for the whole account, but for ' || :'name', 'suppress_remove: twice');
+SELECT is((emailgw_api.ctl_suppress_remove(:id, NULL, 'nobody@example.net')).status, 'address is not suppressed',
+          'suppress_remove: on no list');
+SELECT is((emailgw_api.ctl_suppress_remove(:id, 'none.example.org', 'ann@example.net')).status, 'unknown domain',
           'suppress_remove: no such domain');
 SELECT results_eq(format('SELECT email, domain FROM emailgw_api.ctl_suppress_list(%s, NULL)', :id),
           format($$ VALUES ('ann@example.net', %L) $$, :'name'), '... what is the domain''s stays');
+
+-- What an entry says is whose it is.
+UPDATE emailgw.suppression SET message_id = gen_random_uuid(), reply = '550 no such user'
+ WHERE account_id = :id AND address = 'ann@example.net';
+SELECT is((emailgw_api.ctl_suppress_add(:id, :'name', 'ann@example.net', 'manual')).status, 'ok',
+          'suppress_add: what a bounce has added');
+SELECT results_eq(format('SELECT reason, message_id, reply FROM emailgw_api.ctl_suppress_list(%s, %L)', :id, :'name'),
+          $$ VALUES ('manual', NULL::uuid, NULL::text) $$, '... has no mail as its reason any more');
+
+-- Who was erased is known by a hash.
+INSERT INTO emailgw.suppression (account_id, address, domain_id, reason)
+SELECT a, h, d, 'erased'
+  FROM (VALUES (:id, 'hash:1:account', 0), (0, 'hash:1:system', 0),
+               (:id, 'hash:1:domain', emailgw_api.ctl_scope(:id, :'name'))) AS e (a, h, d);
+SELECT is((SELECT array_agg(concat_ws(' ', s.status, s.erased) ORDER BY h)
+             FROM unnest('{account,domain,system}'::text[]) AS h,
+                  emailgw_api.ctl_suppress_add(:id, :'name', h || '@erased.example', 'r', 'hash:0:x hash:1:' || h) AS s),
+          '{ok t,ok t,ok t}', 'suppress_add: somebody who was erased, from the account, the domain or all');
+SELECT is((SELECT count(*) FROM emailgw.suppression WHERE address LIKE '%@erased.example'), 0::bigint,
+          '... is not stored again');
+SELECT results_eq(format($$ SELECT * FROM emailgw_api.ctl_suppress_add(%s, %L, 'd@erased.example', 'r', 'hash:1:domain') $$,
+          :id, 'x.' || :'name'), $$ VALUES ('ok', false) $$, '... but for a domain that could still write');
+SELECT is((emailgw_api.ctl_suppress_add(:id2, NULL, 'a@erased.example', 'r', 'hash:1:account')).erased, false,
+          '... and for another account');
+
+-- What else an address is suppressed for.
+SELECT is((emailgw_api.ctl_suppress_add(:id, d, 'ann@example.net', 'r')).status, 'ok', 'on two lists more')
+  FROM unnest(ARRAY[NULL, 'x.' || :'name']) AS d;
+SELECT is((emailgw_api.ctl_suppress_add(0, NULL, 'ann@example.net', 'r')).status, 'ok', '... and on that of all users');
+SELECT results_eq(format($$ SELECT * FROM emailgw_api.ctl_suppress_remove(%s, %L, 'ann@example.net') $$, :id, :'name'),
+          format($$ VALUES ('ok', 'all users, the whole account, x.%s') $$, :'name'),
+          '... what is left is told beside what is removed');
+SELECT is((emailgw_api.ctl_suppress_remove(:id, :'name', 'ann@example.net')).status,
+          format('address is not suppressed for %1$s, but for all users, the whole account, x.%1$s', :'name'),
+          '... and beside what is not there');
+SELECT is((emailgw_api.ctl_suppress_remove(:id2, NULL, 'ann@example.net')).status,
+          'address is not suppressed for the whole account, but for all users', '... nothing of another account''s');
+SELECT results_eq($$ SELECT * FROM emailgw_api.ctl_suppress_remove(0, NULL, 'ann@example.net') $$,
+          $$ VALUES ('ok', NULL::text) $$, '... nor of any for the system');
+SELECT is((emailgw_api.ctl_suppress_remove(:id, NULL, 'd@erased.example', 'hash:1:domain')).status,
+          format('address is not suppressed for the whole account, but for %1$s, x.%1$s', :'name'),
+          '... an erased one''s by its hash, too');
 
 -- The queue and the whole.
 INSERT INTO emailgw.queue (account_id, message_id, recipient_no, domain_id, email, lane, ready, leased,

@@ -1,7 +1,7 @@
 -- housekeeping: partitions made and dropped, old keys and usage purged, one leader.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(13);
+SELECT plan(18);
 
 DELETE FROM emailgw.queue; -- all of this undone in the end
 DELETE FROM emailgw.idempotency;
@@ -58,6 +58,34 @@ SELECT is((SELECT dropped FROM emailgw_api.housekeeping(60, 7)), 5,
           'events stay at least as long as contents');
 ROLLBACK TO made;
 SELECT is((SELECT dropped FROM emailgw_api.housekeeping(365, 365)), 0, 'a year keeps all');
+
+-- A full disk, on which no partition is made.
+INSERT INTO emailgw.idempotency (account_id, domain_id, endpoint, key_hash, body_hash, message_id, created_at)
+VALUES (:account, :domain, 'email', '\x99', '\x00', emailgw.uuid7(now()), now() - interval '2 days');
+CREATE OR REPLACE FUNCTION emailgw_api.make_partitions() RETURNS integer LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    CREATE TABLE emailgw.half_made (n integer);
+    RAISE disk_full USING MESSAGE = 'could not extend file';
+END
+$$;
+SELECT results_eq('SELECT * FROM emailgw_api.housekeeping(7, 90)', 'VALUES (true, 0, 7, 0::bigint)',
+          'a full disk: what is old is dropped, as much as ever');
+SELECT is(to_regclass('emailgw.half_made')::text, NULL, '... and nothing is left of what failed');
+SELECT is((SELECT count(*) FROM emailgw.idempotency WHERE key_hash = '\x99'), 1::bigint,
+          '... rows are purged another time');
+SELECT throws_ok('SELECT emailgw_api.housekeeping(7, 90)', '53100', 'could not extend file',
+          '... with nothing more to drop the failure is told');
+ROLLBACK TO made;
+-- In what comes after, too.
+CREATE OR REPLACE FUNCTION emailgw_api.close_counts(p_limit integer) RETURNS bigint LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    RAISE disk_full USING MESSAGE = 'could not extend file';
+END
+$$;
+SELECT is((SELECT dropped FROM emailgw_api.housekeeping(7, 90)), 7, '... also where partitions are there already');
+ROLLBACK TO made;
 
 -- Nothing that is needed goes, however short the retention.
 SELECT emailgw_api.housekeeping(1, 1) \gset
