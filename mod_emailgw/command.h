@@ -20,7 +20,7 @@ typedef struct {
     const apr_array_header_t *origins;       /* of const char *: whose pages may read answers; may be empty */
     apr_int64_t body_max;                    /* bytes of a request */
     apr_int64_t body_memory;                 /* bytes of all large requests that a child has in hand */
-    apr_size_t values_max;                   /* values in one JSON text */
+    apr_size_t values_max;                   /* values in a JSON body, or in all JSON texts of a form */
     int batch_max;                           /* mails of a batch */
     apr_int64_t batch_body_max;              /* bytes of its request */
     const apr_array_header_t *webhook_allow; /* of eg_netaddr: not public, and yet taken; may be NULL */
@@ -135,6 +135,7 @@ typedef struct eg_call {
     /* request */
     json_t *args;                /* object, body over query string */
     int from_form;               /* values came as text: structures may be JSON text in them */
+    apr_size_t values_left;      /* ... values that all of these texts together may still have */
     const char *bearer;          /* of Authorization, or NULL */
     const char *idempotency_key; /* header, or NULL */
     const char *client;          /* the client's IP address as text */

@@ -19,20 +19,27 @@ static json_t *optional(const eg_call *call, const char *name)
     return json_is_string(value) && json_string_length(value) == 0 ? NULL : value;
 }
 
-json_t *eg_mail_structure(const eg_call *call, const char *name)
+json_t *eg_mail_structure(eg_call *call, const char *name)
 {
     json_t *value = optional(call, name), *parsed;
     const char *text = json_string_value(value), *problem;
+    apr_size_t length, values;
 
     if (!call->from_form || text == NULL) {
         return value;
     }
     text += strspn(text, " \t\r\n");
-    if ((*text == '{' || *text == '[') &&
-        eg_json_parse(&parsed, &problem, text, strlen(text), call->pool) == APR_SUCCESS) {
-        return parsed;
+    if (*text != '{' && *text != '[') {
+        return value;
     }
-    return value;
+    length = strlen(text);
+    values = eg_json_values(text, length);
+    if (values > call->values_left) {
+        return json_null(); /* not the text: a short one would do as a tag */
+    }
+    call->values_left -= values;
+    return eg_json_parse_many(&parsed, &problem, text, length, values, call->pool) == APR_SUCCESS ? parsed
+                                                                                                  : value;
 }
 
 int eg_mail_is_line(const char *text)

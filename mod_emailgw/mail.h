@@ -58,9 +58,11 @@ void eg_mail_parse_options(eg_mail *mail, eg_call *call); /* Tags, SendAt, Track
 
 /**
  * A parameter that is an object or array; of a form it may also come as JSON
- * text. Other values are returned as they are, NULL when absent or empty text.
+ * text, whose values are taken from call->values_left. Each call parses it anew.
+ * @return other values as they are, NULL when absent or empty text; JSON null, which
+ *         no parameter takes, for a text with more values than are left
  */
-json_t *eg_mail_structure(const eg_call *call, const char *name);
+json_t *eg_mail_structure(eg_call *call, const char *name);
 
 /** TemplateID or TargetListID. @param id  what is no id is 0, the id of nothing. @return is it given? */
 int eg_mail_read_id(apr_int64_t *id, const eg_call *call, const char *name);

@@ -51,10 +51,11 @@ static int parse_address(eg_mail_address *address, eg_call *call, const list_rul
     return 1;
 }
 
-static apr_array_header_t *parse_list(eg_call *call, const list_rules *rules)
+/* @param value  of this list's parameter, NULL: it has none */
+static apr_array_header_t *parse_list(eg_call *call, const list_rules *rules, const json_t *value)
 {
     apr_array_header_t *list = apr_array_make(call->pool, 1, sizeof(eg_mail_address));
-    json_t *value = eg_mail_structure(call, rules->name), *item;
+    const json_t *item;
     eg_mail_address address;
     size_t i;
 
@@ -117,7 +118,7 @@ static void parse_to(eg_mail *mail, eg_call *call)
         eg_errors_add(&call->errors, EG_E_NO_RECIPIENT, "There is no recipient set for the email.");
     }
     else {
-        mail->to = parse_list(call, &rules);
+        mail->to = parse_list(call, &rules, value);
     }
 }
 
@@ -138,12 +139,12 @@ void eg_mail_parse_addresses(eg_mail *mail, eg_call *call)
 
     parse_from(mail, call);
     parse_to(mail, call);
-    mail->cc = parse_list(call, &cc);
-    mail->bcc = parse_list(call, &bcc);
+    mail->cc = parse_list(call, &cc, eg_mail_structure(call, "CC"));
+    mail->bcc = parse_list(call, &bcc, eg_mail_structure(call, "BCC"));
     if (mail->list_given && mail->cc->nelts + mail->bcc->nelts > 0) {
         eg_errors_add(
             &call->errors, EG_E_NO_RECIPIENT,
             "CC and BCC cannot be given with TargetListID: they would get a copy of each of its mails");
     }
-    mail->reply_to = parse_list(call, &reply_to);
+    mail->reply_to = parse_list(call, &reply_to, eg_mail_structure(call, "ReplyTo"));
 }

@@ -37,16 +37,52 @@ static apr_status_t free_buffer(void *body)
     return APR_SUCCESS;
 }
 
+/* ---- what it is ------------------------------------------------------------------------------------------ */
+
+/* The first byte that is no white space, or NUL. */
+static char first_byte(const buffer *body)
+{
+    for (apr_size_t i = 0; i < body->length; i++) {
+        if (strchr(" \t\r\n", body->data[i]) == NULL || body->data[i] == '\0') {
+            return body->data[i];
+        }
+    }
+    return '\0';
+}
+
+static int is_type(const char *content_type, const char *wanted)
+{
+    apr_size_t length = strlen(wanted);
+
+    return apr_cstr_casecmpn(content_type, wanted, length) == 0 &&
+           strchr("; \t", content_type[length]) != NULL;
+}
+
+static const char *type_of(request_rec *r)
+{
+    const char *type = apr_table_get(r->headers_in, "Content-Type");
+
+    return type != NULL ? type : "";
+}
+
+/* By its label; what is labelled as a form but begins with { is JSON, since curl -d labels all bodies so. */
+static int is_form(const char *type, const buffer *body)
+{
+    return is_type(type, "multipart/form-data") ||
+           (is_type(type, "application/x-www-form-urlencoded") && first_byte(body) != '{');
+}
+
 /*
  * What a whole body counts as: its bytes, or more where it is of very many small
- * values, since what is made of it may not take five times that.
+ * values, since what is made of it may not take five times that. In a form's texts
+ * each byte may be one: what they are is not seen before they are decoded.
  */
-static apr_size_t weight(const buffer *body, const eg_limits *limits)
+static apr_size_t weight(const buffer *body, const char *type, const eg_limits *limits)
 {
     apr_size_t values = 0, bytes;
 
     if (limits->values_max > EG_JSON_VALUES_MAX) {
-        values = eg_json_values(body->data, body->length);
+        values = is_form(type, body) ? body->length : eg_json_values(body->data, body->length);
     }
     bytes = (values < limits->values_max ? values : limits->values_max) * EG_JSON_VALUE_BYTES / 5;
     return bytes > body->length ? bytes : body->length;
@@ -193,8 +229,8 @@ static int read_body(buffer *body, int *status, request_rec *r, const eg_limits 
     while (rv == APR_SUCCESS && !end) {
         rv = read_some(body, &end, r, brigade, max, limits);
     }
-    if (rv == APR_SUCCESS &&
-        !eg_inhand_grow(&body->held, (apr_int64_t)weight(body, limits), limits->body_memory, r->pool)) {
+    if (rv == APR_SUCCESS && !eg_inhand_grow(&body->held, (apr_int64_t)weight(body, type_of(r), limits),
+                                             limits->body_memory, r->pool)) {
         rv = APR_EBUSY;
     }
     if (rv != APR_SUCCESS) {
@@ -203,40 +239,15 @@ static int read_body(buffer *body, int *status, request_rec *r, const eg_limits 
     return rv == APR_SUCCESS;
 }
 
-/* The first byte that is no white space, or NUL. */
-static char first_byte(const buffer *body)
-{
-    for (apr_size_t i = 0; i < body->length; i++) {
-        if (strchr(" \t\r\n", body->data[i]) == NULL || body->data[i] == '\0') {
-            return body->data[i];
-        }
-    }
-    return '\0';
-}
-
-static int is_type(const char *content_type, const char *wanted)
-{
-    apr_size_t length = strlen(wanted);
-
-    return apr_cstr_casecmpn(content_type, wanted, length) == 0 &&
-           strchr("; \t", content_type[length]) != NULL;
-}
-
-/*
- * The body by its label; what is labelled as a form but begins with { is JSON,
- * since curl -d labels all bodies so.
- */
 static apr_status_t parse_body(eg_call *call, const char **problem, request_rec *r, const buffer *body,
                                apr_size_t values_max)
 {
-    const char *type = apr_table_get(r->headers_in, "Content-Type");
-    const char *coding =
-        apr_table_get(r->headers_in, "Content-Encoding"); /* gone where a filter has decoded it */
+    const char *type = type_of(r),
+               *coding =
+                   apr_table_get(r->headers_in, "Content-Encoding"); /* gone where a filter has decoded it */
     json_t *object = call->args;
-    char first = first_byte(body);
     apr_status_t rv;
 
-    type = type != NULL ? type : "";
     if (body->length == 0 && (r->method_number == M_GET || !is_type(type, "application/json"))) {
         return APR_SUCCESS; /* many clients label also the body that a GET has not */
     }
@@ -244,13 +255,11 @@ static apr_status_t parse_body(eg_call *call, const char **problem, request_rec 
         *problem = "A body with a Content-Encoding is not read: send it as it is";
         return APR_EINVAL;
     }
-    if (is_type(type, "multipart/form-data")) {
-        call->from_form = 1;
-        return eg_form_multipart(object, problem, type, body->data, body->length, call->pool);
-    }
-    if (is_type(type, "application/x-www-form-urlencoded") && first != '{') {
-        call->from_form = 1;
-        return eg_form_urlencoded(object, problem, body->data, body->length, call->pool);
+    call->from_form = is_form(type, body);
+    if (call->from_form) {
+        return is_type(type, "multipart/form-data")
+                   ? eg_form_multipart(object, problem, type, body->data, body->length, call->pool)
+                   : eg_form_urlencoded(object, problem, body->data, body->length, call->pool);
     }
     rv = eg_json_parse_many(&object, problem, body->data, body->length, values_max, call->pool);
     if (rv == APR_SUCCESS && !json_is_object(object)) {
@@ -317,6 +326,7 @@ int egm_request_read(eg_call *call, int *status, request_rec *r, const eg_limits
         return 0;
     }
     call->args = eg_json_own(json_object(), r->pool);
+    call->values_left = limits->values_max;
     rv = parse_body(call, &problem, r, body, limits->values_max);
     apr_pool_destroy(pool);
     if (rv == APR_SUCCESS && json_object_size(call->args) > EG_PARAMETERS_MAX) {

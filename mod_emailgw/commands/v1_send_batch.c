@@ -167,6 +167,12 @@ static int is_request(entry *e)
     return 1;
 }
 
+/* A form's texts in one mail may have what they may have in a mail alone, as long as the batch has it left. */
+static apr_size_t most_values(const eg_call *call)
+{
+    return call->values_left < call->limits->values_max ? call->values_left : call->limits->values_max;
+}
+
 static void start_entry(entry *e, const batch *b, size_t index)
 {
     e->index = index;
@@ -175,17 +181,27 @@ static void start_entry(entry *e, const batch *b, size_t index)
     e->call.db = b->db;
     e->call.args = json_array_get(b->messages, index);
     e->call.rates = NULL; /* one request is one failure of its key at most */
+    e->call.values_left = most_values(b->call);
     eg_errors_init(&e->call.errors, b->pool);
 }
 
+/* What a form's texts became stays until the portion ends, whatever becomes of the mail: it counts. */
+static void take_values(batch *b, apr_size_t values)
+{
+    b->call->values_left -= values;
+    b->size += values * EG_JSON_VALUE_BYTES;
+}
+
 /* @return 1 when nothing is wrong with it in itself */
-static int read_entry(const batch *b, entry *e)
+static int read_entry(batch *b, entry *e)
 {
     const char *own = take_key(b, e);
+    apr_size_t values = e->call.values_left;
     int is_well;
 
     e->call.idempotency_key = own != NULL ? own : b->call->idempotency_key;
     is_well = eg_send_read(&e->send, &e->call);
+    take_values(b, values - e->call.values_left);
     if (own == NULL && e->call.idempotency_key != NULL) {
         derive_key(b, e);
     }

@@ -302,6 +302,8 @@ subtest 'the rate counts it as one request, and memory what it is made of' => su
     is($post->('"' . 'x' x 2_000_000 . '"')->{status}, 401, '2 MB of text are within 4 MB');
     my $reply = $post->(join ',', ('1') x 450_000);
     is("$reply->{status} $reply->{headers}{'retry-after'}", '503 5', '1 MB of small values is not: what is made of it is much more');
+    $reply = $limited->call('POST', '/api/v1/email/batch', { key => 'x', type => 'application/x-www-form-urlencoded', body => 'Messages=[' . join('%2C', ('1') x 75_000) . ']' });
+    is($reply->{status}, 503, '... and 300 KB of a form may be such, in whatever encoding');
     $limited->log_clean;
 };
 

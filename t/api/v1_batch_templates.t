@@ -1,8 +1,8 @@
 # POST /api/v1/email/batch with TemplateID: each mail is what POST /api/v1/email makes of it, and templates are read
 # once for all mails.
 use EmailGW;
+use EmailGW::Memory;
 use EmailGW::Templates;
-use Instance::Process;
 use JSON::PP ();
 use List::Util qw(min uniq);
 use Time::HiRes qw(time);
@@ -137,20 +137,6 @@ subtest 'Idempotency-Key' => sub {
     is(results(send_batch([ { %$own, TemplateID => 999999999 } ])), '409', '... which another mail cannot have, whatever is wrong with it');
 };
 
-# What the only child of httpd has had at most while something is done, in KB more than before.
-sub memory_for {
-    my ($do) = @_;
-    my $parent = Instance::Process::id($gw->env('HTTPD_PID'));
-    my ($child) = map { '/proc/' . Instance::Process::pid($_) } grep { $_ ne $parent } Instance::Process::family($parent);
-    my $of = sub { open my $file, '<', "$child/status" or die "$child: $!\n"; return map { /^$_[0]:\s+(\d+)/ ? $1 : () } <$file> };
-    open my $clear, '>', "$child/clear_refs" or die "$child: $!\n";
-    syswrite $clear, '5'; # the most is the present from here on
-    my ($before) = $of->('VmRSS');
-    $do->();
-    my ($most) = $of->('VmHWM');
-    return $most - $before;
-}
-
 # What became of the template since it was taken must not fill memory: what is filled in for nothing goes at once, and
 # of what was taken only the answer is read.
 subtest 'taken before, and too large by now' => sub {
@@ -160,7 +146,7 @@ subtest 'taken before, and too large by now' => sub {
     my $large = '{{{ x }}}' x 1000 . ' ' x 1_000_000;
     is($gw->api('EmailGateway.UpdateTemplate', as => $account, TemplateID => $grows, HTMLContent => $large, PlainContent => $large)->{json}{ErrorCode}, 0, 'it grows');
     my $reply;
-    my $took = memory_for(sub { $reply = send_batch([ ($mail) x 300 ]) });
+    my $took = memory_for($gw, sub { $reply = send_batch([ ($mail) x 300 ]) });
     is(join(' ', uniq ids($reply)), $id, 'each is the mail that it was');
     is(scalar(ids($reply)), 300, '... all of them');
     cmp_ok($took, '<', $memory, "... and a child needs $took KB for them") if !$ENV{EG_SAN};

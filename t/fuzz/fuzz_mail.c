@@ -77,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apr_pool_create(&pool, NULL);
     call.pool = pool;
     call.from_form = size % 2;
+    call.values_left = EG_JSON_VALUES_MAX;
     eg_errors_init(&call.errors, pool);
     if (eg_json_parse(&call.args, &problem, (const char *)data, size, pool) == APR_SUCCESS &&
         json_is_object(call.args)) {

@@ -21,7 +21,7 @@
 static const eg_limits limits = { .to_max = 50, .cc_max = 50, .bcc_max = 50, .reply_to_max = 10 };
 
 static void parse_within(eg_mail *mail, eg_call *call, const char *json, int from_form,
-                         const eg_limits *within, apr_pool_t *pool)
+                         apr_size_t values_left, const eg_limits *within, apr_pool_t *pool)
 {
     const char *problem;
 
@@ -30,6 +30,7 @@ static void parse_within(eg_mail *mail, eg_call *call, const char *json, int fro
     call->limits = within;
     call->now = NOW;
     call->from_form = from_form;
+    call->values_left = values_left;
     eg_errors_init(&call->errors, pool);
     if (eg_json_parse(&call->args, &problem, json, strlen(json), pool) != APR_SUCCESS) {
         fail_msg("test's own JSON: %s: %s", problem, json);
@@ -39,7 +40,7 @@ static void parse_within(eg_mail *mail, eg_call *call, const char *json, int fro
 
 static void parse(eg_mail *mail, eg_call *call, const char *json, int from_form, apr_pool_t *pool)
 {
-    parse_within(mail, call, json, from_form, &limits, pool);
+    parse_within(mail, call, json, from_form, EG_JSON_VALUES_MAX, &limits, pool);
 }
 
 /* "3 8 20": the codes in the order of the answer. */
@@ -307,7 +308,7 @@ static void tracks_only_where_it_may(void **state)
         eg_mail mail;
         eg_call call;
 
-        parse_within(&mail, &call, mails[i].json, 0, &untracked, *state);
+        parse_within(&mail, &call, mails[i].json, 0, EG_JSON_VALUES_MAX, &untracked, *state);
         assert_string_equal(codes_of(&call), mails[i].codes);
         if (mails[i].links != NULL) {
             assert_string_equal(mail.track_links, mails[i].links);
@@ -366,12 +367,46 @@ static void reads_json_text_of_forms_only(void **state)
     assert_string_equal(codes_of(&call), "18");
 }
 
+/* From has 5 values, To 6, Tags 2. */
+static void takes_from_the_values_that_are_left(void **state)
+{
+    static const char *json =
+        "{" SUBJECT CONTENT "\"From\": \"{\\\"email\\\": \\\"a@example.com\\\", \\\"name\\\": \\\"\\\"}\","
+        "\"To\": \" [{\\\"email\\\": \\\"b@example.org\\\", \\\"name\\\": \\\"\\\"}]\", \"Tags\": "
+        "\"[\\\"a\\\"]\"}";
+    static const struct {
+        const char *what, *codes;
+        apr_size_t given, left;
+    } budgets[] = {
+        { "all that they need, once each", "", 13, 0 },
+        { "one too few for Tags, which are no tag then", "104", 12, 1 },
+        { "too few for To: Tags fit", "18", 10, 3 },
+        { "too few for From: Tags fit", "3 18", 4, 2 },
+        { "none", "3 18 104", 0, 0 },
+    };
+
+    for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
+        eg_mail mail;
+        eg_call call;
+
+        print_message("# %s\n", budgets[i].what);
+        parse_within(&mail, &call, json, 1, budgets[i].given, &limits, *state);
+        assert_string_equal(codes_of(&call), budgets[i].codes);
+        assert_int_equal(call.values_left, budgets[i].left);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(checks_every_parameter),        EG_TEST(fills_a_template_in),      EG_TEST(counts_addresses),
-        EG_TEST(keeps_what_was_given),          EG_TEST(tracks_only_where_it_may), EG_TEST(cleans_file_names),
+        EG_TEST(checks_every_parameter),
+        EG_TEST(fills_a_template_in),
+        EG_TEST(counts_addresses),
+        EG_TEST(keeps_what_was_given),
+        EG_TEST(tracks_only_where_it_may),
+        EG_TEST(cleans_file_names),
         EG_TEST(reads_json_text_of_forms_only),
+        EG_TEST(takes_from_the_values_that_are_left),
     };
 
     return EG_TEST_RUN(tests);
