@@ -113,8 +113,9 @@ static void begin(poster *p, egs_post *post)
 {
     if (!post->body || !post->key.data) {
         post->answer.status = EGS_UNABLE;
+        /* The key first: without it there is no body in Mailgun's manner, whatever is stored. */
         post->answer.error =
-            post->body ? "the signing key cannot be opened" : "the event is no longer stored";
+            post->key.data ? "the event is no longer stored" : "the signing key cannot be opened";
         finish(p, post);
         return;
     }
