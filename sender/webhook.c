@@ -14,6 +14,8 @@
 #include "webhook_queue.h"
 
 #define HELD_FACTOR 8                       /* posts in hand for each connection */
+#define HELD_BACK_FACTOR 4                  /* those of failing and slow webhooks, beside the others */
+#define HELD_MOST_FACTOR 32                 /* whatever may have become slow meanwhile: of memory */
 #define CLAIM_MAX 256                       /* posts that are claimed at once */
 #define RECORD_COUNT 128                    /* results that are recorded at once ... */
 #define RECORD_AFTER apr_time_from_msec(20) /* ... or after the first has waited so long */
@@ -37,6 +39,7 @@ typedef struct {
     apr_time_t record_since;       /* when recording was given away */
     apr_time_t record_at;          /* not before this, while the database is away */
     apr_time_t claim_at;           /* nothing was due: not before this */
+    int passed_over;               /* the last claim took nothing for failing and slow webhooks */
     apr_interval_time_t backoff;   /* 0 while the database answers */
     egs_lanes *lanes;
     egs_settings *settings; /* in force */
@@ -93,7 +96,8 @@ static void finish(poster *p, egs_post *post)
     post->result = egs_webhook_judge(&post->retry_seconds, &post->answer, post->tries,
                                      &p->settings->options->webhook_retry, dice);
     log_result(p, post);
-    for (waiting = egs_lanes_done(p->lanes, post, post->result == EGS_POST_DELIVERED); waiting;) {
+    for (waiting = egs_lanes_done(p->lanes, post, post->result == EGS_POST_DELIVERED, egs_clock());
+         waiting;) {
         egs_post *next = waiting->next;
 
         release(p, waiting);
@@ -109,8 +113,9 @@ static void begin(poster *p, egs_post *post)
 {
     if (!post->body || !post->key.data) {
         post->answer.status = EGS_UNABLE;
+        /* The key first: without it there is no body in Mailgun's manner, whatever is stored. */
         post->answer.error =
-            post->body ? "the signing key cannot be opened" : "the event is no longer stored";
+            post->key.data ? "the event is no longer stored" : "the signing key cannot be opened";
         finish(p, post);
         return;
     }
@@ -131,7 +136,7 @@ static void begin_all(poster *p)
     int connections = p->settings->options->webhook_connections;
     egs_post *post;
 
-    while (may_begin(p) && (post = egs_lanes_next(p->lanes, connections)) != NULL) {
+    while (may_begin(p) && (post = egs_lanes_next(p->lanes, connections, egs_clock())) != NULL) {
         if (egs_clock() < post->lease_end) {
             begin(p, post);
         }
@@ -173,20 +178,50 @@ static void take_claimed(poster *p)
     note_answer(p, rv);
 }
 
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Whatever failing and slow webhooks have in hand takes no room from the others. */
+static int room_for_others(const poster *p, int connections, int held_back)
+{
+    int held = egs_lanes_held(p->lanes);
+
+    return least(connections * HELD_FACTOR - (held - held_back), connections * HELD_MOST_FACTOR - held);
+}
+
+static void claim(poster *p, int limit, apr_time_t now)
+{
+    egs_webhook_want want = { .limit = limit,
+                              .lease = p->settings->options->webhook_lease,
+                              .without_failing = p->passed_over };
+
+    apr_pool_clear(p->asked);
+    want.busy = p->passed_over ? egs_lanes_all_but_quick(p->lanes, &want.busy_count, now, p->asked)
+                               : egs_lanes_busy(p->lanes, &want.busy_count, p->asked);
+    egs_queue_claim(p->queue, &want);
+}
+
 /* When half of what may be in hand is gone. While the database is away, results come first. */
 static void claim_more(poster *p)
 {
-    const egs_options *options = p->settings->options;
-    int most = options->webhook_connections * HELD_FACTOR, room = most - egs_lanes_held(p->lanes);
-    egs_webhook_want want = { .limit = room < CLAIM_MAX ? room : CLAIM_MAX, .lease = options->webhook_lease };
+    int connections = p->settings->options->webhook_connections, held_back, room;
+    apr_time_t now = egs_clock();
 
-    if (egs_queue_is_claiming(p->queue) || room < most / 2 || egs_clock() < p->claim_at ||
-        (p->backoff && p->results->nelts + p->recording->nelts)) {
+    if (egs_queue_is_claiming(p->queue) || (p->backoff && p->results->nelts + p->recording->nelts)) {
         return;
     }
-    apr_pool_clear(p->asked);
-    want.busy = egs_lanes_busy(p->lanes, &want.busy_count, p->asked);
-    egs_queue_claim(p->queue, &want);
+    held_back = egs_lanes_held_back(p->lanes, now);
+    room = room_for_others(p, connections, held_back);
+    if (p->passed_over && !p->backoff && held_back < connections * HELD_BACK_FACTOR) {
+        p->claim_at = 0; /* those that were passed over may have something */
+    }
+    if (room < connections * HELD_FACTOR / 2 || now < p->claim_at) {
+        return;
+    }
+    p->passed_over = held_back >= connections * HELD_BACK_FACTOR;
+    claim(p, least(room, CLAIM_MAX), now);
 }
 
 static void take_recorded(poster *p)

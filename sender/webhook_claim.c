@@ -189,7 +189,8 @@ apr_status_t egs_webhook_claim(egs_post **posts, apr_int64_t *cursor, eg_db *db,
     /* Not repeatable: a claim whose answer is lost would be paid for with a second lease. */
     apr_status_t rv = eg_db_call(&rows, db, EG_DB_ONCE, "claim_webhooks",
                                  EG_DB_ARGS(eg_db_int(want->limit), eg_db_int(apr_time_sec(want->lease)),
-                                            eg_db_int(*cursor), eg_db_texts(want->busy, want->busy_count)));
+                                            eg_db_int(*cursor), eg_db_texts(want->busy, want->busy_count),
+                                            eg_db_text(want->without_failing ? "true" : "false")));
 
     *posts = NULL;
     if (rv != APR_SUCCESS) {

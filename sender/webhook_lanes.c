@@ -4,16 +4,19 @@
 #include <apr_hash.h>
 #include <apr_ring.h>
 #include <apr_strings.h>
+#include <string.h>
 
 #include "webhook_lanes.h"
 
-/* There is one for each webhook that has something in hand. */
+/* There is one for each webhook that has something in hand, or was slow when it last had. */
 typedef struct egs_lane {
-    APR_RING_ENTRY(egs_lane) link; /* in the order of turns */
+    APR_RING_ENTRY(egs_lane) link; /* in the order of turns, or of falling silent */
     apr_int64_t webhook_id;
     egs_post *first, **last; /* waiting */
     int waiting, begun;
-    int failures; /* in a row */
+    egs_post *under_way[EGS_LANE_MAX]; /* those that have begun, the first one first */
+    int failures;                      /* in a row */
+    int was_slow;                      /* over its last answer */
 } egs_lane;
 
 APR_RING_HEAD(lane_ring, egs_lane);
@@ -21,7 +24,9 @@ APR_RING_HEAD(lane_ring, egs_lane);
 struct egs_lanes {
     apr_hash_t *by_id;
     struct lane_ring turns;
+    struct lane_ring silent; /* slow, with nothing in hand: else each would take many connections anew */
     struct lane_ring unused;
+    int silent_count;
     int waiting, begun;
     apr_pool_t *pool;
 };
@@ -33,6 +38,7 @@ egs_lanes *egs_lanes_new(apr_pool_t *pool)
     lanes->by_id = apr_hash_make(pool);
     lanes->pool = pool;
     APR_RING_INIT(&lanes->turns, egs_lane, link);
+    APR_RING_INIT(&lanes->silent, egs_lane, link);
     APR_RING_INIT(&lanes->unused, egs_lane, link);
     return lanes;
 }
@@ -54,17 +60,46 @@ static egs_lane *open_lane(egs_lanes *lanes, const egs_post *post)
     lane->last = &lane->first;
     lane->waiting = lane->begun = 0;
     lane->failures = post->failing ? EGS_LANE_FAILING : 0;
+    lane->was_slow = 0;
     APR_RING_INSERT_TAIL(&lanes->turns, lane, egs_lane, link);
     apr_hash_set(lanes->by_id, &lane->webhook_id, sizeof lane->webhook_id, lane);
     return lane;
 }
 
+static void forget(egs_lanes *lanes, egs_lane *lane)
+{
+    apr_hash_set(lanes->by_id, &lane->webhook_id, sizeof lane->webhook_id, NULL);
+    APR_RING_REMOVE(lane, link);
+    APR_RING_INSERT_TAIL(&lanes->unused, lane, egs_lane, link);
+}
+
+static void fall_silent(egs_lanes *lanes, egs_lane *lane)
+{
+    APR_RING_REMOVE(lane, link);
+    APR_RING_INSERT_TAIL(&lanes->silent, lane, egs_lane, link);
+    if (lanes->silent_count++ == EGS_LANES_REMEMBERED) {
+        lanes->silent_count--;
+        forget(lanes, APR_RING_FIRST(&lanes->silent));
+    }
+}
+
+static void speak_again(egs_lanes *lanes, egs_lane *lane, const egs_post *post)
+{
+    APR_RING_REMOVE(lane, link);
+    APR_RING_INSERT_TAIL(&lanes->turns, lane, egs_lane, link);
+    lanes->silent_count--;
+    lane->failures = post->failing ? EGS_LANE_FAILING : 0;
+}
+
+static int is_empty(const egs_lane *lane)
+{
+    return !lane->waiting && !lane->begun;
+}
+
 static void close_if_empty(egs_lanes *lanes, egs_lane *lane)
 {
-    if (!lane->waiting && !lane->begun) {
-        apr_hash_set(lanes->by_id, &lane->webhook_id, sizeof lane->webhook_id, NULL);
-        APR_RING_REMOVE(lane, link);
-        APR_RING_INSERT_TAIL(&lanes->unused, lane, egs_lane, link);
+    if (is_empty(lane)) {
+        (lane->was_slow ? fall_silent : forget)(lanes, lane);
     }
 }
 
@@ -74,6 +109,9 @@ void egs_lanes_add(egs_lanes *lanes, egs_post *post)
 
     if (!lane) {
         lane = open_lane(lanes, post);
+    }
+    else if (is_empty(lane)) {
+        speak_again(lanes, lane, post);
     }
     post->lane = lane;
     post->next = NULL;
@@ -102,54 +140,85 @@ static int is_failing(const egs_lane *lane)
     return lane->failures >= EGS_LANE_FAILING;
 }
 
-static int begun_by_failing(const egs_lanes *lanes)
+static int is_slow(const egs_lane *lane, apr_time_t now)
+{
+    return lane->was_slow || (lane->begun && now - lane->under_way[0]->begun_at > EGS_LANE_SLOW);
+}
+
+/* Receivers that hold a connection for long, well or not, must leave some to the others. */
+static int is_held_back(const egs_lane *lane, apr_time_t now)
+{
+    return is_failing(lane) || is_slow(lane, now);
+}
+
+static int begun_by_held_back(const egs_lanes *lanes, apr_time_t now)
 {
     int begun = 0;
 
     for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
          lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
-        begun += is_failing(lane) ? lane->begun : 0;
+        begun += is_held_back(lane, now) ? lane->begun : 0;
     }
     return begun;
 }
 
-egs_post *egs_lanes_next(egs_lanes *lanes, int connections)
+static egs_post *begin_first(egs_lanes *lanes, egs_lane *lane, apr_time_t now)
 {
-    int failing_full;
+    egs_post *post = take_first(lanes, lane);
+
+    APR_RING_REMOVE(lane, link);
+    APR_RING_INSERT_TAIL(&lanes->turns, lane, egs_lane, link);
+    post->begun_at = now;
+    lane->under_way[lane->begun++] = post;
+    lanes->begun++;
+    return post;
+}
+
+static void end(egs_lanes *lanes, const egs_post *post)
+{
+    egs_lane *lane = post->lane;
+    int place = 0;
+
+    while (lane->under_way[place] != post) {
+        place++;
+    }
+    lane->begun--;
+    lanes->begun--;
+    memmove(&lane->under_way[place], &lane->under_way[place + 1],
+            (size_t)(lane->begun - place) * sizeof *lane->under_way);
+}
+
+egs_post *egs_lanes_next(egs_lanes *lanes, int connections, apr_time_t now)
+{
+    int half_full;
 
     if (!lanes->waiting || lanes->begun >= connections) {
         return NULL;
     }
-    failing_full = begun_by_failing(lanes) >= (connections + 1) / 2;
+    half_full = begun_by_held_back(lanes, now) >= (connections + 1) / 2;
     for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
          lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
-        if (!lane->waiting ||
-            (is_failing(lane) ? failing_full || lane->begun > 0 : lane->begun >= EGS_LANE_MAX)) {
-            continue;
+        if (lane->waiting && lane->begun < (is_failing(lane) ? 1 : EGS_LANE_MAX) &&
+            !(half_full && is_held_back(lane, now))) {
+            return begin_first(lanes, lane, now);
         }
-        APR_RING_REMOVE(lane, link);
-        APR_RING_INSERT_TAIL(&lanes->turns, lane, egs_lane, link);
-        lane->begun++;
-        lanes->begun++;
-        return take_first(lanes, lane);
     }
     return NULL;
 }
 
 void egs_lanes_drop(egs_lanes *lanes, egs_post *post)
 {
-    post->lane->begun--;
-    lanes->begun--;
+    end(lanes, post);
     close_if_empty(lanes, post->lane);
 }
 
-egs_post *egs_lanes_done(egs_lanes *lanes, egs_post *post, int well)
+egs_post *egs_lanes_done(egs_lanes *lanes, egs_post *post, int well, apr_time_t now)
 {
     egs_lane *lane = post->lane;
     egs_post *released = NULL;
 
-    lane->begun--;
-    lanes->begun--;
+    end(lanes, post);
+    lane->was_slow = now - post->begun_at > EGS_LANE_SLOW;
     lane->failures = well ? 0 : lane->failures + 1;
     if (is_failing(lane) && lane->waiting) {
         released = lane->first;
@@ -181,6 +250,17 @@ int egs_lanes_held(const egs_lanes *lanes)
     return lanes->waiting + lanes->begun;
 }
 
+int egs_lanes_held_back(const egs_lanes *lanes, apr_time_t now)
+{
+    int held = 0;
+
+    for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
+         lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
+        held += is_held_back(lane, now) ? lane->waiting + lane->begun : 0;
+    }
+    return held;
+}
+
 int egs_lanes_begun(const egs_lanes *lanes)
 {
     return lanes->begun;
@@ -195,19 +275,49 @@ int egs_lanes_is_busy(const egs_lanes *lanes, apr_int64_t webhook_id)
 {
     const egs_lane *lane = apr_hash_get(lanes->by_id, &webhook_id, sizeof webhook_id);
 
-    return lane && is_busy(lane);
+    return lane && !is_empty(lane) && is_busy(lane);
+}
+
+/* Room for the ids of all lanes, and one more: none is no size. */
+static const char **make_ids(const egs_lanes *lanes, apr_pool_t *pool)
+{
+    return apr_palloc(pool, (apr_hash_count(lanes->by_id) + 1) * sizeof(const char *));
+}
+
+static const char *id_of(const egs_lane *lane, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT, lane->webhook_id);
 }
 
 const char *const *egs_lanes_busy(const egs_lanes *lanes, apr_size_t *count, apr_pool_t *pool)
 {
-    const char **ids = apr_palloc(pool, (apr_hash_count(lanes->by_id) + 1) * sizeof *ids);
+    const char **ids = make_ids(lanes, pool);
 
     *count = 0;
     for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
          lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
         if (is_busy(lane)) {
-            ids[(*count)++] = apr_psprintf(pool, "%" APR_INT64_T_FMT, lane->webhook_id);
+            ids[(*count)++] = id_of(lane, pool);
         }
+    }
+    return ids;
+}
+
+const char *const *egs_lanes_all_but_quick(const egs_lanes *lanes, apr_size_t *count, apr_time_t now,
+                                           apr_pool_t *pool)
+{
+    const char **ids = make_ids(lanes, pool);
+
+    *count = 0;
+    for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
+         lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
+        if (is_busy(lane) || is_slow(lane, now)) {
+            ids[(*count)++] = id_of(lane, pool);
+        }
+    }
+    for (egs_lane *lane = APR_RING_FIRST(&lanes->silent);
+         lane != APR_RING_SENTINEL(&lanes->silent, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
+        ids[(*count)++] = id_of(lane, pool);
     }
     return ids;
 }

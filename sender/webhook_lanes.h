@@ -9,6 +9,8 @@
 #define EGS_LANE_MAX 8     /* posts at once to one webhook */
 #define EGS_LANE_ENOUGH 16 /* posts in hand of one webhook, begun or not, with which it gets no more */
 #define EGS_LANE_FAILING 3 /* failures in a row after which there is one at a time */
+#define EGS_LANE_SLOW apr_time_from_sec(1) /* a webhook that takes longer over a post is slow */
+#define EGS_LANES_REMEMBERED 1024          /* slow webhooks with nothing in hand that are known as such */
 
 typedef struct egs_lanes egs_lanes;
 
@@ -19,11 +21,14 @@ void egs_lanes_add(egs_lanes *lanes, egs_post *post);
 
 /**
  * The next post to begin, webhooks taking turns: it counts as begun until
- * egs_lanes_done or egs_lanes_drop. Failing webhooks have half of the connections at most.
+ * egs_lanes_done or egs_lanes_drop. Failing and slow webhooks together have half
+ * of the connections at most. A webhook is slow when its last answer took longer
+ * than EGS_LANE_SLOW, or a post of it has begun longer ago.
  * @param connections  posts at once in all
+ * @param now  by egs_clock, here and below
  * @return NULL when none may begin now
  */
-egs_post *egs_lanes_next(egs_lanes *lanes, int connections);
+egs_post *egs_lanes_next(egs_lanes *lanes, int connections, apr_time_t now);
 
 /**
  * A post that egs_lanes_next gave has ended.
@@ -31,7 +36,7 @@ egs_post *egs_lanes_next(egs_lanes *lanes, int connections);
  * @return posts of a webhook that fails now which should not wait here: a list
  *         that is no longer in a lane, or NULL
  */
-egs_post *egs_lanes_done(egs_lanes *lanes, egs_post *post, int well);
+egs_post *egs_lanes_done(egs_lanes *lanes, egs_post *post, int well, apr_time_t now);
 
 /** A post that egs_lanes_next gave will not be made: it tells nothing of its receiver. */
 void egs_lanes_drop(egs_lanes *lanes, egs_post *post);
@@ -42,6 +47,9 @@ egs_post *egs_lanes_withdraw(egs_lanes *lanes);
 /** Posts in hand, begun or not. */
 int egs_lanes_held(const egs_lanes *lanes);
 
+/** Those of them that are of failing or slow webhooks. */
+int egs_lanes_held_back(const egs_lanes *lanes, apr_time_t now);
+
 /** Posts that have begun. */
 int egs_lanes_begun(const egs_lanes *lanes);
 
@@ -50,5 +58,9 @@ int egs_lanes_is_busy(const egs_lanes *lanes, apr_int64_t webhook_id);
 
 /** The webhooks that have enough in hand, as text; their number to count. */
 const char *const *egs_lanes_busy(const egs_lanes *lanes, apr_size_t *count, apr_pool_t *pool);
+
+/** Those, and all that are known to be failing or slow. */
+const char *const *egs_lanes_all_but_quick(const egs_lanes *lanes, apr_size_t *count, apr_time_t now,
+                                           apr_pool_t *pool);
 
 #endif

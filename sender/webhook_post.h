@@ -59,6 +59,7 @@ typedef struct egs_post {
     double retry_seconds; /* for EGS_POST_AGAIN */
     /* lane */
     struct egs_lane *lane;
+    apr_time_t begun_at; /* by egs_clock */
     struct egs_post *next;
 } egs_post;
 
@@ -68,6 +69,7 @@ typedef struct {
     apr_interval_time_t lease;
     const char *const *busy; /* webhooks that get no more, as text */
     apr_size_t busy_count;
+    int without_failing; /* webhooks that fail get no more either */
 } egs_webhook_want;
 
 /**

@@ -2,6 +2,7 @@
 --   p_lease_seconds  how long they are the caller's; then they come due again
 --   p_after          the webhook that was served last: the next ones come first
 --   p_busy           webhooks that get no more now
+--   p_without_failing  nor do those that are failing
 -- attempt is the fence: record_webhooks takes a result for no other. Fair by
 -- webhook: equal parts of the limit, but few for one that is failing, so that
 -- its posts do not wait in a sender. former_key_sealed is the domain's signing key
@@ -10,7 +11,8 @@
 --
 -- The plans are fixed: whatever the planner makes of a table that is empty now
 -- and has a million rows in a minute, each step is a probe of an index.
-CREATE FUNCTION emailgw_api.claim_webhooks(p_limit integer, p_lease_seconds integer, p_after bigint, p_busy bigint[])
+CREATE FUNCTION emailgw_api.claim_webhooks(p_limit integer, p_lease_seconds integer, p_after bigint, p_busy bigint[],
+                                           p_without_failing boolean DEFAULT false)
 RETURNS TABLE (account_id bigint, webhook_id bigint, event_id uuid, attempt integer, tries integer, failing boolean,
                url text, key_sealed bytea, domain text, type integer, at_us bigint, message_id uuid, email text,
                detail jsonb, from_email text, subject text, tags jsonb, list_id bigint, subscriber_id bigint,
@@ -33,7 +35,7 @@ BEGIN
 
     FOR v_lane IN
         SELECT n.account_id, n.webhook_id, count(*) OVER () - row_number() OVER () + 1 AS lanes_left
-          FROM emailgw_api.next_webhooks(p_after, least(p_limit, c_webhooks), p_busy) AS n
+          FROM emailgw_api.next_webhooks(p_after, least(p_limit, c_webhooks), p_busy, p_without_failing) AS n
     LOOP
         SELECT w.deleted_at IS NOT NULL OR d.deleted_at IS NOT NULL AS deleted, w.status <> 'Active' AS disabled,
                CASE WHEN w.failing_since IS NULL THEN c_each ELSE c_each_failing END AS most

@@ -1,6 +1,6 @@
 -- Webhooks: jobs with their events, fair claims, fenced results, the end of a webhook.
 \ir lib/setup.psql
-SELECT plan(53);
+SELECT plan(55);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.webhook_queue;
@@ -33,11 +33,12 @@ AS $$
       FROM emailgw.webhook AS w, generate_series(1, p_count) WHERE w.account_id = p_account_id AND w.webhook_id = p_webhook_id
 $$;
 -- How many of each webhook one claim takes: "1:3 65:1".
-CREATE FUNCTION pg_temp.claimed(p_limit integer, p_after bigint DEFAULT 0, p_busy bigint[] DEFAULT '{}') RETURNS text
+CREATE FUNCTION pg_temp.claimed(p_limit integer, p_after bigint DEFAULT 0, p_busy bigint[] DEFAULT '{}',
+                                p_without_failing boolean DEFAULT false) RETURNS text
 LANGUAGE sql VOLATILE
 AS $$
     SELECT string_agg(c.webhook_id || ':' || c.count, ' ' ORDER BY c.webhook_id)
-      FROM (SELECT webhook_id, count(*) FROM emailgw_api.claim_webhooks(p_limit, 60, p_after, p_busy) GROUP BY 1) AS c
+      FROM (SELECT webhook_id, count(*) FROM emailgw_api.claim_webhooks(p_limit, 60, p_after, p_busy, p_without_failing) GROUP BY 1) AS c
 $$;
 -- Claims up to p_limit and records one result for all: recorded, fenced, how many were disabled.
 CREATE FUNCTION pg_temp.results(p_result text, p_more jsonb DEFAULT '{}', p_limit integer DEFAULT 100) RETURNS jsonb
@@ -133,6 +134,12 @@ SELECT is(pg_temp.claimed(1, :c), :a || ':1', '... and round again');
 ROLLBACK TO queued;
 UPDATE emailgw.webhook SET failing_since = now() WHERE webhook_id = :a;
 SELECT is(pg_temp.claimed(100), format('%s:2 %s:1 %s:32', :a, :b, :c), 'one that is failing gets few');
+ROLLBACK TO queued;
+UPDATE emailgw.webhook SET failing_since = now() WHERE webhook_id = :a;
+SELECT is(pg_temp.claimed(100, 0, '{}', true), format('%s:1 %s:32', :b, :c), '... or nothing, where that is asked for');
+UPDATE emailgw.webhook SET status = 'Disabled' WHERE webhook_id = :a;
+SELECT pg_temp.claimed(100, 0, '{}', true) \gset
+SELECT is((SELECT count(*) FROM emailgw.webhook_queue WHERE webhook_id = :a), 0::bigint, '... but what a disabled one still has is dropped');
 ROLLBACK TO clean;
 
 -- Results.

@@ -334,15 +334,20 @@ static void add(egs_lanes *lanes, int webhook_id, int count, int failing, apr_po
     }
 }
 
-static int begin(egs_lanes *lanes, int connections, int webhook_id)
+static int begin_at(apr_time_t now, egs_lanes *lanes, int connections, int webhook_id)
 {
     egs_post *post;
     int count = 0;
 
-    while ((post = egs_lanes_next(lanes, connections)) != NULL) {
+    while ((post = egs_lanes_next(lanes, connections, now)) != NULL) {
         count += post->webhook_id == webhook_id;
     }
     return count;
+}
+
+static int begin(egs_lanes *lanes, int connections, int webhook_id)
+{
+    return begin_at(0, lanes, connections, webhook_id);
 }
 
 static void takes_turns(void **state)
@@ -350,12 +355,12 @@ static void takes_turns(void **state)
     egs_lanes *lanes = egs_lanes_new(*state);
     egs_post *first, *second, *third;
 
-    assert_null(egs_lanes_next(lanes, 10));
+    assert_null(egs_lanes_next(lanes, 10, 0));
     add(lanes, 1, 20, 0, *state);
     add(lanes, 2, 1, 0, *state);
-    first = egs_lanes_next(lanes, 10);
-    second = egs_lanes_next(lanes, 10);
-    third = egs_lanes_next(lanes, 10);
+    first = egs_lanes_next(lanes, 10, 0);
+    second = egs_lanes_next(lanes, 10, 0);
+    third = egs_lanes_next(lanes, 10, 0);
     assert_int_equal(first->webhook_id, 1);
     assert_int_equal(second->webhook_id, 2);
     assert_int_equal(third->webhook_id, 1);
@@ -368,9 +373,9 @@ static void takes_turns(void **state)
     assert_true(egs_lanes_is_busy(lanes, 3));
     assert_true(egs_lanes_is_busy(lanes, 1));
     assert_false(egs_lanes_is_busy(lanes, 2));
-    assert_null(egs_lanes_done(lanes, second, 1));
-    assert_null(egs_lanes_done(lanes, first, 1));
-    assert_int_equal(egs_lanes_next(lanes, 64)->webhook_id, 1);
+    assert_null(egs_lanes_done(lanes, second, 1, 0));
+    assert_null(egs_lanes_done(lanes, first, 1, 0));
+    assert_int_equal(egs_lanes_next(lanes, 64, 0)->webhook_id, 1);
 }
 
 static void keeps_to_connections(void **state)
@@ -402,11 +407,11 @@ static void holds_failing_ones_back(void **state)
     lanes = egs_lanes_new(*state);
     add(lanes, 1, 12, 0, *state);
     for (int i = 1; i < EGS_LANE_FAILING; i++) {
-        post = egs_lanes_next(lanes, 10);
-        assert_null(egs_lanes_done(lanes, post, 0));
+        post = egs_lanes_next(lanes, 10, 0);
+        assert_null(egs_lanes_done(lanes, post, 0, 0));
     }
-    post = egs_lanes_next(lanes, 10);
-    for (released = egs_lanes_done(lanes, post, 0); released != NULL; released = released->next) {
+    post = egs_lanes_next(lanes, 10, 0);
+    for (released = egs_lanes_done(lanes, post, 0, 0); released != NULL; released = released->next) {
         count++;
     }
     assert_int_equal(count, 12 - EGS_LANE_FAILING);
@@ -415,6 +420,94 @@ static void holds_failing_ones_back(void **state)
     add(lanes, 1, 2, 0, *state);
     assert_non_null(egs_lanes_withdraw(lanes));
     assert_int_equal(egs_lanes_held(lanes), 1);
+}
+
+#define SLOW (EGS_LANE_SLOW + 1)
+
+/* Who answers well, but late, holds its connections for as long as one that fails. */
+static void holds_slow_ones_back(void **state)
+{
+    egs_lanes *lanes = egs_lanes_new(*state);
+    egs_post *post;
+
+    add(lanes, 1, 12, 0, *state);
+    post = egs_lanes_next(lanes, 16, 0);
+    assert_null(egs_lanes_done(lanes, post, 1, SLOW));
+    assert_int_equal(begin_at(SLOW, lanes, 16, 1), EGS_LANE_MAX);
+    add(lanes, 2, 2, 1, *state);
+    assert_int_equal(begin_at(SLOW, lanes, 16, 2), 0); /* failing and slow ones share one half ... */
+    add(lanes, 3, 20, 0, *state);
+    assert_int_equal(begin_at(SLOW, lanes, 16, 3), 8); /* ... and the other one is left */
+    assert_int_equal(egs_lanes_held_back(lanes, SLOW), 11 + 2);
+    assert_int_equal(egs_lanes_held_back(lanes, SLOW + SLOW), 11 + 2 + 20);
+}
+
+/* It need not have answered: what has begun long ago tells enough. */
+static void sees_who_is_slow(void **state)
+{
+    egs_lanes *lanes = egs_lanes_new(*state);
+    egs_post *first, *second;
+
+    add(lanes, 1, 3, 0, *state);
+    first = egs_lanes_next(lanes, 2, 0);
+    second = egs_lanes_next(lanes, 3, EGS_LANE_SLOW);
+    assert_int_equal(egs_lanes_held_back(lanes, EGS_LANE_SLOW), 0);
+    assert_int_equal(egs_lanes_held_back(lanes, SLOW), 3);
+    assert_null(egs_lanes_next(lanes, 4, SLOW));
+    assert_null(egs_lanes_done(lanes, second, 1, SLOW)); /* quickly, but the first one still waits */
+    assert_int_equal(egs_lanes_held_back(lanes, SLOW), 2);
+    assert_null(egs_lanes_done(lanes, first, 1, SLOW));
+    assert_int_equal(egs_lanes_held_back(lanes, SLOW), 1);
+    first = egs_lanes_next(lanes, 4, SLOW);
+    add(lanes, 1, 1, 0, *state);
+    assert_null(egs_lanes_done(lanes, first, 1, SLOW)); /* in no time: slow no more */
+    assert_int_equal(egs_lanes_held_back(lanes, SLOW), 0);
+}
+
+static int stands_among(const char *const *ids, apr_size_t count, const char *id)
+{
+    for (apr_size_t i = 0; i < count; i++) {
+        if (strcmp(ids[i], id) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void add_one_slow(egs_lanes *lanes, int webhook_id, apr_pool_t *pool)
+{
+    egs_post *post;
+
+    add(lanes, webhook_id, 1, 0, pool);
+    post = egs_lanes_next(lanes, 1, 0);
+    assert_null(egs_lanes_done(lanes, post, 1, SLOW));
+}
+
+/* One that has nothing in hand for a while is slow when it has something again. */
+static void remembers_who_is_slow(void **state)
+{
+    egs_lanes *lanes = egs_lanes_new(*state);
+    const char *const *ids;
+    apr_size_t count;
+
+    add_one_slow(lanes, 1, *state);
+    assert_int_equal(egs_lanes_held(lanes), 0);
+    ids = egs_lanes_all_but_quick(lanes, &count, SLOW, *state);
+    assert_true(count == 1 && stands_among(ids, count, "1"));
+    add(lanes, 1, 20, 0, *state);
+    add(lanes, 2, 20, 1, *state);
+    add(lanes, 3, 1, 0, *state);
+    assert_int_equal(egs_lanes_held_back(lanes, SLOW), 40);
+    ids = egs_lanes_all_but_quick(lanes, &count, SLOW, *state);
+    assert_true(count == 2 && stands_among(ids, count, "1") && stands_among(ids, count, "2"));
+
+    lanes = egs_lanes_new(*state);
+    for (int id = 1; id <= EGS_LANES_REMEMBERED + 1; id++) {
+        add_one_slow(lanes, id, *state);
+    }
+    ids = egs_lanes_all_but_quick(lanes, &count, SLOW, *state);
+    assert_int_equal(count, EGS_LANES_REMEMBERED);
+    assert_false(stands_among(ids, count, "1"));
 }
 
 int main(void)
@@ -434,6 +527,9 @@ int main(void)
         EG_TEST(takes_turns),
         EG_TEST(keeps_to_connections),
         EG_TEST(holds_failing_ones_back),
+        EG_TEST(holds_slow_ones_back),
+        EG_TEST(sees_who_is_slow),
+        EG_TEST(remembers_who_is_slow),
     };
 
     return EG_TEST_RUN(tests);
