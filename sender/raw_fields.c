@@ -104,7 +104,7 @@ static void put_parameter(egs_text *text, const eg_headervalue *value, const eg_
     else if (has_extended(value, parameter->name)) {
         return;
     }
-    else if (strchr(parameter->name, '*')) {
+    else if (eg_rawfield_is_piece(parameter)) {
         put_piece(text, parameter);
     }
     else {

@@ -87,8 +87,7 @@ int eg_rawfield_is_extended(const eg_parameter *parameter)
     return strlen(parameter->value) <= 3 * EG_RAW_PIECE_MAX;
 }
 
-/* In pieces already (RFC 2231 section 3), or extended: it cannot be cut into more. */
-static int is_piece(const eg_parameter *parameter)
+int eg_rawfield_is_piece(const eg_parameter *parameter)
 {
     return strchr(parameter->name, '*') != NULL;
 }
@@ -101,7 +100,7 @@ static int is_parameter(const eg_parameter *parameter)
     if (strcmp(parameter->name, "boundary") == 0) {
         return is_short_ascii(parameter->value, EG_RAW_BOUNDARY_MAX);
     }
-    return !is_piece(parameter) || strlen(parameter->value) <= EG_RAW_PIECE_MAX ||
+    return !eg_rawfield_is_piece(parameter) || strlen(parameter->value) <= EG_RAW_PIECE_MAX ||
            eg_rawfield_is_extended(parameter);
 }
 

@@ -49,4 +49,7 @@ int eg_rawfield_is_safe(char c);
 /** Is it in the form of RFC 2231 section 4 already, in which nothing is quoted, and short enough for a line? */
 int eg_rawfield_is_extended(const eg_parameter *parameter);
 
+/** In pieces already (RFC 2231 section 3), or extended: it cannot be cut into more. */
+int eg_rawfield_is_piece(const eg_parameter *parameter);
+
 #endif

@@ -20,8 +20,8 @@ static eg_bytes with_line_ends(const uint8_t *data, size_t size, apr_pool_t *poo
 {
     uint8_t *text = apr_palloc(pool, size + 1);
 
-    for (size_t i = 0; i < size; i++) {
-        text[i] = data[i];
+    if (size > 0) {
+        memcpy(text, data, size);
     }
     text[size] = '\n';
     return lineends_of(text, size + 1, pool);
