@@ -52,8 +52,11 @@ static void note_answer(worker *w, apr_status_t rv)
         return;
     }
     if (!w->backoff) {
+        const char *why = eg_db_why(w->db);
+
         eg_log_at(&w->log, EG_LOG_WARN, APR_SUCCESS,
-                  EGLOGNO(0307) "the database does not answer, trying again");
+                  EGLOGNO(0307) "the database does not answer, trying again%s%s", *why != '\0' ? ": " : "",
+                  why);
         w->backoff = BACKOFF_FIRST;
     }
     else {

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <libpq-fe.h>
 
 #include "dbcall.h"
 
 #define TRIES 4                     /* of a call that can do better at once */
+#define WHY_SIZE 512                /* octets of why there is no connection */
 #define PAUSE apr_time_from_msec(5) /* before the second; each is four times as long as the one before */
 
 struct eg_rows {
@@ -243,6 +245,7 @@ typedef struct {
     int needs;    /* the migration that the functions have to be made for; 0: any */
     int told;     /* that they are older */
     PGconn *conn; /* NULL before the first use and after a loss */
+    char why[WHY_SIZE];
 } dedicated;
 
 static apr_status_t close_dedicated(void *baton)
@@ -298,16 +301,38 @@ static int is_fit(eg_db *db, dedicated *own)
     return 0;
 }
 
+/* libpq has a line for each address that it tried, and more for what it would ask a person. */
+static void set_why(dedicated *own, const char *message)
+{
+    char *end;
+
+    apr_cpystrn(own->why, message, sizeof own->why);
+    for (char *at = own->why; *at != '\0'; at++) {
+        if (apr_iscntrl(*at)) {
+            *at = ' ';
+        }
+    }
+    end = own->why + strlen(own->why);
+    while (end > own->why && end[-1] == ' ') {
+        *--end = '\0';
+    }
+}
+
 static void connect_dedicated(eg_db *db, dedicated *own)
 {
     own->conn = PQconnectdb(own->dsn);
     PQsetNoticeReceiver(own->conn, ignore_notice, NULL);
     if (PQstatus(own->conn) != CONNECTION_OK) {
-        eg_log_at(db->log, EG_LOG_DEBUG, APR_SUCCESS, "database: %s", PQerrorMessage(own->conn));
+        set_why(own, PQerrorMessage(own->conn));
+        eg_log_at(db->log, EG_LOG_DEBUG, APR_SUCCESS, "database: %s", own->why);
         close_dedicated(own);
     }
     else if (!is_fit(db, own)) {
+        set_why(own, "its functions are older than this program");
         close_dedicated(own);
+    }
+    else {
+        set_why(own, "");
     }
 }
 
@@ -342,6 +367,11 @@ eg_db *eg_db_dedicated(const char *dsn, int needs, const eg_log *log, apr_pool_t
     apr_pool_cleanup_register(pool, own, close_dedicated, apr_pool_cleanup_null);
     *db = (eg_db){ .take = take_dedicated, .give = give_dedicated, .baton = own, .pool = pool, .log = log };
     return db;
+}
+
+const char *eg_db_why(const eg_db *db)
+{
+    return ((const dedicated *)db->baton)->why;
 }
 
 eg_db *eg_db_with_pool(eg_db *db, apr_pool_t *pool)

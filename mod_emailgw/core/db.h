@@ -110,6 +110,12 @@ const char *eg_pgconn_name(eg_pgconn *conn, apr_pool_t *pool);
  */
 eg_db *eg_db_dedicated(const char *dsn, int needs, const eg_log *log, apr_pool_t *pool);
 
+/**
+ * Why a dedicated database gives no connection, in PostgreSQL's words on one line; "" while it does,
+ * and where a connection was lost within a call, which is logged. Without a password. Holds until the next call.
+ */
+const char *eg_db_why(const eg_db *db);
+
 /** The same connection with results going to another pool (cleared after each job). */
 eg_db *eg_db_with_pool(eg_db *db, apr_pool_t *pool);
 

@@ -13,6 +13,7 @@ my $is_said = sub { my ($what) = @_; scalar grep { /$what/ } $gw->log_lines(qr/s
 ok($gw->wait_for(sub { $is_said->('EG0307') }, 5, 'a warning'), 'the log tells when it begins');
 sleep 2;
 is($is_said->('EG0307'), 1, 'once, not at each try');
+is($is_said->('EG0307: .*: connection to server .* failed: '), 1, '... with the reason that PostgreSQL gives');
 
 $gw->start('postgres');
 ok($gw->wait_for(sub { $is_said->('EG0308') }, 10, 'the end'), 'and when it ends');
