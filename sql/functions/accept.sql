@@ -53,6 +53,8 @@ AS $$
 DECLARE
     v_mail record;
     v_quota record;
+    v_widest_of bigint; -- account of v_widest: those of one account come together
+    v_widest integer; -- most recipients of a mail of it
     v_old_status integer;
     v_old_id uuid; -- the mail that has its idempotency key
     v_late boolean; -- another request may have taken that key since it was looked for
@@ -84,11 +86,16 @@ BEGIN
             END IF;
 
             IF v_mail.limited THEN
+                IF v_widest_of IS DISTINCT FROM v_mail.account_id THEN
+                    v_widest_of := v_mail.account_id;
+                    v_widest := (SELECT max(cardinality(p_mails[n].emails)) FROM generate_subscripts(p_mails, 1) AS n
+                                  WHERE p_account_ids[n] = v_widest_of);
+                END IF;
                 SELECT * INTO v_quota
                   FROM emailgw_api.check_quota(v_mail.account_id, v_mail.recipients,
                        v_mail.sends_per_hour, v_mail.sends_per_day, v_mail.sends_per_month,
                        (SELECT coalesce(sum(t.recipients), 0)::integer FROM unnest(v_taken) AS t
-                         WHERE t.account_id = v_mail.account_id));
+                         WHERE t.account_id = v_mail.account_id), v_widest);
                 IF v_quota.period IS NOT NULL THEN
                     status := 17;
                     detail := emailgw_api.quota_detail(v_quota.period, v_quota.allowed, v_quota.ends_at);

@@ -1,5 +1,7 @@
 -- check_quota: may an account send p_count more now? p_pending more, of this same
--- transaction, are allowed already and not yet counted (add_usage).
+-- transaction, are allowed already and not yet counted (add_usage). p_widest is the most
+-- that it asks for at once, if it asks again: a lock that comes after the first write
+-- could wait in a circle.
 -- NULL when it may, else which limit stands against it and when that ends:
 -- "hour", 500, the start of the next hour.
 -- Exact also for concurrent requests: near a limit they take turns, by a lock on
@@ -7,7 +9,7 @@
 -- requests in flight can jump at once: those that do not wait, and the one that
 -- has the lock.
 CREATE FUNCTION emailgw_api.check_quota(p_account_id bigint, p_count integer, p_hour bigint, p_day bigint,
-                                        p_month bigint, p_pending integer,
+                                        p_month bigint, p_pending integer, p_widest integer DEFAULT NULL,
                                         OUT period text, OUT allowed bigint, OUT ends_at timestamptz)
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -27,7 +29,7 @@ BEGIN
             ends_at := emailgw_api.period_end(period, now());
             RETURN;
         END IF;
-        EXIT WHEN v_locked OR (p_count <= c_many
+        EXIT WHEN v_locked OR (coalesce(p_widest, p_count) <= c_many
                                AND coalesce(v_used.hour + c_near < p_hour, true)
                                AND coalesce(v_used.day + c_near < p_day, true)
                                AND coalesce(v_used.month + c_near < p_month, true));

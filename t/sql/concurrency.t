@@ -27,6 +27,7 @@ quota('hour', 40, 1);
 quota('day', 40, 3);
 quota('month', 41, 3);
 batches();
+keys_in_batches();
 idempotency();
 idempotency_at_the_limit();
 claims();
@@ -76,6 +77,21 @@ sub batches {
     my @answers = map { split ' ' } parallel(20, "BEGIN;\n$one$many$one${many}COMMIT;\n" x 5);
     is(join(' ', @answers), join(' ', (0) x 400), 'batches of one account: none waits in a circle');
     is(psql($dsn, "SELECT hour FROM emailgw_api.used_quota($account, now())"), 20 * 5 * 8, '... and each send is counted');
+}
+
+# One key in two batches: in one behind a mail that waits for the account's turn, in the other before one.
+sub keys_in_batches {
+    my $account = account('hour', 1_000_000);
+    my ($k0, $k1, $k2) = map { [ recipients => $_->[1], key => "'\\x$_->[0]'" ] } [ '10', 3 ], [ '11', 1 ], [ '12', 3 ];
+    my ($first, $second) = map { 'SELECT status FROM ' . batch_call(map { accept_call($account, @$_) } @$_) . ";\n" }
+        [ $k0, $k1 ], [ $k1, $k2 ];
+    my $deadlocks = 'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()';
+    my $before = psql($dsn, $deadlocks);
+    my @answers = together("BEGIN; SELECT pg_advisory_xact_lock($account); SELECT pg_sleep(1); COMMIT;\n",
+        "SELECT pg_sleep(0.3);\n$first", "SELECT pg_sleep(0.6);\n$second");
+    is(join(' ', map { split ' ' } @answers), '0 0 0 0', 'batches with a key in common: all mails are in the queue');
+    is(psql($dsn, $deadlocks), $before, '... and neither waited for the other in a circle');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.queue WHERE account_id = $account"), 7, '... the common one once');
 }
 
 # Ten at once with one key: one mail, and each gets its answer.
@@ -440,6 +456,12 @@ sub accept_call {
         '{%s}', '{%s}', '{%s}', '[]', '[]', '[]', '[]', NULL, 'x', NULL, NULL, 1, NULL, NULL, NULL, NULL)::emailgw_api.mail])},
         $account, $option{key} // 'NULL', $option{body} // q{'\xb0'}, join(',', ('to') x $count), $list,
         join(',', ('example.net') x $count);
+}
+
+# The call of accept for the mails of several.
+sub batch_call {
+    my @calls = map { m{^emailgw_api\.accept\(ARRAY\[(.*?)\], ARRAY\[(.*)\]\)$}s ? [ $1, $2 ] : die "not a call: $_" } @_;
+    return sprintf 'emailgw_api.accept(ARRAY[%s], ARRAY[%s])', map { my $i = $_; join ',', map { $_->[$i] } @calls } 0, 1;
 }
 
 # $count mails of three accounts to several destinations.
