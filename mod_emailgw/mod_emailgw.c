@@ -22,6 +22,7 @@
 #include "request.h"
 #include "response.h"
 #include "smtp_listener.h"
+#include "smtp_start.h"
 #include "store.h"
 #include "tracking.h"
 

@@ -1,0 +1,123 @@
+#include "smtp_start.h"
+
+#include <string.h>
+
+#include <ap_listen.h>
+#include <http_core.h>
+
+#include "config.h"
+#include "mod_emailgw.h"
+#include "smtp_tls.h"
+
+int egm_smtp_is_on(const server_rec *s)
+{
+    egm_smtp smtp = egm_config_of_server(s)->settings.smtp;
+
+    return smtp == EGM_SMTP_SUBMISSION || smtp == EGM_SMTP_BOUNCES;
+}
+
+static int complain(server_rec *s, const char *what)
+{
+    ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s, EGLOGNO(0180) "EmailGatewaySMTP of %s:%u: %s",
+                 s->server_hostname, s->addrs != NULL ? s->addrs->host_port : 0, what);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int leads_to(const ap_listen_rec *listener, const server_addr_rec *address)
+{
+    return listener->bind_addr->port == address->host_port &&
+           (apr_sockaddr_is_wildcard(listener->bind_addr) || apr_sockaddr_is_wildcard(address->host_addr) ||
+            apr_sockaddr_equal(listener->bind_addr, address->host_addr));
+}
+
+/** What the Listen lines of a server say of its protocol. */
+enum { SAID_SMTP = 1, SAID_SMTPS = 2, SAID_OTHER = 4 };
+
+static int words_of_listen(const server_addr_rec *address)
+{
+    int said = 0;
+
+    for (const ap_listen_rec *l = ap_listeners; l != NULL; l = l->next) {
+        if (!leads_to(l, address)) {
+            continue;
+        }
+        if (l->protocol != NULL && strcmp(l->protocol, "smtp") == 0) {
+            said |= SAID_SMTP;
+        }
+        else {
+            said |= l->protocol != NULL && strcmp(l->protocol, "smtps") == 0 ? SAID_SMTPS : SAID_OTHER;
+        }
+    }
+    return said;
+}
+
+static int check_server(server_rec *s)
+{
+    int said = 0;
+
+    if (egm_config_of_server(s)->settings.engine != EGM_ON) {
+        return complain(s, "it needs EmailGatewayEngine On");
+    }
+    for (const server_addr_rec *address = s->addrs; address != NULL; address = address->next) {
+        if (address->host_port == 0) {
+            return complain(s, "its <VirtualHost> needs a port");
+        }
+        said |= words_of_listen(address);
+    }
+    if (said != SAID_SMTP && said != SAID_SMTPS) {
+        /* With any other word, or none, httpd waits for the client to speak first. */
+        return complain(s,
+                        "its port needs a Listen with the word smtp, or smtps for TLS from the first byte");
+    }
+    egm_config_of_server(s)->smtp_implicit = said == SAID_SMTPS;
+    return OK;
+}
+
+int egm_smtp_check(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *temp_pool, server_rec *main_server)
+{
+    (void)pool;
+    (void)log_pool;
+    (void)temp_pool;
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        if (egm_smtp_is_on(s) && check_server(s) != OK) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
+
+/* @param can_upgrade  mod_ssl has what STARTTLS needs */
+static int start_server(server_rec *s, int can_upgrade)
+{
+    egm_server_config *config = egm_config_of_server(s);
+
+    if (config->smtp_implicit) {
+        return egm_smtp_tls_has(s)
+                   ? OK
+                   : complain(s, "TLS from the first byte needs SSLEngine On and certificates");
+    }
+    config->smtp_starttls = egm_smtp_tls_has(s) && can_upgrade;
+    if (egm_smtp_tls_has(s) && !can_upgrade) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     EGLOGNO(0181) "STARTTLS is not offered: this mod_ssl cannot be made to begin later");
+    }
+    if (config->settings.smtp == EGM_SMTP_SUBMISSION && !config->smtp_starttls &&
+        config->settings.smtp_insecure_auth != EGM_ON) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     EGLOGNO(0182) "nobody can hand in mail by SMTP at %s: there is no TLS to log in under",
+                     s->server_hostname);
+    }
+    return OK;
+}
+
+int egm_smtp_start(server_rec *main_server)
+{
+    int can_upgrade = egm_smtp_tls_find();
+
+    for (server_rec *s = main_server; s != NULL; s = s->next) {
+        if (egm_smtp_is_on(s) && start_server(s, can_upgrade) != OK) {
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+    return OK;
+}
