@@ -110,12 +110,13 @@ static json_t *headers(const eg_rows *rows, int row, apr_pool_t *pool)
 {
     const char *email = text_or(eg_rows_text(rows, row, "from_email"), "");
     const char *name = text_or(eg_rows_text(rows, row, "from_name"), "");
+    const char *ours = apr_psprintf(pool, "<%s@%s>", eg_rows_text(rows, row, "message_id"),
+                                    eg_rows_text(rows, row, "domain_name"));
 
     return json_pack("{s:s, s:s, s:s, s:s}", "subject", text_or(eg_rows_text(rows, row, "subject"), ""),
                      "from", *name != '\0' ? apr_psprintf(pool, "%s <%s>", name, email) : email, "to",
                      eg_rows_text(rows, row, "email"), "message-id",
-                     apr_psprintf(pool, "<%s@%s>", eg_rows_text(rows, row, "message_id"),
-                                  eg_rows_text(rows, row, "domain_name")));
+                     text_or(eg_rows_text(rows, row, "header_id"), ours));
 }
 
 static json_t *api_event(const eg_rows *rows, int row, const char *at, const json_t *detail, apr_pool_t *pool)

@@ -248,8 +248,9 @@ static apr_status_t parse_body(eg_call *call, const char **problem, request_rec 
     json_t *object = call->args;
     apr_status_t rv;
 
-    if (body->length == 0 && (r->method_number == M_GET || !is_type(type, "application/json"))) {
-        return APR_SUCCESS; /* many clients label also the body that a GET has not */
+    if (body->length == 0 && (r->method_number == M_GET || r->method_number == M_DELETE || r->args != NULL ||
+                              !is_type(type, "application/json"))) {
+        return APR_SUCCESS; /* many clients label also the body that a request has not */
     }
     if (coding != NULL && *coding != '\0' && apr_cstr_casecmp(coding, "identity") != 0) {
         *problem = "A body with a Content-Encoding is not read: send it as it is";

@@ -288,18 +288,27 @@ void egm_response_register(void)
     ap_register_output_filter(WATCH, watch, NULL, AP_FTYPE_CONTENT_SET);
 }
 
+/* What a client is told where the database failed, and may try again. */
+static const char *away(const request_rec *r, apr_status_t rv)
+{
+    if (rv == EG_DB_MISSING) {
+        return "The service is not set up completely: its database schema is missing";
+    }
+    if (rv == EG_DB_UNREACHABLE) {
+        return "The service is temporarily unavailable. Nothing was carried out: try again";
+    }
+    return apr_table_get(r->headers_in, "Idempotency-Key") != NULL
+               ? "The service is temporarily unavailable. Whether this request was carried out is not known: "
+                 "repeat it with the same Idempotency-Key"
+               : "The service is temporarily unavailable. Whether this request was carried out is not known: "
+                 "look whether it was before you repeat it, which may do it twice";
+}
+
 int egm_response_broken(request_rec *r, apr_status_t rv)
 {
     if (rv == EG_DB_UNREACHABLE || rv == EG_DB_UNKNOWN || rv == EG_DB_MISSING) {
         apr_table_setn(r->headers_out, "Retry-After", EGM_RETRY_AFTER);
-        return egm_response_fail(
-            r, HTTP_SERVICE_UNAVAILABLE,
-            rv == EG_DB_UNKNOWN
-                ? "The service is temporarily unavailable. Whether this request was carried out is "
-                  "not known: repeat it with the same Idempotency-Key"
-            : rv == EG_DB_MISSING
-                ? "The service is not set up completely: its database schema is missing"
-                : "The service is temporarily unavailable. Nothing was carried out: try again");
+        return egm_response_fail(r, HTTP_SERVICE_UNAVAILABLE, "%s", away(r, rv));
     }
     return egm_response_fail(r, HTTP_INTERNAL_SERVER_ERROR,
                              "Internal error. The server's error log has the details");

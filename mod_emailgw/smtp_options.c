@@ -8,6 +8,9 @@
 #include "rawfield.h"
 #include "smtp_message.h"
 
+#define MESSAGE_ID "Message-ID"
+#define MESSAGE_ID_MAX 998 /* bytes */
+
 /* A field's value as text, NULL without the field. */
 static const char *value_of(const eg_smtp_message *m, const char *name, apr_size_t max)
 {
@@ -112,6 +115,16 @@ static int read_idempotency_key(eg_smtp_message *m)
     return 1;
 }
 
+/* Its own, by which who wrote it knows it: events show it (sql show_events). */
+static void keep_message_id(eg_smtp_message *m)
+{
+    const char *value = value_of(m, MESSAGE_ID, MESSAGE_ID_MAX);
+
+    if (value != NULL && *value != '\0') {
+        json_array_append_new(m->mail.headers, json_pack("[s, s]", MESSAGE_ID, value));
+    }
+}
+
 int eg_smtp_message_options(eg_smtp_message *m)
 {
     const char *subject = value_of(m, "Subject", EG_SUBJECT_MAX);
@@ -128,5 +141,6 @@ int eg_smtp_message_options(eg_smtp_message *m)
             return 0;
         }
     }
+    keep_message_id(m);
     return check_names(m) && read_idempotency_key(m);
 }

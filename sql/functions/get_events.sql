@@ -16,7 +16,7 @@ CREATE FUNCTION emailgw_api.get_events(p_account_id bigint, p_domain_id bigint, 
                                        p_fields smallint[], p_texts text[], p_after uuid DEFAULT NULL)
 RETURNS TABLE (status integer, total bigint, event_id uuid, type integer, at_us bigint, message_id uuid, email text,
                detail jsonb, subject text, from_email text, from_name text, domain_name text, tags jsonb,
-               list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint)
+               list_id bigint, subscriber_id bigint, journey_id bigint, action_id bigint, header_id text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp SET plan_cache_mode = force_custom_plan
     SET jit = off SET enable_seqscan = off SET max_parallel_workers_per_gather = 0
 AS $$

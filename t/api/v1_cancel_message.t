@@ -12,7 +12,7 @@ sub to { return [ map { { email => $_, name => '' } } @_ ] }
 
 sub cancel {
     my ($as, $id, %with) = @_;
-    return ($with{on} // $gw)->call('DELETE', "/api/v1/email/$id", { key => $as->{key} });
+    return ($with{on} // $gw)->call('DELETE', "/api/v1/email/$id", { key => $as->{key}, type => $with{type} });
 }
 
 # "2 0 1": Cancelled, InFlight, Finished.
@@ -29,6 +29,11 @@ sub told {
     my ($as, $id) = @_;
     return join ' ', map { $_->{EventType} } $gw->events($id, $as);
 }
+
+subtest 'a body that is not there, but labelled, as many clients do' => sub {
+    my $reply = cancel($account, send_later($account), type => 'application/json');
+    is("$reply->{status} " . counts($reply), '200 1 0 0', 'is none') or diag($reply->{body});
+};
 
 subtest 'what is scheduled' => sub {
     my $id = send_later($account, To => to(qw(a@example.org b@example.org)), BCC => to('c@example.org'));

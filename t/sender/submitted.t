@@ -57,6 +57,15 @@ sub arrives {
     return $raw{'ann@example.org'} // (values %raw)[0];
 }
 
+# The Message-IDs that the events of a message have.
+sub shown_ids {
+    my ($id) = @_;
+    my $reply = $gw->api('EmailGateway.GetEvents', as => $account, DomainID => $account->{domain_id}, StartFrom => 0,
+        RetrieveCount => 10, Query => "messageid:$id");
+    my %ids = map { $_->{message}{headers}{'message-id'} => 1 } @{ $reply->{json}{Events} };
+    return sort keys %ids;
+}
+
 # Header fields in lower case and in one line each, and the body.
 sub parsed {
     my ($raw) = @_;
@@ -157,8 +166,9 @@ subtest 'the header' => sub {
     is(scalar @{ $field->{received} }, 2, 'a Received more');
     like($field->{received}[0], qr/\Aby mx\.gateway\.example with ESMTPA id [0-9a-f-]{36};\t\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\z/,
         '... tells nothing of the client');
-    is($gw->sql("SELECT headers FROM emailgw.content WHERE message_id = '" . ($field->{received}[0] =~ /id (\S+);/)[0] . "'"),
-        '[["X-EG-TLS", "required"]]', 'X-EG-TLS is heard');
+    my $id = ($field->{received}[0] =~ /id (\S+);/)[0];
+    like($gw->sql("SELECT headers FROM emailgw.content WHERE message_id = '$id'"), qr/\["X-EG-TLS", "required"\]/, 'X-EG-TLS is heard');
+    is_deeply([ shown_ids($id) ], [ "<own\@$domain>" ], 'events show the Message-ID that the mail has');
     ($field) = parsed(arrives("${head}Sender: desk\@sub.$domain\r\n\r\nx\r\n"));
     is_deeply($field->{sender}, ["desk\@sub.$domain"], 'a Sender of From\'s domain stays');
     for my $other ('boss@example.org', "a\@$domain, b\@$domain", "\xc3\xbc") {
@@ -169,6 +179,7 @@ subtest 'the header' => sub {
     is_deeply([ sort keys %$field ], [ sort qw(dkim-signature received from date mime-version message-id feedback-id) ], 'the least');
     like($field->{date}[0], qr/\A\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\z/, 'a Date');
     like($field->{'message-id'}[0], qr/\A<[0-9a-f-]{36}\@\Q$domain\E>\z/, 'a Message-ID');
+    is_deeply([ shown_ids(($field->{received}[0] =~ /id (\S+);/)[0]) ], $field->{'message-id'}, '... which events show');
     ($field, $got) = parsed(arrives("From: shop\@$domain\r\nSubject: no body"));
     is_deeply([ $field->{subject}[0], $got ], [ 'no body', '' ], 'a header alone');
 };
