@@ -130,19 +130,24 @@ static int may_begin(const poster *p)
     return !p->backoff && !late && p->results->nelts + p->recording->nelts < RESULTS_MAX;
 }
 
-/* After a long stop of this process the posts may be another sender's: they are not begun then. */
+/*
+ * A post that would not be recorded before its lease ends is given back: it comes
+ * again with a new one. After a long stop of this process it may be another sender's
+ * by now; then nothing becomes of it here.
+ */
 static void begin_all(poster *p)
 {
-    int connections = p->settings->options->webhook_connections;
+    const egs_options *options = p->settings->options;
     egs_post *post;
 
-    while (may_begin(p) && (post = egs_lanes_next(p->lanes, connections, egs_clock())) != NULL) {
-        if (egs_clock() < post->lease_end) {
+    while (may_begin(p) &&
+           (post = egs_lanes_next(p->lanes, options->webhook_connections, egs_clock())) != NULL) {
+        if (egs_clock() + egs_options_post_time(options) <= post->lease_end) {
             begin(p, post);
         }
         else {
             egs_lanes_drop(p->lanes, post);
-            apr_pool_destroy(post->pool);
+            release(p, post);
         }
     }
 }
