@@ -1,6 +1,6 @@
 -- Webhooks: jobs with their events, fair claims, fenced results, the end of a webhook.
 \ir lib/setup.psql
-SELECT plan(62);
+SELECT plan(65);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.webhook_queue;
@@ -157,6 +157,20 @@ SELECT is(pg_temp.claimed(100, 0, '{}', true), format('%s:1 %s:32', :b, :c), '..
 UPDATE emailgw.webhook SET status = 'Disabled' WHERE webhook_id = :a;
 SELECT pg_temp.claimed(100, 0, '{}', true) \gset
 SELECT is((SELECT count(*) FROM emailgw.webhook_queue WHERE webhook_id = :a), 0::bigint, '... but what a disabled one still has is dropped');
+ROLLBACK TO clean;
+
+-- Those that have ended take no turn, and not all the time, from those that come behind them.
+INSERT INTO emailgw.webhook (account_id, domain_id, url, events, status, deleted_at)
+SELECT :account, :domain, 'https://hooks.example.org/', '{1}', (ARRAY['Active', 'Disabled'])[1 + n % 2]::emailgw.webhook_status,
+       CASE WHEN n % 2 = 0 THEN now() END
+  FROM generate_series(1, 70) AS n;
+SELECT count(pg_temp.enqueue(account_id, webhook_id, 25)::text) AS ended FROM emailgw.webhook WHERE account_id = :account \gset
+SELECT pg_temp.add(:account, :domain, '{1}') AS a, pg_temp.add(:second, :second_domain, '{1}') AS b \gset
+SELECT pg_temp.enqueue(:account, :a, 100), pg_temp.enqueue(:second, :b, 100) \gset
+SELECT is(pg_temp.claimed(50), format('%s:25 %s:25', :a, :b), 'behind 70 that have ended: served as if there were none');
+SELECT is((SELECT count(*) FROM emailgw.webhook_queue WHERE webhook_id < :a), 70 * 25 - 1000::bigint, '... of whose posts one claim drops a thousand');
+SELECT pg_temp.claimed(50) \gset
+SELECT is((SELECT count(*) FROM emailgw.webhook_queue WHERE webhook_id < :a), 0::bigint, '... and the next one the rest');
 ROLLBACK TO clean;
 
 -- Results.
