@@ -85,6 +85,16 @@ static void log_result(const poster *p, const egs_post *post)
     }
 }
 
+/* What we could not post tells nothing of the receiver. @return posts that should not wait here, or NULL */
+static egs_post *leave_lane(poster *p, egs_post *post)
+{
+    if (post->answer.status == EGS_UNABLE) {
+        egs_lanes_drop(p->lanes, post);
+        return NULL;
+    }
+    return egs_lanes_done(p->lanes, post, post->result == EGS_POST_DELIVERED, egs_clock());
+}
+
 /* The answer is there, or why there is none: judge it, and let the next ones of the webhook go or wait. */
 static void finish(poster *p, egs_post *post)
 {
@@ -96,8 +106,7 @@ static void finish(poster *p, egs_post *post)
     post->result = egs_webhook_judge(&post->retry_seconds, &post->answer, post->tries,
                                      &p->settings->options->webhook_retry, dice);
     log_result(p, post);
-    for (waiting = egs_lanes_done(p->lanes, post, post->result == EGS_POST_DELIVERED, egs_clock());
-         waiting;) {
+    for (waiting = leave_lane(p, post); waiting;) {
         egs_post *next = waiting->next;
 
         release(p, waiting);
