@@ -14,7 +14,7 @@
 #include "webhook_queue.h"
 
 #define HELD_FACTOR 8                       /* posts in hand for each connection */
-#define HELD_BACK_FACTOR 4                  /* those of failing and slow webhooks, beside the others */
+#define HELD_BACK_FACTOR 4                  /* those of webhooks not known to be quick, beside the others */
 #define HELD_MOST_FACTOR 32                 /* whatever may have become slow meanwhile: of memory */
 #define CLAIM_MAX 256                       /* posts that are claimed at once */
 #define RECORD_COUNT 128                    /* results that are recorded at once ... */
@@ -39,7 +39,7 @@ typedef struct {
     apr_time_t record_since;       /* when recording was given away */
     apr_time_t record_at;          /* not before this, while the database is away */
     apr_time_t claim_at;           /* nothing was due: not before this */
-    int passed_over;               /* the last claim took nothing for failing and slow webhooks */
+    int passed_over;               /* the last claim took nothing for those that are held back */
     apr_interval_time_t backoff;   /* 0 while the database answers */
     egs_lanes *lanes;
     egs_settings *settings; /* in force */
@@ -197,7 +197,7 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Whatever failing and slow webhooks have in hand takes no room from the others. */
+/* Whatever webhooks that are not known to be quick have in hand takes no room from the others. */
 static int room_for_others(const poster *p, int connections, int held_back)
 {
     int held = egs_lanes_held(p->lanes);

@@ -1,11 +1,12 @@
 # Receivers that answer late, or never, take what webhooks have from nobody else.
 use EmailGW;
 use EmailGW::Receiver;
+use List::Util qw(max);
 use Time::HiRes qw(sleep time);
 
 my $receiver = EmailGW::Receiver->up;
 my $gw = EmailGW->up(RATE => 'off', WEBHOOK_ALLOW => $receiver->address,
-    SENDER_CONF => \"poll = 20ms\nwebhook_connections = 8\nwebhook_timeout = 2s\nwebhook_retry = 5min\n");
+    SENDER_CONF => \"poll = 20ms\nwebhook_connections = 8\nwebhook_timeout = 5s\nwebhook_retry = 5min\n");
 
 # A fresh account with one webhook for each of these paths.
 sub hooked {
@@ -44,6 +45,17 @@ sub end_of {
     $gw->start('sender');
 }
 
+# Nobody knows yet what they are, and who among them answers at once.
+subtest 'receivers that hang, all of them new' => sub {
+    my $account = hooked((map { "/hang/new/$_" } 1 .. 5), '/ok/among-new');
+    send_to($account, 20);
+    $gw->wait_for(sub { $receiver->requests('/ok/among-new') >= 20 }, 60, 'posts to the one that answers');
+    my ($first) = map { $_->{at} } grep { $_->{path} =~ m{^/hang/} } $receiver->requests;
+    my $last = max(map { $_->{at} } $receiver->requests('/ok/among-new'));
+    cmp_ok($last - $first, '<', 4, sprintf 'has its 20 after %.1f s, before any of the others is given up', $last - $first);
+    end_of($account);
+};
+
 # What we cannot post, as its key is damaged, says nothing of how long its receiver takes.
 subtest 'a slow one whose key could not be opened for a while' => sub {
     my ($path, $account) = ('/slow/1.5/key', hooked('/slow/1.5/key'));
@@ -66,7 +78,6 @@ subtest 'a slow one whose key could not be opened for a while' => sub {
     end_of($account);
 };
 
-# The first ones may take every connection: nobody knows yet what they are.
 subtest 'receivers that answer 200 late' => sub {
     my $account = hooked(map { "/slow/1.5/late/$_" } 1 .. 6);
     send_to($account, 20);
