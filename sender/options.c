@@ -532,6 +532,29 @@ static apr_status_t parse_file(egs_options *options, const char **problem, const
     return egs_options_parse(options, problem, path, text, length, pool);
 }
 
+apr_interval_time_t egs_options_post_time(const egs_options *options)
+{
+    return options->webhook_timeout + options->webhook_lease / 10;
+}
+
+/* What no line shows: a post that outlasts its lease is posted again and again, and nothing is recorded. */
+static apr_status_t check_together(const egs_options *options, const char **problem, const char *path,
+                                   apr_pool_t *pool)
+{
+    apr_interval_time_t turn = options->webhook_lease / 10;
+
+    if (egs_options_post_time(options) + turn <= options->webhook_lease) {
+        return APR_SUCCESS;
+    }
+    *problem = apr_psprintf(pool,
+                            "%s: webhook_timeout (%s): %gs given, allowed is four fifths of webhook_lease at "
+                            "most, which are %gs here",
+                            path, find_option("webhook_timeout")->help,
+                            (double)options->webhook_timeout / APR_USEC_PER_SEC,
+                            (double)options->webhook_lease / APR_USEC_PER_SEC * 4 / 5);
+    return APR_EINVAL;
+}
+
 apr_status_t egs_options_load(const egs_options **options, const char **problem, const char *path,
                               apr_pool_t *pool)
 {
@@ -542,6 +565,9 @@ apr_status_t egs_options_load(const egs_options **options, const char **problem,
     rv = parse_file(loaded, problem, path, pool);
     if (rv == APR_SUCCESS && loaded->include != NULL) {
         rv = parse_file(loaded, problem, loaded->include, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = check_together(loaded, problem, path, pool);
     }
     if (rv == APR_SUCCESS) {
         *options = loaded;

@@ -77,7 +77,7 @@ typedef struct {
     int event_retention;                       /* days that events are kept, 1 to 3650 */
     int webhook_connections;                   /* posts at once, 1 to 1000 */
     apr_interval_time_t webhook_timeout;       /* of one post, 100 ms to 5 min */
-    apr_interval_time_t webhook_lease;         /* 5 s to 1 h */
+    apr_interval_time_t webhook_lease;         /* 5 s to 1 h; see egs_options_post_time */
     egs_durations webhook_retry;               /* waits before the second and later tries */
     apr_interval_time_t webhook_disable_after; /* of failing, 1 s to 30 d */
     const char *webhook_ca_file;               /* PEM, beside the system's; NULL: those alone */
@@ -109,9 +109,17 @@ apr_status_t egs_options_parse(egs_options *options, const char **problem, const
                                apr_size_t length, apr_pool_t *pool);
 
 /**
+ * How long before the end of its lease a webhook post begins at the latest: it may
+ * take all of webhook_timeout, and then there is a tenth of the lease for recording
+ * what came of it. Options that leave less than another tenth for its turn to come
+ * are refused by egs_options_load.
+ */
+apr_interval_time_t egs_options_post_time(const egs_options *options);
+
+/**
  * The file at path and what it includes, over the defaults.
  * @param problem  on failure: one sentence that names the file
- * @return APR_EINVAL for a wrong line, else why the file cannot be read
+ * @return APR_EINVAL for a wrong line or options that do not go together, else why the file cannot be read
  */
 apr_status_t egs_options_load(const egs_options **options, const char **problem, const char *path,
                               apr_pool_t *pool);

@@ -14,7 +14,7 @@
 #include "webhook_queue.h"
 
 #define HELD_FACTOR 8                       /* posts in hand for each connection */
-#define HELD_BACK_FACTOR 4                  /* those of failing and slow webhooks, beside the others */
+#define HELD_BACK_FACTOR 4                  /* those of webhooks not known to be quick, beside the others */
 #define HELD_MOST_FACTOR 32                 /* whatever may have become slow meanwhile: of memory */
 #define CLAIM_MAX 256                       /* posts that are claimed at once */
 #define RECORD_COUNT 128                    /* results that are recorded at once ... */
@@ -39,7 +39,7 @@ typedef struct {
     apr_time_t record_since;       /* when recording was given away */
     apr_time_t record_at;          /* not before this, while the database is away */
     apr_time_t claim_at;           /* nothing was due: not before this */
-    int passed_over;               /* the last claim took nothing for failing and slow webhooks */
+    int passed_over;               /* the last claim took nothing for those that are held back */
     apr_interval_time_t backoff;   /* 0 while the database answers */
     egs_lanes *lanes;
     egs_settings *settings; /* in force */
@@ -85,6 +85,16 @@ static void log_result(const poster *p, const egs_post *post)
     }
 }
 
+/* What we could not post tells nothing of the receiver. @return posts that should not wait here, or NULL */
+static egs_post *leave_lane(poster *p, egs_post *post)
+{
+    if (post->answer.status == EGS_UNABLE) {
+        egs_lanes_drop(p->lanes, post);
+        return NULL;
+    }
+    return egs_lanes_done(p->lanes, post, post->result == EGS_POST_DELIVERED, egs_clock());
+}
+
 /* The answer is there, or why there is none: judge it, and let the next ones of the webhook go or wait. */
 static void finish(poster *p, egs_post *post)
 {
@@ -96,8 +106,7 @@ static void finish(poster *p, egs_post *post)
     post->result = egs_webhook_judge(&post->retry_seconds, &post->answer, post->tries,
                                      &p->settings->options->webhook_retry, dice);
     log_result(p, post);
-    for (waiting = egs_lanes_done(p->lanes, post, post->result == EGS_POST_DELIVERED, egs_clock());
-         waiting;) {
+    for (waiting = leave_lane(p, post); waiting;) {
         egs_post *next = waiting->next;
 
         release(p, waiting);
@@ -130,19 +139,24 @@ static int may_begin(const poster *p)
     return !p->backoff && !late && p->results->nelts + p->recording->nelts < RESULTS_MAX;
 }
 
-/* After a long stop of this process the posts may be another sender's: they are not begun then. */
+/*
+ * A post that would not be recorded before its lease ends is given back: it comes
+ * again with a new one. After a long stop of this process it may be another sender's
+ * by now; then nothing becomes of it here.
+ */
 static void begin_all(poster *p)
 {
-    int connections = p->settings->options->webhook_connections;
+    const egs_options *options = p->settings->options;
     egs_post *post;
 
-    while (may_begin(p) && (post = egs_lanes_next(p->lanes, connections, egs_clock())) != NULL) {
-        if (egs_clock() < post->lease_end) {
+    while (may_begin(p) &&
+           (post = egs_lanes_next(p->lanes, options->webhook_connections, egs_clock())) != NULL) {
+        if (egs_clock() + egs_options_post_time(options) <= post->lease_end) {
             begin(p, post);
         }
         else {
             egs_lanes_drop(p->lanes, post);
-            apr_pool_destroy(post->pool);
+            release(p, post);
         }
     }
 }
@@ -183,7 +197,7 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Whatever failing and slow webhooks have in hand takes no room from the others. */
+/* Whatever webhooks that are not known to be quick have in hand takes no room from the others. */
 static int room_for_others(const poster *p, int connections, int held_back)
 {
     int held = egs_lanes_held(p->lanes);

@@ -240,7 +240,7 @@ void egs_http_begin(egs_http *http, egs_post *post)
     transfer *t = take_transfer(http);
 
     if (!t) {
-        post->answer.error = "out of memory";
+        post->answer = (egs_answer){ .status = EGS_UNABLE, .error = "out of memory" };
         post->next = http->failed;
         http->failed = post;
         return;

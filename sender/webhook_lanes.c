@@ -8,7 +8,7 @@
 
 #include "webhook_lanes.h"
 
-/* There is one for each webhook that has something in hand, or was slow when it last had. */
+/* There is one for each webhook that has something in hand, or has answered when it last had. */
 typedef struct egs_lane {
     APR_RING_ENTRY(egs_lane) link; /* in the order of turns, or of falling silent */
     apr_int64_t webhook_id;
@@ -16,20 +16,39 @@ typedef struct egs_lane {
     int waiting, begun;
     egs_post *under_way[EGS_LANE_MAX]; /* those that have begun, the first one first */
     int failures;                      /* in a row */
+    int has_answered;                  /* or a post of it has ended otherwise */
     int was_slow;                      /* over its last answer */
 } egs_lane;
 
 APR_RING_HEAD(lane_ring, egs_lane);
 
+/* Those that have answered, with nothing in hand: else each would have to prove itself anew. */
+typedef struct {
+    struct lane_ring lanes; /* the one that has been silent for longest comes first */
+    int count, most;
+} lane_memory;
+
 struct egs_lanes {
     apr_hash_t *by_id;
     struct lane_ring turns;
-    struct lane_ring silent; /* slow, with nothing in hand: else each would take many connections anew */
     struct lane_ring unused;
-    int silent_count;
+    lane_memory quick, slow;
     int waiting, begun;
     apr_pool_t *pool;
 };
+
+typedef enum {
+    QUICK,
+    UNKNOWN,   /* no post of it has ended, well or not */
+    HELD_BACK, /* failing or slow: who holds a connection for long must leave some to the others */
+    KINDS
+} lane_kind;
+
+static void make_memory(lane_memory *memory, int most)
+{
+    APR_RING_INIT(&memory->lanes, egs_lane, link);
+    memory->most = most;
+}
 
 egs_lanes *egs_lanes_new(apr_pool_t *pool)
 {
@@ -38,8 +57,9 @@ egs_lanes *egs_lanes_new(apr_pool_t *pool)
     lanes->by_id = apr_hash_make(pool);
     lanes->pool = pool;
     APR_RING_INIT(&lanes->turns, egs_lane, link);
-    APR_RING_INIT(&lanes->silent, egs_lane, link);
     APR_RING_INIT(&lanes->unused, egs_lane, link);
+    make_memory(&lanes->quick, EGS_LANES_REMEMBERED_QUICK);
+    make_memory(&lanes->slow, EGS_LANES_REMEMBERED);
     return lanes;
 }
 
@@ -60,7 +80,7 @@ static egs_lane *open_lane(egs_lanes *lanes, const egs_post *post)
     lane->last = &lane->first;
     lane->waiting = lane->begun = 0;
     lane->failures = post->failing ? EGS_LANE_FAILING : 0;
-    lane->was_slow = 0;
+    lane->has_answered = lane->was_slow = 0;
     APR_RING_INSERT_TAIL(&lanes->turns, lane, egs_lane, link);
     apr_hash_set(lanes->by_id, &lane->webhook_id, sizeof lane->webhook_id, lane);
     return lane;
@@ -73,13 +93,20 @@ static void forget(egs_lanes *lanes, egs_lane *lane)
     APR_RING_INSERT_TAIL(&lanes->unused, lane, egs_lane, link);
 }
 
+static lane_memory *memory_of(egs_lanes *lanes, const egs_lane *lane)
+{
+    return lane->was_slow ? &lanes->slow : &lanes->quick;
+}
+
 static void fall_silent(egs_lanes *lanes, egs_lane *lane)
 {
+    lane_memory *memory = memory_of(lanes, lane);
+
     APR_RING_REMOVE(lane, link);
-    APR_RING_INSERT_TAIL(&lanes->silent, lane, egs_lane, link);
-    if (lanes->silent_count++ == EGS_LANES_REMEMBERED) {
-        lanes->silent_count--;
-        forget(lanes, APR_RING_FIRST(&lanes->silent));
+    APR_RING_INSERT_TAIL(&memory->lanes, lane, egs_lane, link);
+    if (memory->count++ == memory->most) {
+        memory->count--;
+        forget(lanes, APR_RING_FIRST(&memory->lanes));
     }
 }
 
@@ -87,7 +114,7 @@ static void speak_again(egs_lanes *lanes, egs_lane *lane, const egs_post *post)
 {
     APR_RING_REMOVE(lane, link);
     APR_RING_INSERT_TAIL(&lanes->turns, lane, egs_lane, link);
-    lanes->silent_count--;
+    memory_of(lanes, lane)->count--;
     lane->failures = post->failing ? EGS_LANE_FAILING : 0;
 }
 
@@ -99,7 +126,7 @@ static int is_empty(const egs_lane *lane)
 static void close_if_empty(egs_lanes *lanes, egs_lane *lane)
 {
     if (is_empty(lane)) {
-        (lane->was_slow ? fall_silent : forget)(lanes, lane);
+        (lane->has_answered ? fall_silent : forget)(lanes, lane);
     }
 }
 
@@ -145,21 +172,32 @@ static int is_slow(const egs_lane *lane, apr_time_t now)
     return lane->was_slow || (lane->begun && now - lane->under_way[0]->begun_at > EGS_LANE_SLOW);
 }
 
-/* Receivers that hold a connection for long, well or not, must leave some to the others. */
-static int is_held_back(const egs_lane *lane, apr_time_t now)
+static lane_kind kind_of(const egs_lane *lane, apr_time_t now)
 {
-    return is_failing(lane) || is_slow(lane, now);
+    if (is_failing(lane) || is_slow(lane, now)) {
+        return HELD_BACK;
+    }
+    return lane->has_answered ? QUICK : UNKNOWN;
 }
 
-static int begun_by_held_back(const egs_lanes *lanes, apr_time_t now)
+/* May a lane of each kind begin another post? Many that are unknown may turn out slow, all at once. */
+static void find_room(int room[KINDS], const egs_lanes *lanes, int connections, apr_time_t now)
 {
-    int begun = 0;
+    int begun[KINDS] = { 0 };
 
     for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
          lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
-        begun += is_held_back(lane, now) ? lane->begun : 0;
+        begun[kind_of(lane, now)] += lane->begun;
     }
-    return begun;
+    room[QUICK] = 1;
+    room[UNKNOWN] = begun[UNKNOWN] + begun[HELD_BACK] < connections - connections / 4;
+    room[HELD_BACK] = begun[HELD_BACK] < (connections + 1) / 2;
+}
+
+/* How many of its posts may be under way. */
+static int most_begun(const egs_lane *lane)
+{
+    return !lane->has_answered || is_failing(lane) ? 1 : EGS_LANE_MAX;
 }
 
 static egs_post *begin_first(egs_lanes *lanes, egs_lane *lane, apr_time_t now)
@@ -190,16 +228,15 @@ static void end(egs_lanes *lanes, const egs_post *post)
 
 egs_post *egs_lanes_next(egs_lanes *lanes, int connections, apr_time_t now)
 {
-    int half_full;
+    int room[KINDS];
 
     if (!lanes->waiting || lanes->begun >= connections) {
         return NULL;
     }
-    half_full = begun_by_held_back(lanes, now) >= (connections + 1) / 2;
+    find_room(room, lanes, connections, now);
     for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
          lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
-        if (lane->waiting && lane->begun < (is_failing(lane) ? 1 : EGS_LANE_MAX) &&
-            !(half_full && is_held_back(lane, now))) {
+        if (lane->waiting && lane->begun < most_begun(lane) && room[kind_of(lane, now)]) {
             return begin_first(lanes, lane, now);
         }
     }
@@ -218,6 +255,7 @@ egs_post *egs_lanes_done(egs_lanes *lanes, egs_post *post, int well, apr_time_t 
     egs_post *released = NULL;
 
     end(lanes, post);
+    lane->has_answered = 1;
     lane->was_slow = now - post->begun_at > EGS_LANE_SLOW;
     lane->failures = well ? 0 : lane->failures + 1;
     if (is_failing(lane) && lane->waiting) {
@@ -256,7 +294,7 @@ int egs_lanes_held_back(const egs_lanes *lanes, apr_time_t now)
 
     for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
          lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
-        held += is_held_back(lane, now) ? lane->waiting + lane->begun : 0;
+        held += kind_of(lane, now) == QUICK ? 0 : lane->waiting + lane->begun;
     }
     return held;
 }
@@ -278,10 +316,11 @@ int egs_lanes_is_busy(const egs_lanes *lanes, apr_int64_t webhook_id)
     return lane && !is_empty(lane) && is_busy(lane);
 }
 
-/* Room for the ids of all lanes, and one more: none is no size. */
+/* Room for the ids of all lanes but those in the memory of quick ones, and one more: none is no size. */
 static const char **make_ids(const egs_lanes *lanes, apr_pool_t *pool)
 {
-    return apr_palloc(pool, (apr_hash_count(lanes->by_id) + 1) * sizeof(const char *));
+    return apr_palloc(pool, (apr_hash_count(lanes->by_id) - (unsigned)lanes->quick.count + 1) *
+                                sizeof(const char *));
 }
 
 static const char *id_of(const egs_lane *lane, apr_pool_t *pool)
@@ -311,12 +350,12 @@ const char *const *egs_lanes_all_but_quick(const egs_lanes *lanes, apr_size_t *c
     *count = 0;
     for (egs_lane *lane = APR_RING_FIRST(&lanes->turns);
          lane != APR_RING_SENTINEL(&lanes->turns, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
-        if (is_busy(lane) || is_slow(lane, now)) {
+        if (is_busy(lane) || kind_of(lane, now) != QUICK) {
             ids[(*count)++] = id_of(lane, pool);
         }
     }
-    for (egs_lane *lane = APR_RING_FIRST(&lanes->silent);
-         lane != APR_RING_SENTINEL(&lanes->silent, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
+    for (egs_lane *lane = APR_RING_FIRST(&lanes->slow.lanes);
+         lane != APR_RING_SENTINEL(&lanes->slow.lanes, egs_lane, link); lane = APR_RING_NEXT(lane, link)) {
         ids[(*count)++] = id_of(lane, pool);
     }
     return ids;

@@ -11,6 +11,7 @@
 #define EGS_LANE_FAILING 3 /* failures in a row after which there is one at a time */
 #define EGS_LANE_SLOW apr_time_from_sec(1) /* a webhook that takes longer over a post is slow */
 #define EGS_LANES_REMEMBERED 1024          /* slow webhooks with nothing in hand that are known as such */
+#define EGS_LANES_REMEMBERED_QUICK 16384   /* those that are known to be quick */
 
 typedef struct egs_lanes egs_lanes;
 
@@ -23,7 +24,9 @@ void egs_lanes_add(egs_lanes *lanes, egs_post *post);
  * The next post to begin, webhooks taking turns: it counts as begun until
  * egs_lanes_done or egs_lanes_drop. Failing and slow webhooks together have half
  * of the connections at most. A webhook is slow when its last answer took longer
- * than EGS_LANE_SLOW, or a post of it has begun longer ago.
+ * than EGS_LANE_SLOW, or a post of it has begun longer ago. One of which no post has
+ * ended is unknown: it has one post at a time, and begins none while such ones and
+ * those that are failing or slow have three quarters of the connections.
  * @param connections  posts at once in all
  * @param now  by egs_clock, here and below
  * @return NULL when none may begin now
@@ -47,7 +50,7 @@ egs_post *egs_lanes_withdraw(egs_lanes *lanes);
 /** Posts in hand, begun or not. */
 int egs_lanes_held(const egs_lanes *lanes);
 
-/** Those of them that are of failing or slow webhooks. */
+/** Those of them that are of failing, slow or unknown webhooks. */
 int egs_lanes_held_back(const egs_lanes *lanes, apr_time_t now);
 
 /** Posts that have begun. */
@@ -59,7 +62,7 @@ int egs_lanes_is_busy(const egs_lanes *lanes, apr_int64_t webhook_id);
 /** The webhooks that have enough in hand, as text; their number to count. */
 const char *const *egs_lanes_busy(const egs_lanes *lanes, apr_size_t *count, apr_pool_t *pool);
 
-/** Those, and all that are known to be failing or slow. */
+/** Those, and all others that are not known to be quick. */
 const char *const *egs_lanes_all_but_quick(const egs_lanes *lanes, apr_size_t *count, apr_time_t now,
                                            apr_pool_t *pool);
 

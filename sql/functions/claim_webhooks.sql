@@ -6,8 +6,8 @@
 -- attempt is the fence: record_webhooks takes a result for no other. Fair by
 -- webhook: equal parts of the limit, but few for one that is failing, so that
 -- its posts do not wait in a sender. former_key_sealed is the domain's signing key
--- before the present one, as long as that signs as well. What a deleted or disabled webhook still
--- has is dropped here. Posts of one event stand together.
+-- before the present one, as long as that signs as well. What deleted and disabled webhooks still
+-- have is dropped here, some of it in each claim. Posts of one event stand together.
 --
 -- The plans are fixed: whatever the planner makes of a table that is empty now
 -- and has a million rows in a minute, each step is a probe of an index.
@@ -25,33 +25,29 @@ DECLARE
     c_webhooks CONSTANT integer := 64; -- served by one claim at most
     c_each CONSTANT integer := 32;     -- posts of one webhook at most
     c_each_failing CONSTANT integer := 2;
-    c_wake CONSTANT integer := 1000;   -- rows that are woken, or dropped of one webhook
-    v_lane record;
+    c_wake CONSTANT integer := 1000;   -- rows that are woken, or dropped
     v_hook record;
+    v_to_drop integer := c_wake;
+    v_most integer;
     v_share integer;
     v_taken tid[] := '{}';
 BEGIN
     PERFORM emailgw_api.wake_webhooks(greatest(p_limit, c_wake));
 
-    FOR v_lane IN
-        SELECT n.account_id, n.webhook_id, count(*) OVER () - row_number() OVER () + 1 AS lanes_left
+    FOR v_hook IN
+        SELECT n.webhook_id, n.failing, n.ended, max(n.place) OVER () - n.place + 1 AS lanes_left
           FROM emailgw_api.next_webhooks(p_after, least(p_limit, c_webhooks), p_busy, p_without_failing) AS n
     LOOP
-        SELECT w.deleted_at IS NOT NULL OR d.deleted_at IS NOT NULL AS deleted, w.status <> 'Active' AS disabled,
-               CASE WHEN w.failing_since IS NULL THEN c_each ELSE c_each_failing END AS most
-          INTO v_hook
-          FROM webhook AS w
-          JOIN domain AS d ON d.account_id = w.account_id AND d.domain_id = w.domain_id
-         WHERE w.account_id = v_lane.account_id AND w.webhook_id = v_lane.webhook_id;
-        IF v_hook.deleted OR v_hook.disabled THEN
-            PERFORM emailgw_api.drop_webhook_jobs(
-                v_lane.webhook_id, CASE WHEN v_hook.deleted THEN 'the webhook was deleted'
-                                        ELSE 'the webhook is disabled' END, c_wake);
+        IF v_hook.ended IS NOT NULL THEN
+            IF v_to_drop > 0 THEN
+                v_to_drop := v_to_drop - emailgw_api.drop_webhook_jobs(v_hook.webhook_id, v_hook.ended, v_to_drop);
+            END IF;
             CONTINUE;
         END IF;
-        v_share := least(v_hook.most, ceil((p_limit - cardinality(v_taken))::numeric / v_lane.lanes_left));
+        v_most := CASE WHEN v_hook.failing THEN c_each_failing ELSE c_each END;
+        v_share := least(v_most, ceil((p_limit - cardinality(v_taken))::numeric / v_hook.lanes_left));
         v_taken := v_taken || ARRAY(SELECT q.ctid FROM webhook_queue AS q
-                                     WHERE q.ready AND q.webhook_id = v_lane.webhook_id AND q.leased_until <= now()
+                                     WHERE q.ready AND q.webhook_id = v_hook.webhook_id AND q.leased_until <= now()
                                      ORDER BY q.next_at
                                      LIMIT v_share
                                        FOR UPDATE SKIP LOCKED);

@@ -2,7 +2,8 @@
 -- disable it.
 --   p_account_ids .. p_gone  what a batch of posts found, one element a webhook:
 --                            did any succeed, did any end with 410
--- One success among them is enough to be well. Returns who was disabled, as
+-- One success among them is enough to be well. A failure after a silence starts anew:
+-- it may be the only one. Returns who was disabled, as
 -- record_webhooks does. Those are dealt with first: their domain's row is locked
 -- before the webhook's, as everywhere. Most batches find nothing that changes.
 CREATE FUNCTION emailgw_api.judge_webhooks(p_account_ids bigint[], p_webhook_ids bigint[], p_delivered boolean[],
@@ -15,7 +16,7 @@ DECLARE
     v_disabled jsonb := '[]';
 BEGIN
     FOR v_hook IN
-        SELECT w.account_id, w.webhook_id, w.domain_id, t.delivered, e.ends,
+        SELECT w.account_id, w.webhook_id, w.domain_id, t.delivered, e.ends, f.long AND NOT e.ends AS anew,
                CASE WHEN t.gone THEN 'the receiver answered 410'
                     ELSE format('no post has succeeded since %s UTC',
                                 to_char(w.failing_since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')) END AS reason
@@ -23,11 +24,14 @@ BEGIN
                AS t (account_id, webhook_id, delivered, gone)
          CROSS JOIN LATERAL (SELECT * FROM emailgw.webhook AS h
                               WHERE h.account_id = t.account_id AND h.webhook_id = t.webhook_id LIMIT 1) AS w
-         CROSS JOIN LATERAL (SELECT w.status = 'Active'
-                                AND (t.gone OR NOT t.delivered
-                                     AND coalesce(w.failing_since <= now() - make_interval(secs => p_disable_seconds),
-                                                  false)) AS ends) AS e
-         WHERE e.ends OR w.failing_since IS NULL <> t.delivered
+         CROSS JOIN LATERAL (SELECT w.status = 'Active' AND NOT t.delivered
+                                AND coalesce(w.failing_since <= now() - make_interval(secs => p_disable_seconds),
+                                             false) AS long) AS f
+         CROSS JOIN LATERAL (SELECT CASE WHEN t.gone THEN w.status = 'Active'
+                                         WHEN f.long THEN emailgw_api.has_failed_throughout(w.account_id, w.webhook_id,
+                                                                                           p_disable_seconds)
+                                         ELSE false END AS ends) AS e
+         WHERE e.ends OR f.long OR w.failing_since IS NULL <> t.delivered
          ORDER BY e.ends DESC, w.account_id, w.domain_id, w.webhook_id
     LOOP
         IF v_hook.ends THEN
@@ -43,7 +47,7 @@ BEGIN
         END IF;
         UPDATE emailgw.webhook AS w SET failing_since = CASE WHEN NOT v_hook.delivered THEN now() END
          WHERE w.account_id = v_hook.account_id AND w.webhook_id = v_hook.webhook_id
-           AND w.failing_since IS NULL <> v_hook.delivered;
+           AND (v_hook.anew OR w.failing_since IS NULL <> v_hook.delivered);
     END LOOP;
     RETURN v_disabled;
 END

@@ -1,6 +1,6 @@
 -- Webhooks: jobs with their events, fair claims, fenced results, the end of a webhook.
 \ir lib/setup.psql
-SELECT plan(55);
+SELECT plan(65);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.webhook_queue;
@@ -61,6 +61,23 @@ AS $$
                    AS x (account_id bigint, webhook_id bigint, event_id uuid, attempt integer, result text,
                          retry_seconds double precision, status smallint, error text)) AS l
      CROSS JOIN LATERAL emailgw_api.record_webhooks(l.a, l.w, l.e, l.n, l.r, l.s, l.c, l.t, p_seconds) AS r
+$$;
+-- A post that failed p_tries times, the first time and the last one so many seconds ago.
+CREATE FUNCTION pg_temp.failed(p_account_id bigint, p_webhook_id bigint, p_first integer, p_last integer, p_tries integer DEFAULT 2)
+RETURNS void LANGUAGE sql VOLATILE
+AS $$
+    INSERT INTO emailgw.webhook_delivery (account_id, webhook_id, event_id, state, tries, first_at, last_at)
+    SELECT p_account_id, p_webhook_id, emailgw.uuid7(f.at), 'failed', p_tries, f.at, now() - make_interval(secs => p_last)
+      FROM (SELECT now() - make_interval(secs => p_first) AS at) AS f
+$$;
+-- One more post fails now: is the webhook disabled, and for how many seconds has it failed?
+CREATE FUNCTION pg_temp.fails(p_webhook_id bigint, OUT disabled boolean, OUT seconds integer) LANGUAGE plpgsql VOLATILE
+AS $$
+BEGIN
+    PERFORM pg_temp.record(pg_temp.results('again', '{"retry_seconds": 0}', 1));
+    SELECT w.status = 'Disabled', extract(epoch FROM now() - w.failing_since) INTO disabled, seconds
+      FROM emailgw.webhook AS w WHERE w.webhook_id = p_webhook_id;
+END
 $$;
 SAVEPOINT clean;
 
@@ -142,6 +159,20 @@ SELECT pg_temp.claimed(100, 0, '{}', true) \gset
 SELECT is((SELECT count(*) FROM emailgw.webhook_queue WHERE webhook_id = :a), 0::bigint, '... but what a disabled one still has is dropped');
 ROLLBACK TO clean;
 
+-- Those that have ended take no turn, and not all the time, from those that come behind them.
+INSERT INTO emailgw.webhook (account_id, domain_id, url, events, status, deleted_at)
+SELECT :account, :domain, 'https://hooks.example.org/', '{1}', (ARRAY['Active', 'Disabled'])[1 + n % 2]::emailgw.webhook_status,
+       CASE WHEN n % 2 = 0 THEN now() END
+  FROM generate_series(1, 70) AS n;
+SELECT count(pg_temp.enqueue(account_id, webhook_id, 25)::text) AS ended FROM emailgw.webhook WHERE account_id = :account \gset
+SELECT pg_temp.add(:account, :domain, '{1}') AS a, pg_temp.add(:second, :second_domain, '{1}') AS b \gset
+SELECT pg_temp.enqueue(:account, :a, 100), pg_temp.enqueue(:second, :b, 100) \gset
+SELECT is(pg_temp.claimed(50), format('%s:25 %s:25', :a, :b), 'behind 70 that have ended: served as if there were none');
+SELECT is((SELECT count(*) FROM emailgw.webhook_queue WHERE webhook_id < :a), 70 * 25 - 1000::bigint, '... of whose posts one claim drops a thousand');
+SELECT pg_temp.claimed(50) \gset
+SELECT is((SELECT count(*) FROM emailgw.webhook_queue WHERE webhook_id < :a), 0::bigint, '... and the next one the rest');
+ROLLBACK TO clean;
+
 -- Results.
 SELECT pg_temp.add(:account, :domain, '{1}') AS hook \gset
 SELECT pg_temp.enqueue(:account, :hook, 2) \gset
@@ -203,9 +234,34 @@ UPDATE emailgw.webhook SET failing_since = now() - interval '59 seconds' WHERE w
 SELECT pg_temp.results('again', '{"retry_seconds": 0}') AS results \gset
 SELECT is((SELECT disabled FROM pg_temp.record(:'results')), '[]', 'failing, but not for so long');
 UPDATE emailgw.webhook SET failing_since = now() - interval '60 seconds' WHERE webhook_id = :hook;
+UPDATE emailgw.webhook_delivery SET first_at = now() - interval '60 seconds' WHERE webhook_id = :hook;
 UPDATE emailgw.webhook_queue SET next_at = now();
 SELECT pg_temp.results('again') AS results \gset
 SELECT matches((SELECT disabled #>> '{0,reason}' FROM pg_temp.record(:'results')), '^no post has succeeded since ', 'long enough: disabled');
+ROLLBACK TO queued;
+
+-- Failures that lie far apart are no failing for so long. Sixty seconds are: four quarters.
+UPDATE emailgw.webhook SET failing_since = now() - interval '300 seconds' WHERE webhook_id = :hook;
+SAVEPOINT failing;
+SELECT pg_temp.failed(:account, :hook, 300, 300, 1) \gset
+SELECT results_eq('SELECT * FROM pg_temp.fails(' || :hook || ')', 'VALUES (false, 0)', 'one failure long ago and one now: failing since now');
+SELECT results_eq('SELECT * FROM pg_temp.fails(' || :hook || ')', 'VALUES (false, 0)', '... and with one more');
+ROLLBACK TO failing;
+SELECT pg_temp.failed(:account, :hook, 300, 16) \gset
+SELECT results_eq('SELECT * FROM pg_temp.fails(' || :hook || ')', 'VALUES (false, 0)', 'none in the last quarter before this one: anew');
+ROLLBACK TO failing;
+SELECT pg_temp.failed(:account, :hook, 300, 46), pg_temp.failed(:account, :hook, 29, 1) \gset
+SELECT results_eq('SELECT * FROM pg_temp.fails(' || :hook || ')', 'VALUES (false, 0)', 'none in another quarter: anew');
+ROLLBACK TO failing;
+SELECT pg_temp.failed(:account, :hook, 300, 1, 1) \gset
+SELECT results_eq('SELECT * FROM pg_temp.fails(' || :hook || ')', 'VALUES (false, 0)', 'an old event that is repeated has not failed meanwhile');
+ROLLBACK TO failing;
+SELECT pg_temp.failed(:account, :hook, 300, 1) \gset
+SELECT results_eq('SELECT * FROM pg_temp.fails(' || :hook || ')', 'VALUES (true, 300)', 'one post that was tried all along: disabled');
+ROLLBACK TO failing;
+SELECT pg_temp.failed(:account, :hook, 50, 50, 1), pg_temp.failed(:account, :hook, 40, 40, 1),
+       pg_temp.failed(:account, :hook, 20, 20, 1), pg_temp.failed(:account, :hook, 10, 10, 1) \gset
+SELECT results_eq('SELECT * FROM pg_temp.fails(' || :hook || ')', 'VALUES (true, 300)', 'one in each quarter: disabled');
 ROLLBACK TO queued;
 SELECT pg_temp.claimed(1) \gset
 SELECT is(emailgw_api.delete_webhook(:account, :domain, :hook), 0, 'deleted');

@@ -2,7 +2,7 @@
 -- days, and what a waiting post needs for as long as it waits.
 \set exclusive
 \ir lib/setup.psql
-SELECT plan(6);
+SELECT plan(8);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.webhook_queue;
@@ -36,6 +36,14 @@ VALUES (:account, 1, emailgw.uuid7(now() - interval '100 days 1 hour'), :domain,
         emailgw.uuid7(now() - interval '100 days 2 hours'));
 SELECT is((SELECT dropped FROM emailgw_api.housekeeping(7, 90)), 1, 'but not while a post of them waits');
 SELECT is(pg_temp.left_over(), 'event_old100 message_old100 webhook_delivery_old13', '... event and message stay');
+ROLLBACK TO made;
+
+-- That is all from which it can be told for how long a webhook has failed.
+INSERT INTO emailgw.webhook_delivery (account_id, webhook_id, event_id, state, tries, first_at, last_at)
+VALUES (:account, 1, emailgw.uuid7(now() - interval '13 days 1 hour'), 'pending', 9, now() - interval '7 days', now());
+SELECT ok(emailgw_api.has_failed_throughout(:account, 1, 30 * 86400), 'thirty days of failing are judged by the last seven');
+UPDATE emailgw.webhook_delivery SET first_at = now() - interval '5 days' WHERE account_id = :account;
+SELECT ok(NOT emailgw_api.has_failed_throughout(:account, 1, 30 * 86400), '... and by no fewer');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -290,6 +290,44 @@ static void loads_the_included_file_last(void **state)
     assert_int_equal(rmdir(directory), 0);
 }
 
+/* Each line is allowed by itself, but a post must come to its end within its lease. */
+static const struct {
+    const char *text, *says; /* NULL: it is taken */
+} times[] = {
+    { "webhook_timeout = 4s\nwebhook_lease = 5s\n", NULL },
+    { "webhook_lease = 18750ms\n", NULL }, /* a timeout of 15 s is the default */
+    { "webhook_timeout = 5min\nwebhook_lease = 375s\n", NULL },
+    { "webhook_timeout = 4001ms\nwebhook_lease = 5s\n",
+      ": webhook_timeout (longest time of a webhook post): 4.001s given, allowed is four fifths of "
+      "webhook_lease at most, which are 4s here" },
+    { "webhook_lease = 18749ms\n", ": 15s given, " },
+    { "webhook_timeout = 5min\n", "four fifths of webhook_lease at most, which are 96s here" },
+};
+
+static void wants_posts_within_their_lease(void **state)
+{
+    apr_pool_t *pool = *state;
+    char directory[] = "/tmp/options_test.XXXXXX";
+
+    assert_non_null(mkdtemp(directory));
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        const char *path = write_file(directory, "times.conf", times[i].text, pool), *problem = NULL;
+        const egs_options *options;
+        apr_status_t rv = egs_options_load(&options, &problem, path, pool);
+
+        print_message("# %s", times[i].text);
+        assert_int_equal(unlink(path), 0);
+        if (times[i].says == NULL) {
+            assert_int_equal(rv, APR_SUCCESS);
+            continue;
+        }
+        assert_int_equal(rv, APR_EINVAL);
+        assert_memory_equal(problem, path, strlen(path));
+        assert_non_null(strstr(problem, times[i].says));
+    }
+    assert_int_equal(rmdir(directory), 0);
+}
+
 /* Each "#name = value" of the reference is a default: with the # taken away nothing changes. */
 static void reference_gives_the_defaults(void **state)
 {
@@ -371,6 +409,7 @@ int main(void)
         EG_TEST(takes_or_refuses_lines),
         EG_TEST(names_the_line),
         EG_TEST(loads_the_included_file_last),
+        EG_TEST(wants_posts_within_their_lease),
         EG_TEST(reference_gives_the_defaults),
     };
 

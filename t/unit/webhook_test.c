@@ -323,6 +323,8 @@ static void waits_by_schedule(void **state)
 
 /* ---- taking turns ------------------------------------------------------------------------------- */
 
+#define SLOW (EGS_LANE_SLOW + 1)
+
 static void add(egs_lanes *lanes, int webhook_id, int count, int failing, apr_pool_t *pool)
 {
     for (int i = 0; i < count; i++) {
@@ -350,12 +352,20 @@ static int begin(egs_lanes *lanes, int connections, int webhook_id)
     return begin_at(0, lanes, connections, webhook_id);
 }
 
+/* A webhook that has answered at once before. To be called while no post waits. */
+static void know(egs_lanes *lanes, int webhook_id, apr_pool_t *pool)
+{
+    add(lanes, webhook_id, 1, 0, pool);
+    assert_null(egs_lanes_done(lanes, egs_lanes_next(lanes, 1, 0), 1, 0));
+}
+
 static void takes_turns(void **state)
 {
     egs_lanes *lanes = egs_lanes_new(*state);
     egs_post *first, *second, *third;
 
     assert_null(egs_lanes_next(lanes, 10, 0));
+    know(lanes, 1, *state);
     add(lanes, 1, 20, 0, *state);
     add(lanes, 2, 1, 0, *state);
     first = egs_lanes_next(lanes, 10, 0);
@@ -383,10 +393,37 @@ static void keeps_to_connections(void **state)
     egs_lanes *lanes = egs_lanes_new(*state);
 
     for (int id = 1; id <= 20; id++) {
+        know(lanes, id, *state);
+    }
+    for (int id = 1; id <= 20; id++) {
         add(lanes, id, 8, 0, *state);
     }
     begin(lanes, 10, 1);
     assert_int_equal(egs_lanes_begun(lanes), 10);
+}
+
+/* Nobody knows how long they take: they must not have all connections before that shows. */
+static void tries_unknown_ones_first(void **state)
+{
+    egs_lanes *lanes = egs_lanes_new(*state);
+    egs_post *post;
+
+    know(lanes, 99, *state);
+    add(lanes, 1, 20, 0, *state);
+    post = egs_lanes_next(lanes, 16, 0);
+    assert_null(egs_lanes_next(lanes, 16, 0)); /* one at a time ... */
+    for (int id = 2; id <= 20; id++) {
+        add(lanes, id, 8, 0, *state);
+    }
+    assert_int_equal(begin(lanes, 16, 1), 0);
+    assert_int_equal(egs_lanes_begun(lanes), 12); /* ... and together they leave a quarter */
+    assert_null(egs_lanes_next(lanes, 16, SLOW));
+    assert_int_equal(egs_lanes_held_back(lanes, 0), 20 + 19 * 8);
+    add(lanes, 99, 8, 0, *state);
+    assert_int_equal(begin(lanes, 16, 99), 4);
+    assert_null(egs_lanes_done(lanes, post, 1, 0));
+    assert_int_equal(begin(lanes, 16, 1), 1); /* known now: the connection that it has left */
+    assert_int_equal(egs_lanes_held_back(lanes, 0), 19 * 8);
 }
 
 static void holds_failing_ones_back(void **state)
@@ -396,6 +433,7 @@ static void holds_failing_ones_back(void **state)
     apr_size_t busy;
     int count = 0;
 
+    know(lanes, 99, *state);
     for (int id = 1; id <= 20; id++) {
         add(lanes, id, 2, 1, *state);
     }
@@ -422,14 +460,13 @@ static void holds_failing_ones_back(void **state)
     assert_int_equal(egs_lanes_held(lanes), 1);
 }
 
-#define SLOW (EGS_LANE_SLOW + 1)
-
 /* Who answers well, but late, holds its connections for as long as one that fails. */
 static void holds_slow_ones_back(void **state)
 {
     egs_lanes *lanes = egs_lanes_new(*state);
     egs_post *post;
 
+    know(lanes, 3, *state);
     add(lanes, 1, 12, 0, *state);
     post = egs_lanes_next(lanes, 16, 0);
     assert_null(egs_lanes_done(lanes, post, 1, SLOW));
@@ -448,6 +485,7 @@ static void sees_who_is_slow(void **state)
     egs_lanes *lanes = egs_lanes_new(*state);
     egs_post *first, *second;
 
+    know(lanes, 1, *state);
     add(lanes, 1, 3, 0, *state);
     first = egs_lanes_next(lanes, 2, 0);
     second = egs_lanes_next(lanes, 3, EGS_LANE_SLOW);
@@ -490,6 +528,7 @@ static void remembers_who_is_slow(void **state)
     const char *const *ids;
     apr_size_t count;
 
+    know(lanes, 3, *state);
     add_one_slow(lanes, 1, *state);
     assert_int_equal(egs_lanes_held(lanes), 0);
     ids = egs_lanes_all_but_quick(lanes, &count, SLOW, *state);
@@ -526,6 +565,7 @@ int main(void)
         EG_TEST(waits_by_schedule),
         EG_TEST(takes_turns),
         EG_TEST(keeps_to_connections),
+        EG_TEST(tries_unknown_ones_first),
         EG_TEST(holds_failing_ones_back),
         EG_TEST(holds_slow_ones_back),
         EG_TEST(sees_who_is_slow),
