@@ -555,6 +555,12 @@ static apr_status_t check_together(const egs_options *options, const char **prob
     return APR_EINVAL;
 }
 
+/* The database counts leases in whole seconds: here they must not seem longer than there. */
+static void make_whole(apr_interval_time_t *lease)
+{
+    *lease = apr_time_from_sec(apr_time_sec(*lease + APR_USEC_PER_SEC - 1));
+}
+
 apr_status_t egs_options_load(const egs_options **options, const char **problem, const char *path,
                               apr_pool_t *pool)
 {
@@ -570,6 +576,8 @@ apr_status_t egs_options_load(const egs_options **options, const char **problem,
         rv = check_together(loaded, problem, path, pool);
     }
     if (rv == APR_SUCCESS) {
+        make_whole(&loaded->lease);
+        make_whole(&loaded->webhook_lease);
         *options = loaded;
     }
     return rv;

@@ -184,12 +184,11 @@ apr_status_t egs_webhook_claim(egs_post **posts, apr_int64_t *cursor, eg_db *db,
 {
     /* Before the database's clock is read: the lease is over there no sooner than here. */
     claim c = { .db = db, .secret = secret, .lease_end = egs_clock() + want->lease, .pool = pool };
-    apr_int64_t lease_seconds = apr_time_sec(want->lease + APR_USEC_PER_SEC - 1);
     egs_post **last = posts, *post = NULL;
     eg_rows *rows;
     /* Not repeatable: a claim whose answer is lost would be paid for with a second lease. */
     apr_status_t rv = eg_db_call(&rows, db, EG_DB_ONCE, "claim_webhooks",
-                                 EG_DB_ARGS(eg_db_int(want->limit), eg_db_int(lease_seconds),
+                                 EG_DB_ARGS(eg_db_int(want->limit), eg_db_int(apr_time_sec(want->lease)),
                                             eg_db_int(*cursor), eg_db_texts(want->busy, want->busy_count),
                                             eg_db_text(want->without_failing ? "true" : "false")));
 
