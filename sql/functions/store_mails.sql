@@ -67,7 +67,7 @@ BEGIN
     ), queued AS (
         INSERT INTO emailgw.queue (account_id, message_id, recipient_no, domain_id, epoch, email, lane, ready,
                                    next_at, size_bytes)
-        SELECT e.account_id, e.message_id, e.no, e.domain_id, e.queue_epoch, e.email, hashtext(e.domain),
+        SELECT e.account_id, e.message_id, e.no, e.domain_id, e.queue_epoch, e.email, emailgw.lane_of(e.domain),
                e.send_at IS NULL OR e.send_at <= now(), coalesce(e.send_at, now()), e.size_bytes
           FROM envelope AS e
     ), told AS (

@@ -1,6 +1,6 @@
 -- accept: what is refused with which code, what is stored, whole or not at all.
 \ir lib/setup.psql
-SELECT plan(52);
+SELECT plan(53);
 
 -- Refusals by key, domain and account.
 SELECT pg_temp.new_account() AS other \gset
@@ -128,6 +128,8 @@ SELECT is((SELECT array_agg(q.recipient_no ORDER BY q.recipient_no) FROM emailgw
           '{1,2,3}', 'each is in the queue and due');
 SELECT is((SELECT count(DISTINCT q.lane) FROM emailgw.queue AS q WHERE q.message_id = :'id'), 2::bigint,
           'one lane for each destination');
+SELECT is_empty(format($$ SELECT FROM emailgw.queue AS q WHERE q.message_id = %L AND q.lane = hashtext(split_part(q.email, '@', 2)) $$, :'id'),
+                '... with a number that nobody outside can work out');
 SELECT is((SELECT array_agg(e.recipient_no || e.email ORDER BY e.recipient_no) FROM emailgw.event AS e
             WHERE e.message_id = :'id' AND e.type = 1 AND e.domain_id = :domain AND e.at = now()),
           '{1ann@example.net,2bob@example.org,3cy@example.net}', 'a send event for each');
