@@ -11,7 +11,9 @@ CREATE TYPE emailgw_api.track AS (
 --   p_account_ids  one element a track
 -- One row a track: is there such a mail still? Of one that is not nothing is written.
 -- What comes within two seconds of the delivery was a machine, whatever it calls
--- itself: nobody reads that fast. The first open and click of a person are counted
+-- itself: nobody reads that fast. So is what comes before a delivery is recorded, which
+-- takes a moment; of what is told late, since the database was away, that says nothing: the
+-- delivery may wait to be recorded, too. The first open and click of a person are counted
 -- apart. Who unsubscribes gets nothing more of that domain, and is told of once.
 -- Each row is found by a probe of its primary key, whatever the planner thinks of the
 -- size of a table: hence one by one.
@@ -26,6 +28,7 @@ DECLARE
     c_open CONSTANT integer := 7;
     c_unsubscribe CONSTANT integer := 9;
     c_too_fast CONSTANT interval := '2 seconds';
+    c_late CONSTANT interval := '10 seconds'; -- a delivery is recorded by then, if the database is there
     v_track record;
     v_mail record;
     v_machine boolean;
@@ -69,7 +72,8 @@ BEGIN
         CONTINUE WHEN NOT known OR v_mail.email = erased_address(); -- nothing is noted any more of who was erased
 
         v_machine := v_track.type <> c_unsubscribe
-                     AND (v_track.machine OR v_track.at < coalesce(v_mail.finished_at, 'infinity') + c_too_fast);
+                     AND (v_track.machine OR CASE WHEN v_mail.finished_at IS NULL THEN v_track.at > now() - c_late
+                                                  ELSE v_track.at < v_mail.finished_at + c_too_fast END);
         IF v_track.type = c_unsubscribe THEN
             v_left_account_ids := v_left_account_ids || v_track.account_id;
             v_left_domain_ids := v_left_domain_ids || v_mail.domain_id;

@@ -1,6 +1,6 @@
 -- record_tracks: opens, clicks and unsubscribes: what is told of them, who is counted.
 \ir lib/setup.psql
-SELECT plan(45);
+SELECT plan(50);
 
 SELECT message_id AS id FROM pg_temp.send(:account, p_emails => '{Ann@Example.NET,bob@example.org,cid@example.org}', p_tags => '{a}') \gset
 SELECT pg_temp.new_account() AS other \gset
@@ -35,6 +35,16 @@ LANGUAGE sql STABLE
 AS $$
     SELECT string_agg(e.recipient_no || (CASE WHEN e.detail @> '{"machine": true}' THEN 'm' ELSE '' END), ' ' ORDER BY e.event_id)
       FROM emailgw.event AS e WHERE e.message_id = p_message_id AND e.type = p_type
+$$;
+-- As the sender records it, which may be late: to all recipients, so many seconds ago.
+CREATE FUNCTION pg_temp.deliver(p_account_id bigint, p_message_id uuid, p_age double precision) RETURNS integer
+LANGUAGE sql VOLATILE
+AS $$
+    UPDATE emailgw.queue AS q SET leased = true WHERE q.account_id = p_account_id AND q.message_id = p_message_id;
+    SELECT o.recorded
+      FROM pg_temp.record_outcomes((SELECT jsonb_agg(jsonb_build_object('account_id', q.account_id, 'message_id', q.message_id,
+              'recipient_no', q.recipient_no, 'attempt', q.attempt, 'result', 'delivered', 'age', p_age))
+                                      FROM emailgw.queue AS q WHERE q.account_id = p_account_id AND q.message_id = p_message_id)) AS o
 $$;
 
 SELECT ok(NOT pg_temp.track(:other, :'id', 1, 7), 'another account''s mail');
@@ -99,6 +109,15 @@ SELECT is((SELECT sum(d.count) FROM emailgw.daily_count AS d WHERE d.account_id 
           (SELECT count(DISTINCT (e.message_id, e.recipient_no, e.type)) FROM emailgw.event AS e
             WHERE e.account_id = :account AND e.type IN (7, 8) AND NOT e.detail @> '{"machine": true}')::numeric,
           'persons are counted as the events say');
+
+-- Told late, since the database was away, which the delivery has to be told to as well: before or after them.
+SELECT message_id AS late FROM pg_temp.send(:account, p_emails => '{fay@example.org,gus@example.org}') \gset
+SELECT ok(pg_temp.track(:account, :'late', 200, 7, 1, false, now() - interval '8 seconds'), 'an open before a delivery is recorded');
+SELECT is(pg_temp.events(:'late', 7), '1m', '... is a machine''s');
+SELECT ok(pg_temp.track(:account, :'late', 201, 7, 1, false, now() - interval '20 seconds'), 'one that is told late');
+SELECT pg_temp.deliver(:account, :'late', 40) \gset
+SELECT ok(pg_temp.track(:account, :'late', 202, 7, 2, false, now() - interval '20 seconds'), '... and one after the delivery, which was told late');
+SELECT is(pg_temp.events(:'late', 7), '1m 1 2', '... are persons''');
 
 -- Whatever else there is between the mails of a call.
 INSERT INTO emailgw.recipient (account_id, message_id, recipient_no, kind, email)
