@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <http_main.h>
 #include <mod_watchdog.h>
 #include <unixd.h>
 
@@ -18,13 +19,16 @@
 #include "store.h"
 #include "trackreplay.h"
 
-#define NAME_BYTES 8 /* of a hash: a virtual host's name in the spool */
+#define NAME_BYTES 8                    /* of a hash: a virtual host's name in the spool */
+#define ALL_AGAIN apr_time_from_sec(10) /* between looks at files of virtual hosts that are not there */
 
 /** Of this child. */
 static struct {
-    eg_spool *spool;     /* NULL without EmailGatewayTrackingSpool */
-    apr_hash_t *servers; /* name in the spool -> server_rec, of those with the engine on */
-    int told;            /* that there is no spool */
+    eg_spool *spool;           /* NULL without EmailGatewayTrackingSpool */
+    apr_hash_t *servers;       /* name in the spool -> server_rec, of those with the engine on */
+    apr_array_header_t *names; /* theirs */
+    apr_time_t all_at;         /* when files of whatever name are looked at */
+    int told;                  /* that there is no spool */
 } child;
 
 /* "" where there is nobody to tell servers apart for. */
@@ -68,41 +72,148 @@ static void write_server_log(const eg_log *log, eg_log_level level, apr_status_t
     ap_log_error(APLOG_MARK, levels[level], rv, (server_rec *)log->baton, "%s", line);
 }
 
-static apr_status_t read_spool_file(void *baton, const char *name, const char *text, apr_size_t length,
-                                    apr_pool_t *pool)
+/* Lines go to the log of its virtual host; results live in the pool. */
+static eg_db *database_of(server_rec *server, apr_pool_t *pool)
 {
-    server_rec *server = apr_hash_get(child.servers, name, APR_HASH_KEY_STRING);
-    const eg_log log = { .write = write_server_log, .level = EG_LOG_DEBUG, .baton = server };
+    eg_log *log = apr_palloc(pool, sizeof *log);
 
-    (void)baton;
-    return eg_trackreplay(text, length, egm_store_of_server(server, &log, pool), pool);
+    *log = (eg_log){ .write = write_server_log, .level = EG_LOG_DEBUG, .baton = server };
+    return egm_store_of_server(server, log, pool);
+}
+
+static int is_back(eg_db *db)
+{
+    eg_pgconn *conn = db->take(db);
+
+    if (conn != NULL) {
+        db->give(db, conn, 0);
+    }
+    return conn != NULL;
 }
 
 /* Is it worth closing the files that are being written? */
 static int is_any_back(apr_pool_t *pool)
 {
     for (apr_hash_index_t *i = apr_hash_first(pool, child.servers); i != NULL; i = apr_hash_next(i)) {
-        server_rec *server = apr_hash_this_val(i);
-        const eg_log log = { .write = write_server_log, .level = EG_LOG_DEBUG, .baton = server };
-        eg_db *db = egm_store_of_server(server, &log, pool);
-        eg_pgconn *conn = db->take(db);
-
-        if (conn != NULL) {
-            db->give(db, conn, 0);
+        if (is_back(database_of(apr_hash_this_val(i), pool))) {
             return 1;
         }
     }
     return 0;
 }
 
+/* ---- a file ---------------------------------------------------------------------------------------- */
+
+/** Which database has the mails of these lines? */
+typedef struct {
+    eg_trackunknown rest;      /* none that was asked */
+    apr_array_header_t *asked; /* databases, of const eg_group * */
+    apr_status_t away;         /* why one could not be asked */
+    int is_refused;            /* some line */
+    apr_pool_t *pool;
+} search;
+
+static int was_asked(const search *s, const eg_group *group)
+{
+    for (int i = 0; group != NULL && i < s->asked->nelts; i++) {
+        if (APR_ARRAY_IDX(s->asked, i, const eg_group *) == group) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Only a connection tells which database a virtual host has. */
+static void ask(search *s, server_rec *server)
+{
+    eg_db *db = database_of(server, s->pool);
+    eg_trackunknown rest;
+    apr_status_t rv;
+
+    if (!is_back(db)) {
+        s->away = EG_DB_UNREACHABLE;
+        return;
+    }
+    if (was_asked(s, db->group)) {
+        return;
+    }
+    rv = eg_trackreplay(&rest, s->rest.text, s->rest.length, db, s->pool);
+    if (rv != APR_SUCCESS && rv != APR_EINVAL) {
+        s->away = rv;
+        return;
+    }
+    s->is_refused |= rv == APR_EINVAL;
+    s->rest = rest;
+    APR_ARRAY_PUSH(s->asked, const eg_group *) = db->group;
+}
+
+static void ask_all(search *s)
+{
+    for (apr_hash_index_t *i = apr_hash_first(s->pool, child.servers); i != NULL && s->rest.length > 0;
+         i = apr_hash_next(i)) {
+        ask(s, apr_hash_this_val(i));
+    }
+}
+
+static apr_status_t keep(const search *s, const eg_spool_file *file)
+{
+    const eg_log log = { .write = write_server_log, .level = EG_LOG_DEBUG, .baton = ap_server_conf };
+
+    eg_log_at(&log, EG_LOG_WARN, APR_SUCCESS,
+              EGLOGNO(0241) "EmailGatewayTrackingSpool: %d opens and clicks and %d unsubscribes are of mails "
+                            "that no virtual host's database has: they are kept in %s" EG_SPOOL_REFUSED
+                            ". When one has that database, take " EG_SPOOL_REFUSED
+                            " off the name; if none ever will, remove the file",
+              s->rest.count - s->rest.unsubscribes, s->rest.unsubscribes, file->path);
+    return APR_EINVAL;
+}
+
+/*
+ * First the database of the virtual host that wrote it. Where that is gone by now, has
+ * another name or another database, any other one may have the mails: none is told what is
+ * not its own, since ids of mails are unique. Opens and clicks of mails that are not there
+ * any more mean nothing; an unsubscribe was promised.
+ */
+static apr_status_t read_file(void *baton, const eg_spool_file *file, apr_pool_t *pool)
+{
+    server_rec *own = apr_hash_get(child.servers, file->name, APR_HASH_KEY_STRING);
+    search s = { .rest = { .text = file->text, .length = file->length },
+                 .asked = apr_array_make(pool, 2, sizeof(const eg_group *)),
+                 .pool = pool };
+
+    (void)baton;
+    if (own != NULL) {
+        ask(&s, own);
+        if (s.away != APR_SUCCESS) {
+            return s.away;
+        }
+    }
+    if (own == NULL || s.rest.unsubscribes > 0) {
+        ask_all(&s);
+        if (own == NULL && s.rest.length > 0 && s.away != APR_SUCCESS) {
+            return s.away;
+        }
+        if (s.rest.length > 0) {
+            return keep(&s, file);
+        }
+    }
+    return s.is_refused ? APR_EINVAL : APR_SUCCESS;
+}
+
+/* ---- a child --------------------------------------------------------------------------------------- */
+
 /* Each second, in a thread of each child. */
 static apr_status_t watch_spool(int state, void *data, apr_pool_t *pool)
 {
+    int is_all = apr_time_now() >= child.all_at;
+    const apr_array_header_t *names = is_all ? NULL : child.names;
+
     (void)data;
-    if (state == AP_WATCHDOG_STATE_RUNNING && child.spool != NULL && eg_spool_waits(child.spool, pool) &&
-        is_any_back(pool)) {
+    if (state == AP_WATCHDOG_STATE_RUNNING && child.spool != NULL &&
+        eg_spool_waits(child.spool, names, pool) && is_any_back(pool)) {
         eg_spool_close(child.spool);
-        eg_spool_read(child.spool, read_spool_file, NULL, pool);
+        eg_spool_read(child.spool, names, read_file, NULL, pool);
+        child.all_at = is_all ? apr_time_now() + ALL_AGAIN : child.all_at;
     }
     return APR_SUCCESS;
 }
@@ -110,22 +221,24 @@ static apr_status_t watch_spool(int state, void *data, apr_pool_t *pool)
 void egm_trackspool_child_init(apr_pool_t *pool, server_rec *main_server)
 {
     const char *directory = egm_config_of_server(main_server)->settings.tracking_spool;
-    apr_array_header_t *names = apr_array_make(pool, 4, sizeof(const char *));
     eg_spool *spool;
 
     child.servers = apr_hash_make(pool);
+    child.names = apr_array_make(pool, 4, sizeof(const char *));
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         if (egm_config_of_server(s)->settings.engine == EGM_ON) {
             const char *name = name_of(s, pool);
 
             apr_hash_set(child.servers, name, APR_HASH_KEY_STRING, s);
-            APR_ARRAY_PUSH(names, const char *) = name;
+            APR_ARRAY_PUSH(child.names, const char *) = name;
         }
     }
-    if (directory != NULL && eg_spool_make(&spool, directory, names, pool) == APR_SUCCESS) {
+    if (directory != NULL && eg_spool_make(&spool, directory, pool) == APR_SUCCESS) {
         child.spool = spool;
     }
 }
+
+/* ---- the start ------------------------------------------------------------------------------------- */
 
 /* As root, for the user that the children will be. One that is there is none of ours to give away. */
 static apr_status_t make_directory(const char *directory)
