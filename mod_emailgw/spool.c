@@ -1,6 +1,7 @@
 /* Lines that wait in files until they can be handed on. */
 #include "spool.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "uuid.h"
 
 #define SUFFIX ".spool"
+#define MEASURE_AGAIN apr_time_from_sec(1)
 
 /** A file that this process writes. */
 typedef struct {
@@ -30,6 +32,8 @@ struct eg_spool {
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
     apr_hash_t *writers; /* name -> writer */
+    apr_int64_t size;    /* of all files in the directory, as it was measured, and what was added since */
+    apr_time_t measured;
 };
 
 static apr_status_t close_all(void *spool)
@@ -129,18 +133,52 @@ static apr_status_t append(writer *w, const char *line, int durable)
     return rv;
 }
 
-apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable)
+static apr_int64_t measure(const char *directory)
 {
-    apr_status_t rv = APR_SUCCESS;
-    writer *w;
+    DIR *dir = opendir(directory);
+    struct dirent *entry;
+    struct stat about;
+    apr_int64_t size = 0;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (fstatat(dirfd(dir), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(about.st_mode)) {
+            size += about.st_size;
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return size;
+}
+
+/* Other processes write and read, too. */
+static int has_room(eg_spool *spool, apr_size_t length, apr_int64_t max)
+{
+    apr_time_t now = apr_time_now();
+
+    if (now < spool->measured || now - spool->measured >= MEASURE_AGAIN) {
+        spool->size = measure(spool->directory);
+        spool->measured = now;
+    }
+    return spool->size + (apr_int64_t)length <= max;
+}
+
+static apr_status_t add(eg_spool *spool, const char *name, const char *line, int durable)
+{
+    writer *w = writer_of(spool, name);
+    apr_status_t rv = w->fd < 0 ? open_writer(w, spool, name) : APR_SUCCESS;
+
+    spool->size += (apr_int64_t)strlen(line);
+    return rv == APR_SUCCESS ? append(w, line, durable) : rv;
+}
+
+apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable, apr_int64_t max)
+{
+    apr_status_t rv = EG_SPOOL_FULL;
 
     apr_thread_mutex_lock(spool->mutex);
-    w = writer_of(spool, name);
-    if (w->fd < 0) {
-        rv = open_writer(w, spool, name);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = append(w, line, durable);
+    if (has_room(spool, strlen(line), max)) {
+        rv = add(spool, name, line, durable);
     }
     apr_thread_mutex_unlock(spool->mutex);
     return rv;

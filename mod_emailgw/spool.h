@@ -16,6 +16,7 @@
 
 #define EG_SPOOL_FILE_MAX (4 * 1024 * 1024) /* bytes after which another file is begun */
 #define EG_SPOOL_REFUSED ".refused"
+#define EG_SPOOL_FULL (APR_OS_START_USERERR + 10)
 
 typedef struct eg_spool eg_spool;
 
@@ -27,9 +28,12 @@ apr_status_t eg_spool_make(eg_spool **spool, const char *directory, apr_pool_t *
  * @param name  whose line it is: lines of different names are in different files
  * @param line  with its line feed
  * @param durable  it is on disk when this returns
- * @return an error of the system: the line may be lost
+ * @param max  bytes that all files in the directory may have with it, or a little more
+ *        where several processes write
+ * @return EG_SPOOL_FULL when they would have more: nothing was written. An error of the
+ *         system: the line may be lost
  */
-apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable);
+apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable, apr_int64_t max);
 
 /** Close what this process writes, so that it can be read. */
 void eg_spool_close(eg_spool *spool);

@@ -19,8 +19,9 @@
 #include "store.h"
 #include "trackreplay.h"
 
-#define NAME_BYTES 8                    /* of a hash: a virtual host's name in the spool */
-#define ALL_AGAIN apr_time_from_sec(10) /* between looks at files of virtual hosts that are not there */
+#define NAME_BYTES 8                     /* of a hash: a virtual host's name in the spool */
+#define ALL_AGAIN apr_time_from_sec(10)  /* between looks at files of virtual hosts that are not there */
+#define TELL_AGAIN apr_time_from_sec(60) /* between lines that the spool is full */
 
 /** Of this child. */
 static struct {
@@ -28,6 +29,9 @@ static struct {
     apr_hash_t *servers;       /* name in the spool -> server_rec, of those with the engine on */
     apr_array_header_t *names; /* theirs */
     apr_time_t all_at;         /* when files of whatever name are looked at */
+    apr_int64_t max;           /* bytes that it may have, for opens and clicks */
+    int dropped, refused;      /* opens and clicks, unsubscribes, for want of room */
+    apr_time_t tell_at;        /* of them again */
     int told;                  /* that there is no spool */
 } child;
 
@@ -46,6 +50,7 @@ static const char *name_of(const server_rec *s, apr_pool_t *pool)
 
 apr_status_t egm_trackspool_add(const eg_trackevent *event, request_rec *r, const eg_log *log)
 {
+    int is_promise = event->type == EG_EVENT_UNSUBSCRIBE;
     apr_status_t rv;
 
     if (child.spool == NULL) {
@@ -57,8 +62,11 @@ apr_status_t egm_trackspool_add(const eg_trackevent *event, request_rec *r, cons
         return APR_ENOENT;
     }
     rv = eg_spool_add(child.spool, name_of(r->server, r->pool), eg_trackevent_line(event, r->pool),
-                      event->type != EG_EVENT_OPEN);
-    if (rv != APR_SUCCESS) {
+                      event->type != EG_EVENT_OPEN, is_promise ? 2 * child.max : child.max);
+    if (rv == EG_SPOOL_FULL) {
+        __atomic_add_fetch(is_promise ? &child.refused : &child.dropped, 1, __ATOMIC_RELAXED);
+    }
+    else if (rv != APR_SUCCESS) {
         eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0171) "EmailGatewayTrackingSpool: a %s cannot be written down",
                   eg_eventtype_name(event->type));
     }
@@ -202,6 +210,26 @@ static apr_status_t read_file(void *baton, const eg_spool_file *file, apr_pool_t
 
 /* ---- a child --------------------------------------------------------------------------------------- */
 
+/* Whoever floods it floods no log. */
+static void tell_of_lost(void)
+{
+    const eg_log log = { .write = write_server_log, .level = EG_LOG_DEBUG, .baton = ap_server_conf };
+    int dropped = 0, refused = 0;
+
+    if (apr_time_now() >= child.tell_at) {
+        dropped = __atomic_exchange_n(&child.dropped, 0, __ATOMIC_RELAXED);
+        refused = __atomic_exchange_n(&child.refused, 0, __ATOMIC_RELAXED);
+    }
+    if (dropped > 0 || refused > 0) {
+        eg_log_at(
+            &log, EG_LOG_WARN, APR_SUCCESS,
+            EGLOGNO(0242) "EmailGatewayTrackingSpool has no room (EmailGatewayTrackingSpoolMax): %d opens "
+                          "and clicks were dropped, %d unsubscribes refused",
+            dropped, refused);
+        child.tell_at = apr_time_now() + TELL_AGAIN;
+    }
+}
+
 /* Each second, in a thread of each child. */
 static apr_status_t watch_spool(int state, void *data, apr_pool_t *pool)
 {
@@ -209,6 +237,7 @@ static apr_status_t watch_spool(int state, void *data, apr_pool_t *pool)
     const apr_array_header_t *names = is_all ? NULL : child.names;
 
     (void)data;
+    tell_of_lost();
     if (state == AP_WATCHDOG_STATE_RUNNING && child.spool != NULL &&
         eg_spool_waits(child.spool, names, pool) && is_any_back(pool)) {
         eg_spool_close(child.spool);
@@ -220,9 +249,10 @@ static apr_status_t watch_spool(int state, void *data, apr_pool_t *pool)
 
 void egm_trackspool_child_init(apr_pool_t *pool, server_rec *main_server)
 {
-    const char *directory = egm_config_of_server(main_server)->settings.tracking_spool;
+    const egm_settings *settings = &egm_config_of_server(main_server)->settings;
     eg_spool *spool;
 
+    child.max = settings->tracking_spool_max;
     child.servers = apr_hash_make(pool);
     child.names = apr_array_make(pool, 4, sizeof(const char *));
     for (server_rec *s = main_server; s != NULL; s = s->next) {
@@ -233,7 +263,8 @@ void egm_trackspool_child_init(apr_pool_t *pool, server_rec *main_server)
             APR_ARRAY_PUSH(child.names, const char *) = name;
         }
     }
-    if (directory != NULL && eg_spool_make(&spool, directory, pool) == APR_SUCCESS) {
+    if (settings->tracking_spool != NULL &&
+        eg_spool_make(&spool, settings->tracking_spool, pool) == APR_SUCCESS) {
         child.spool = spool;
     }
 }

@@ -14,6 +14,8 @@
 
 #include "spool.h"
 
+#define ROOM (1024 * 1024 * 1024)
+
 static const char *make_directory(apr_pool_t *pool)
 {
     char *directory = apr_pstrdup(pool, "/tmp/spool_test.XXXXXX");
@@ -92,17 +94,17 @@ static void lines_come_back(void **state)
 
     assert_int_equal(eg_spool_make(&spool, directory, *state), APR_SUCCESS);
     assert_int_equal(eg_spool_waits(spool, NULL, *state), 0);
-    assert_int_equal(eg_spool_add(spool, "a", "1\n", 1), APR_SUCCESS);
-    assert_int_equal(eg_spool_add(spool, "a", "2\n", 0), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "1\n", 1, ROOM), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "2\n", 0, ROOM), APR_SUCCESS);
     apr_sleep(2000); /* so that the next file's name tells that it is younger */
-    assert_int_equal(eg_spool_add(spool, "b", "3\n", 0), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "b", "3\n", 0, ROOM), APR_SUCCESS);
     assert_int_equal(eg_spool_waits(spool, NULL, *state), 1);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), ""); /* they are being written */
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "a:1\n2\n;b:3\n;");
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "");
     assert_int_equal(eg_spool_waits(spool, NULL, *state), 0);
-    assert_int_equal(eg_spool_add(spool, "a", "4\n", 1), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "4\n", 1, ROOM), APR_SUCCESS);
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "a:4\n;");
     remove_all(directory, *state);
@@ -114,11 +116,11 @@ static void what_fails_comes_again(void **state)
     eg_spool *spool;
 
     eg_spool_make(&spool, directory, *state);
-    eg_spool_add(spool, "a", "1\n", 0);
+    eg_spool_add(spool, "a", "1\n", 0, ROOM);
     eg_spool_close(spool);
     apr_sleep(2000); /* so that the next file's name tells that it is younger */
-    eg_spool_add(spool, "a", "2\n", 0);
-    eg_spool_add(spool, "b", "3\n", 0);
+    eg_spool_add(spool, "a", "2\n", 0, ROOM);
+    eg_spool_add(spool, "b", "3\n", 0, ROOM);
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_EGENERAL, "a", *state), "a:1\n;b:3\n;");
     assert_string_equal(read_all(spool, APR_SUCCESS, "a", *state), "a:1\n;a:2\n;");
@@ -131,7 +133,7 @@ static void what_is_refused_is_kept(void **state)
     eg_spool *spool;
 
     eg_spool_make(&spool, directory, *state);
-    eg_spool_add(spool, "a", "1\n", 0);
+    eg_spool_add(spool, "a", "1\n", 0, ROOM);
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_EINVAL, NULL, *state), "a:1\n;");
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "");
@@ -163,7 +165,7 @@ static void of_whom_can_be_said(void **state)
     eg_spool *spool;
 
     eg_spool_make(&spool, directory, *state);
-    eg_spool_add(spool, "c", "1\n", 0);
+    eg_spool_add(spool, "c", "1\n", 0, ROOM);
     eg_spool_close(spool);
     assert_int_equal(eg_spool_waits(spool, only_a(*state), *state), 0);
     eg_spool_read(spool, only_a(*state), note, &r, *state);
@@ -189,7 +191,7 @@ static void the_dead_let_go(void **state)
         eg_spool *own;
 
         eg_spool_make(&own, directory, *state);
-        eg_spool_add(own, "a", "1\n", 1);
+        eg_spool_add(own, "a", "1\n", 1, ROOM);
         status = write(pipes[1], "x", 1) == 1;
         alarm(10); /* the test may fail, and never kill it */
         pause();
@@ -216,7 +218,7 @@ static void files_have_an_end(void **state)
     line[1024 * 1024] = '\0';
     eg_spool_make(&spool, directory, *state);
     for (int i = 0; i < 2 * EG_SPOOL_FILE_MAX / (1024 * 1024) + 1; i++) {
-        assert_int_equal(eg_spool_add(spool, "a", line, 0), APR_SUCCESS);
+        assert_int_equal(eg_spool_add(spool, "a", line, 0, ROOM), APR_SUCCESS);
     }
     assert_int_equal(count_files(directory, *state), 3);
     remove_all(directory, *state);
@@ -234,13 +236,38 @@ static void a_full_disk_is_told(void **state)
     full.rlim_max = before.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &full);
-    assert_int_equal(eg_spool_add(spool, "a", "12\n", 0), APR_SUCCESS);
-    assert_int_not_equal(eg_spool_add(spool, "a", "3456\n", 0), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "12\n", 0, ROOM), APR_SUCCESS);
+    assert_int_not_equal(eg_spool_add(spool, "a", "3456\n", 0, ROOM), APR_SUCCESS);
     apr_sleep(2000); /* so that the next file's name tells that it is younger */
-    assert_int_equal(eg_spool_add(spool, "a", "78\n", 0), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "78\n", 0, ROOM), APR_SUCCESS);
     setrlimit(RLIMIT_FSIZE, &before);
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "a:12\n;a:78\n;");
+    remove_all(directory, *state);
+}
+
+/* All files count, whoever wrote them; what was added since they were measured does, too. */
+static void there_is_an_end(void **state)
+{
+    const char *directory = make_directory(*state);
+    eg_spool *spool;
+    int fd = open(apr_pstrcat(*state, directory, "/of-another", NULL), O_WRONLY | O_CREAT, 0600);
+
+    assert_int_equal(ftruncate(fd, 100), 0);
+    close(fd);
+    eg_spool_make(&spool, directory, *state);
+    assert_int_equal(eg_spool_add(spool, "a", "123456789\n", 0, 109), EG_SPOOL_FULL);
+    assert_int_equal(count_files(directory, *state), 1);
+    assert_int_equal(eg_spool_add(spool, "a", "123456789\n", 0, 110), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "123456789\n", 0, 119), EG_SPOOL_FULL);
+    apr_sleep(2000); /* so that the next file's name tells that it is younger */
+    assert_int_equal(eg_spool_add(spool, "b", "123456789\n", 0, 120), APR_SUCCESS);
+    unlink(apr_pstrcat(*state, directory, "/of-another", NULL));
+    assert_int_equal(eg_spool_add(spool, "a", "1\n", 0, 110), EG_SPOOL_FULL);
+    apr_sleep(1100000); /* then it looks again */
+    assert_int_equal(eg_spool_add(spool, "a", "1\n", 0, 22), APR_SUCCESS);
+    eg_spool_close(spool);
+    assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "a:123456789\n1\n;b:123456789\n;");
     remove_all(directory, *state);
 }
 
@@ -249,7 +276,7 @@ static void a_directory_must_be_there(void **state)
     eg_spool *spool;
 
     assert_int_equal(eg_spool_make(&spool, "/tmp/spool_test.none", *state), APR_SUCCESS);
-    assert_int_not_equal(eg_spool_add(spool, "a", "1\n", 0), APR_SUCCESS);
+    assert_int_not_equal(eg_spool_add(spool, "a", "1\n", 0, ROOM), APR_SUCCESS);
     assert_int_equal(eg_spool_waits(spool, NULL, *state), 0);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "");
 }
@@ -257,9 +284,10 @@ static void a_directory_must_be_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(lines_come_back),     EG_TEST(what_fails_comes_again), EG_TEST(what_is_refused_is_kept),
-        EG_TEST(a_torn_line_is_none), EG_TEST(of_whom_can_be_said),    EG_TEST(the_dead_let_go),
-        EG_TEST(files_have_an_end),   EG_TEST(a_full_disk_is_told),    EG_TEST(a_directory_must_be_there),
+        EG_TEST(lines_come_back),           EG_TEST(what_fails_comes_again), EG_TEST(what_is_refused_is_kept),
+        EG_TEST(a_torn_line_is_none),       EG_TEST(of_whom_can_be_said),    EG_TEST(the_dead_let_go),
+        EG_TEST(files_have_an_end),         EG_TEST(a_full_disk_is_told),    EG_TEST(there_is_an_end),
+        EG_TEST(a_directory_must_be_there),
     };
 
     return EG_TEST_RUN(tests);
