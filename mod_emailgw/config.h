@@ -39,6 +39,7 @@ typedef struct {
     apr_interval_time_t resolver_timeout;
     const char *mail_host, *tracking_url;
     const char *tracking_path, *tracking_spool;
+    apr_int64_t tracking_spool_max; /* bytes */
     apr_interval_time_t session_idle, session_max;
     const char *submission_host;
     const apr_array_header_t *submission_ports; /* of const char * */

@@ -217,12 +217,19 @@ static const char *set_tracking_path(cmd_parms *cmd, void *dir, const char *valu
     return NULL;
 }
 
-/* One for all virtual hosts: whoever reads it must know them all. */
+/* One spool for all virtual hosts: whoever reads it must know them all. */
 static const char *set_tracking_spool(cmd_parms *cmd, void *dir, const char *value)
 {
     const char *problem = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
 
     return problem != NULL ? problem : set_file(cmd, dir, value);
+}
+
+static const char *set_tracking_spool_max(cmd_parms *cmd, void *dir, const char *value)
+{
+    const char *problem = ap_check_cmd_context(cmd, NOT_IN_VIRTUALHOST);
+
+    return problem != NULL ? problem : set_number(cmd, dir, value);
 }
 
 /* On in a virtual host only: what others inherit would close the door to HTTP. */
@@ -327,6 +334,8 @@ static const egm_slot mail_host = { SLOT(mail_host, INNER),
 static const egm_slot tracking_url = { SLOT(tracking_url, INNER) };
 static const egm_slot tracking_path = { SLOT(tracking_path, INNER) };
 static const egm_slot tracking_spool = { SLOT(tracking_spool, INNER) };
+static const egm_slot tracking_spool_max = { SLOT(tracking_spool_max, INNER), .min = 1048576,
+                                             .max = APR_INT64_C(1099511627776), .unit = "a number of bytes" };
 static const egm_slot submission_host = { SLOT(submission_host, INNER),
                                           .example = "host name such as smtp.example.com" };
 static const egm_slot submission_ports = { SLOT(submission_ports, INNER) };
@@ -412,6 +421,10 @@ const command_rec egm_directives[] = {
                   "path under which links of tracked mails are answered, default /e"),
     AP_INIT_TAKE1("EmailGatewayTrackingSpool", set_tracking_spool, (void *)&tracking_spool, RSRC_CONF,
                   "directory where clicks, opens and unsubscribes wait while the database is away"),
+    AP_INIT_TAKE1("EmailGatewayTrackingSpoolMax", set_tracking_spool_max, (void *)&tracking_spool_max,
+                  RSRC_CONF,
+                  "bytes that opens and clicks may fill of it, and unsubscribes twice as many, 1048576 to "
+                  "1099511627776, default 268435456"),
     AP_INIT_TAKE1(
         "EmailGatewaySubmissionHost", set_host, (void *)&submission_host, RSRC_CONF,
         "host name that EmailGateway.AddSMTP tells for handing in mail by SMTP, default ServerName"),

@@ -25,6 +25,7 @@
 #include "smtp_start.h"
 #include "store.h"
 #include "tracking.h"
+#include "trackspool.h"
 
 #define HANDLER "emailgw"
 
@@ -204,7 +205,7 @@ static int finish_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *tem
     if (status == OK) {
         status = egm_smtp_start(s);
     }
-    return status == OK ? egm_tracking_start(pool, s) : status;
+    return status == OK ? egm_trackspool_start(pool, s) : status;
 }
 
 static void register_hooks(apr_pool_t *pool)
@@ -219,7 +220,7 @@ static void register_hooks(apr_pool_t *pool)
     egm_smtp_register();
     /* Before mod_watchdog begins its threads. */
     ap_hook_child_init(egm_store_child_init, NULL, NULL, APR_HOOK_FIRST);
-    ap_hook_child_init(egm_tracking_child_init, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_child_init(egm_trackspool_child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_check_config(egm_config_read_keys, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(egm_smtp_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(finish_config, after_ssl, NULL, APR_HOOK_MIDDLE);

@@ -1,6 +1,7 @@
 /* Lines that wait in files until they can be handed on. */
 #include "spool.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include "uuid.h"
 
 #define SUFFIX ".spool"
-#define REFUSED ".refused"
+#define MEASURE_AGAIN apr_time_from_sec(1)
 
 /** A file that this process writes. */
 typedef struct {
@@ -28,10 +29,11 @@ typedef struct {
 
 struct eg_spool {
     const char *directory;
-    const apr_array_header_t *names;
     apr_pool_t *pool;
     apr_thread_mutex_t *mutex;
     apr_hash_t *writers; /* name -> writer */
+    apr_int64_t size;    /* of all files in the directory, as it was measured, and what was added since */
+    apr_time_t measured;
 };
 
 static apr_status_t close_all(void *spool)
@@ -40,13 +42,11 @@ static apr_status_t close_all(void *spool)
     return APR_SUCCESS;
 }
 
-apr_status_t eg_spool_make(eg_spool **spool, const char *directory, const apr_array_header_t *names,
-                           apr_pool_t *pool)
+apr_status_t eg_spool_make(eg_spool **spool, const char *directory, apr_pool_t *pool)
 {
     eg_spool *made = apr_pcalloc(pool, sizeof *made);
 
     made->directory = apr_pstrdup(pool, directory);
-    made->names = names;
     made->pool = pool;
     made->writers = apr_hash_make(pool);
     apr_pool_cleanup_register(pool, made, close_all, apr_pool_cleanup_null);
@@ -133,18 +133,52 @@ static apr_status_t append(writer *w, const char *line, int durable)
     return rv;
 }
 
-apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable)
+static apr_int64_t measure(const char *directory)
 {
-    apr_status_t rv = APR_SUCCESS;
-    writer *w;
+    DIR *dir = opendir(directory);
+    struct dirent *entry;
+    struct stat about;
+    apr_int64_t size = 0;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (fstatat(dirfd(dir), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(about.st_mode)) {
+            size += about.st_size;
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return size;
+}
+
+/* Other processes write and read, too. */
+static int has_room(eg_spool *spool, apr_size_t length, apr_int64_t max)
+{
+    apr_time_t now = apr_time_now();
+
+    if (now < spool->measured || now - spool->measured >= MEASURE_AGAIN) {
+        spool->size = measure(spool->directory);
+        spool->measured = now;
+    }
+    return spool->size + (apr_int64_t)length <= max;
+}
+
+static apr_status_t add(eg_spool *spool, const char *name, const char *line, int durable)
+{
+    writer *w = writer_of(spool, name);
+    apr_status_t rv = w->fd < 0 ? open_writer(w, spool, name) : APR_SUCCESS;
+
+    spool->size += (apr_int64_t)strlen(line);
+    return rv == APR_SUCCESS ? append(w, line, durable) : rv;
+}
+
+apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable, apr_int64_t max)
+{
+    apr_status_t rv = EG_SPOOL_FULL;
 
     apr_thread_mutex_lock(spool->mutex);
-    w = writer_of(spool, name);
-    if (w->fd < 0) {
-        rv = open_writer(w, spool, name);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = append(w, line, durable);
+    if (has_room(spool, strlen(line), max)) {
+        rv = add(spool, name, line, durable);
     }
     apr_thread_mutex_unlock(spool->mutex);
     return rv;
@@ -182,7 +216,8 @@ static int compare_ages(const void *a, const void *b)
                   second + strlen(second) - strlen(SUFFIX) - EG_UUID_SIZE + 1);
 }
 
-static apr_array_header_t *list_files(const eg_spool *spool, apr_pool_t *pool)
+static apr_array_header_t *list_files(const eg_spool *spool, const apr_array_header_t *names,
+                                      apr_pool_t *pool)
 {
     apr_array_header_t *files = apr_array_make(pool, 8, sizeof(const char *));
     apr_finfo_t about;
@@ -192,7 +227,7 @@ static apr_array_header_t *list_files(const eg_spool *spool, apr_pool_t *pool)
         return files;
     }
     while (apr_dir_read(&about, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        if (has_suffix(about.name) && eg_textlist_has(spool->names, name_of(about.name, pool))) {
+        if (has_suffix(about.name) && (names == NULL || eg_textlist_has(names, name_of(about.name, pool)))) {
             APR_ARRAY_PUSH(files, const char *) = apr_pstrdup(pool, about.name);
         }
     }
@@ -201,9 +236,9 @@ static apr_array_header_t *list_files(const eg_spool *spool, apr_pool_t *pool)
     return files;
 }
 
-int eg_spool_waits(eg_spool *spool, apr_pool_t *pool)
+int eg_spool_waits(eg_spool *spool, const apr_array_header_t *names, apr_pool_t *pool)
 {
-    return list_files(spool, pool)->nelts > 0;
+    return list_files(spool, names, pool)->nelts > 0;
 }
 
 /* Ours now, and not the one that another reader has just done with? */
@@ -233,12 +268,10 @@ static apr_size_t read_lines(char *text, apr_size_t size, int fd)
     return length;
 }
 
-static apr_status_t read_file(const eg_spool *spool, const char *file, const char *name,
-                              eg_spool_reader *reader, void *baton, apr_pool_t *pool)
+static apr_status_t read_file(eg_spool_file *file, eg_spool_reader *reader, void *baton, apr_pool_t *pool)
 {
-    const char *path = apr_pstrcat(pool, spool->directory, "/", file, NULL);
     struct stat about;
-    int fd = open_reader(path, &about);
+    int fd = open_reader(file->path, &about);
     apr_status_t rv;
     char *text;
 
@@ -246,20 +279,24 @@ static apr_status_t read_file(const eg_spool *spool, const char *file, const cha
         return APR_SUCCESS; /* another has it */
     }
     text = apr_palloc(pool, (apr_size_t)about.st_size + 1);
-    rv = reader(baton, name, text, read_lines(text, (apr_size_t)about.st_size, fd), pool);
+    file->length = read_lines(text, (apr_size_t)about.st_size, fd);
+    file->text = text;
+    rv = reader(baton, file, pool);
     if (rv == APR_SUCCESS) {
-        unlink(path);
+        unlink(file->path);
     }
-    else if (rv == APR_EINVAL && rename(path, apr_pstrcat(pool, path, REFUSED, NULL)) == 0) {
+    else if (rv == APR_EINVAL &&
+             rename(file->path, apr_pstrcat(pool, file->path, EG_SPOOL_REFUSED, NULL)) == 0) {
         rv = APR_SUCCESS;
     }
     close(fd);
     return rv;
 }
 
-void eg_spool_read(eg_spool *spool, eg_spool_reader *reader, void *baton, apr_pool_t *pool)
+void eg_spool_read(eg_spool *spool, const apr_array_header_t *names, eg_spool_reader *reader, void *baton,
+                   apr_pool_t *pool)
 {
-    apr_array_header_t *files = list_files(spool, pool);
+    apr_array_header_t *files = list_files(spool, names, pool);
     apr_array_header_t *failed = apr_array_make(pool, 2, sizeof(const char *)); /* names */
     apr_pool_t *scratch;
 
@@ -267,11 +304,12 @@ void eg_spool_read(eg_spool *spool, eg_spool_reader *reader, void *baton, apr_po
         return;
     }
     for (int i = 0; i < files->nelts; i++) {
-        const char *file = APR_ARRAY_IDX(files, i, const char *), *name = name_of(file, pool);
+        const char *entry = APR_ARRAY_IDX(files, i, const char *);
+        eg_spool_file file = { .path = apr_pstrcat(scratch, spool->directory, "/", entry, NULL),
+                               .name = name_of(entry, pool) };
 
-        if (!eg_textlist_has(failed, name) &&
-            read_file(spool, file, name, reader, baton, scratch) != APR_SUCCESS) {
-            APR_ARRAY_PUSH(failed, const char *) = name;
+        if (!eg_textlist_has(failed, file.name) && read_file(&file, reader, baton, scratch) != APR_SUCCESS) {
+            APR_ARRAY_PUSH(failed, const char *) = file.name;
         }
         apr_pool_clear(scratch);
     }

@@ -15,45 +15,55 @@
 #include "eg.h"
 
 #define EG_SPOOL_FILE_MAX (4 * 1024 * 1024) /* bytes after which another file is begun */
+#define EG_SPOOL_REFUSED ".refused"
+#define EG_SPOOL_FULL (APR_OS_START_USERERR + 10)
 
 typedef struct eg_spool eg_spool;
 
-/**
- * One process's way into a directory that is there; for any number of its threads.
- * @param names  whose lines it writes and reads, of const char *: files of others are
- *        left alone
- */
-apr_status_t eg_spool_make(eg_spool **spool, const char *directory, const apr_array_header_t *names,
-                           apr_pool_t *pool);
+/** One process's way into a directory that is there; for any number of its threads. */
+apr_status_t eg_spool_make(eg_spool **spool, const char *directory, apr_pool_t *pool);
 
 /**
  * Append a line.
  * @param name  whose line it is: lines of different names are in different files
  * @param line  with its line feed
  * @param durable  it is on disk when this returns
- * @return an error of the system: the line may be lost
+ * @param max  bytes that all files in the directory may have with it, or a little more
+ *        where several processes write
+ * @return EG_SPOOL_FULL when they would have more: nothing was written. An error of the
+ *         system: the line may be lost
  */
-apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable);
+apr_status_t eg_spool_add(eg_spool *spool, const char *name, const char *line, int durable, apr_int64_t max);
 
 /** Close what this process writes, so that it can be read. */
 void eg_spool_close(eg_spool *spool);
 
-/** Is there anything to be read, also of what is being written? */
-int eg_spool_waits(eg_spool *spool, apr_pool_t *pool);
+/**
+ * Is there anything to be read, also of what is being written?
+ * @param names  of whom, of const char *; NULL: of anybody
+ */
+int eg_spool_waits(eg_spool *spool, const apr_array_header_t *names, apr_pool_t *pool);
+
+typedef struct {
+    const char *path;
+    const char *name; /* whose lines they are */
+    const char *text; /* whole lines */
+    apr_size_t length;
+} eg_spool_file;
 
 /**
  * Takes what a file has.
- * @param text  whole lines
  * @return other than APR_SUCCESS: it comes again later. APR_EINVAL: never, but the
- *         file is kept under another name, ".refused"
+ *         file is kept under another name, with EG_SPOOL_REFUSED behind it
  */
-typedef apr_status_t eg_spool_reader(void *baton, const char *name, const char *text, apr_size_t length,
-                                     apr_pool_t *pool);
+typedef apr_status_t eg_spool_reader(void *baton, const eg_spool_file *file, apr_pool_t *pool);
 
 /**
  * Hand on the files that nobody has open, oldest first, those of a name until the
  * reader fails.
+ * @param names  of whom, of const char *; NULL: of anybody
  */
-void eg_spool_read(eg_spool *spool, eg_spool_reader *reader, void *baton, apr_pool_t *pool);
+void eg_spool_read(eg_spool *spool, const apr_array_header_t *names, eg_spool_reader *reader, void *baton,
+                   apr_pool_t *pool);
 
 #endif

@@ -81,12 +81,35 @@ apr_status_t eg_trackevent_record(int *known, const eg_trackevent *event, eg_db 
     return rv;
 }
 
-apr_status_t eg_trackevents_record(const eg_trackevent *events, int count, eg_db *db)
+static void note_unknown(int *known, const eg_trackevent *events, int count, const char *event_id)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(events[i].event_id, event_id) == 0) {
+            known[i] = 0;
+        }
+    }
+}
+
+/* Rows come in an order of their own; few are of mails that are not there. */
+static void find_known(int *known, const eg_trackevent *events, int count, const eg_rows *rows)
+{
+    for (int i = 0; i < count; i++) {
+        known[i] = 1;
+    }
+    for (int row = 0; row < eg_rows_count(rows); row++) {
+        if (!eg_rows_bool(rows, row, "known")) {
+            note_unknown(known, events, count, eg_rows_text(rows, row, "for_id"));
+        }
+    }
+}
+
+apr_status_t eg_trackevents_record(int *known, const eg_trackevent *events, int count, eg_db *db)
 {
     eg_dbvalues *values = apr_palloc(db->pool, (apr_size_t)count * sizeof *values);
     const eg_dbvalues *items[EG_TRACKEVENTS_MAX];
     eg_statement s;
     eg_rows *rows;
+    apr_status_t rv;
 
     for (int i = 0; i < count; i++) {
         eg_dbarg args[ARGS];
@@ -96,7 +119,11 @@ apr_status_t eg_trackevents_record(const eg_trackevent *events, int count, eg_db
         items[i] = &values[i];
     }
     eg_statement_make_many(&s, FUNCTION, ROW, items, count, db->pool);
-    return eg_statement_run(&rows, db, EG_DB_REPEATABLE, &s);
+    rv = eg_statement_run(&rows, db, EG_DB_REPEATABLE, &s);
+    if (rv == APR_SUCCESS) {
+        find_known(known, events, count, rows);
+    }
+    return rv;
 }
 
 /* ---- lines of the spool --------------------------------------------------------------------------- */

@@ -31,8 +31,8 @@ const char *eg_trackevent_detail(const char *ip, const char *agent, const char *
  */
 apr_status_t eg_trackevent_record(int *known, const eg_trackevent *event, eg_db *db);
 
-/** At most EG_TRACKEVENTS_MAX of them, in one transaction. */
-apr_status_t eg_trackevents_record(const eg_trackevent *events, int count, eg_db *db);
+/** At most EG_TRACKEVENTS_MAX of them, in one transaction. @param known  as above, one each */
+apr_status_t eg_trackevents_record(int *known, const eg_trackevent *events, int count, eg_db *db);
 
 /** A line of the spool: a JSON object and a line feed. */
 const char *eg_trackevent_line(const eg_trackevent *event, apr_pool_t *pool);

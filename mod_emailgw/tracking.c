@@ -1,47 +1,28 @@
 #include "tracking.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <apr_cstr.h>
-#include <apr_hash.h>
 #include <apr_strings.h>
 #include <http_core.h>
-#include <http_log.h>
 #include <http_protocol.h>
-#include <mod_watchdog.h>
-#include <unixd.h>
 
 #include "config.h"
-#include "keyfile.h"
 #include "linkpage.h"
-#include "mod_emailgw.h"
 #include "request.h"
 #include "response.h"
-#include "spool.h"
-#include "store.h"
 #include "trackevent.h"
-#include "trackreplay.h"
+#include "trackspool.h"
 #include "useragent.h"
 #include "uuid.h"
 
 #define AWAY_TIME apr_time_from_sec(2) /* for which a database that did not answer is not asked again */
 #define FORM_MAX 8192                  /* bytes of a form that unsubscribes */
-#define NAME_BYTES 8                   /* of a hash: a virtual host's name in the spool */
 
 /* The smallest image: GIF89a, one pixel, transparent. */
 static const unsigned char pixel[] = { 'G', 'I',  'F',  '8',  '9',  'a',  1, 0, 1, 0,    0x80, 0, 0,    0, 0,
                                        0,   0xff, 0xff, 0xff, 0x21, 0xf9, 4, 1, 0, 0,    0,    0, 0x2c, 0, 0,
                                        0,   0,    1,    0,    1,    0,    0, 2, 2, 0x44, 1,    0, 0x3b };
-
-/** Of this child. */
-static struct {
-    eg_spool *spool;     /* NULL without EmailGatewayTrackingSpool */
-    apr_hash_t *servers; /* name in the spool -> server_rec, of those with the engine on */
-    int told;            /* that there is no spool */
-} child;
 
 int egm_tracking_owns(const request_rec *r, const char *path)
 {
@@ -91,40 +72,6 @@ static void note_away(request_rec *r)
                      __ATOMIC_RELAXED);
 }
 
-/* "" where there is nobody to tell servers apart for. */
-static const char *name_of(const server_rec *s, apr_pool_t *pool)
-{
-    unsigned char hash[EG_HASH_SIZE];
-    char *name = apr_palloc(pool, 2 * NAME_BYTES + 1);
-    const char *text = apr_psprintf(pool, "%s:%d", s->server_hostname != NULL ? s->server_hostname : "",
-                                    s->addrs != NULL ? s->addrs->host_port : s->port);
-
-    eg_secret_hash(hash, text, strlen(text));
-    eg_keyfile_hex(name, hash, NAME_BYTES);
-    return name;
-}
-
-static apr_status_t add_to_spool(const eg_trackevent *event, request_rec *r, const eg_log *log)
-{
-    apr_status_t rv;
-
-    if (child.spool == NULL) {
-        if (!__atomic_exchange_n(&child.told, 1, __ATOMIC_RELAXED)) {
-            eg_log_at(log, EG_LOG_WARN, APR_SUCCESS,
-                      EGLOGNO(0170) "clicks and opens are lost while the database is away: there is no "
-                                    "EmailGatewayTrackingSpool");
-        }
-        return APR_ENOENT;
-    }
-    rv = eg_spool_add(child.spool, name_of(r->server, r->pool), eg_trackevent_line(event, r->pool),
-                      event->type != EG_EVENT_OPEN);
-    if (rv != APR_SUCCESS) {
-        eg_log_at(log, EG_LOG_ERR, rv, EGLOGNO(0171) "EmailGatewayTrackingSpool: a %s cannot be written down",
-                  eg_eventtype_name(event->type));
-    }
-    return rv;
-}
-
 /* @param known  stays as it is where only the database knows @return other than APR_SUCCESS: it is lost */
 static apr_status_t record(int *known, const eg_trackevent *event, request_rec *r, const eg_call *call)
 {
@@ -134,7 +81,7 @@ static apr_status_t record(int *known, const eg_trackevent *event, request_rec *
         }
         note_away(r);
     }
-    return add_to_spool(event, r, call->log);
+    return egm_trackspool_add(event, r, call->log);
 }
 
 static apr_status_t tell(int *known, eg_eventtype type, const eg_track_mail *mail, const char *url,
@@ -278,131 +225,4 @@ int egm_tracking_answer(request_rec *r, eg_call *call, const char *path)
     return purpose == EG_TRACK_OPEN    ? answer_open(r, call, token)
            : purpose == EG_TRACK_CLICK ? answer_click(r, call, token)
                                        : answer_unsubscribe(r, call, token);
-}
-
-/* ---- the spool ------------------------------------------------------------------------------------ */
-
-static void write_server_log(const eg_log *log, eg_log_level level, apr_status_t rv, const char *line)
-{
-    static const int levels[] = { APLOG_ERR, APLOG_WARNING, APLOG_INFO, APLOG_DEBUG };
-
-    ap_log_error(APLOG_MARK, levels[level], rv, (server_rec *)log->baton, "%s", line);
-}
-
-static apr_status_t read_spool_file(void *baton, const char *name, const char *text, apr_size_t length,
-                                    apr_pool_t *pool)
-{
-    server_rec *server = apr_hash_get(child.servers, name, APR_HASH_KEY_STRING);
-    const eg_log log = { .write = write_server_log, .level = EG_LOG_DEBUG, .baton = server };
-
-    (void)baton;
-    return eg_trackreplay(text, length, egm_store_of_server(server, &log, pool), pool);
-}
-
-/* Is it worth closing the files that are being written? */
-static int is_any_back(apr_pool_t *pool)
-{
-    for (apr_hash_index_t *i = apr_hash_first(pool, child.servers); i != NULL; i = apr_hash_next(i)) {
-        server_rec *server = apr_hash_this_val(i);
-        const eg_log log = { .write = write_server_log, .level = EG_LOG_DEBUG, .baton = server };
-        eg_db *db = egm_store_of_server(server, &log, pool);
-        eg_pgconn *conn = db->take(db);
-
-        if (conn != NULL) {
-            db->give(db, conn, 0);
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Each second, in a thread of each child. */
-static apr_status_t watch_spool(int state, void *data, apr_pool_t *pool)
-{
-    (void)data;
-    if (state == AP_WATCHDOG_STATE_RUNNING && child.spool != NULL && eg_spool_waits(child.spool, pool) &&
-        is_any_back(pool)) {
-        eg_spool_close(child.spool);
-        eg_spool_read(child.spool, read_spool_file, NULL, pool);
-    }
-    return APR_SUCCESS;
-}
-
-void egm_tracking_child_init(apr_pool_t *pool, server_rec *main_server)
-{
-    const char *directory = egm_config_of_server(main_server)->settings.tracking_spool;
-    apr_array_header_t *names = apr_array_make(pool, 4, sizeof(const char *));
-    eg_spool *spool;
-
-    child.servers = apr_hash_make(pool);
-    for (server_rec *s = main_server; s != NULL; s = s->next) {
-        if (egm_config_of_server(s)->settings.engine == EGM_ON) {
-            const char *name = name_of(s, pool);
-
-            apr_hash_set(child.servers, name, APR_HASH_KEY_STRING, s);
-            APR_ARRAY_PUSH(names, const char *) = name;
-        }
-    }
-    if (directory != NULL && eg_spool_make(&spool, directory, names, pool) == APR_SUCCESS) {
-        child.spool = spool;
-    }
-}
-
-/* As root, for the user that the children will be. One that is there is none of ours to give away. */
-static apr_status_t make_directory(const char *directory)
-{
-    struct stat about;
-
-    if (mkdir(directory, 0700) == 0) {
-        return geteuid() != 0 || chown(directory, ap_unixd_config.user_id, ap_unixd_config.group_id) == 0
-                   ? APR_SUCCESS
-                   : errno;
-    }
-    if (errno != EEXIST || stat(directory, &about) != 0) {
-        return errno;
-    }
-    if (!S_ISDIR(about.st_mode)) {
-        return ENOTDIR;
-    }
-    return about.st_uid == (geteuid() == 0 ? ap_unixd_config.user_id : geteuid()) ? APR_SUCCESS : EACCES;
-}
-
-static apr_status_t start_watching(apr_pool_t *pool)
-{
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get = APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
-    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *add =
-        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    ap_watchdog_t *watchdog;
-    apr_status_t rv;
-
-    if (get == NULL || add == NULL) {
-        return APR_ENOTIMPL;
-    }
-    rv = get(&watchdog, "_emailgw_tracking_", 0, 0, pool);
-    return rv == APR_SUCCESS ? add(watchdog, AP_WD_TM_INTERVAL, NULL, watch_spool) : rv;
-}
-
-int egm_tracking_start(apr_pool_t *pool, server_rec *main_server)
-{
-    const char *directory = egm_config_of_server(main_server)->settings.tracking_spool;
-    apr_status_t rv;
-
-    if (directory == NULL || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
-        return OK;
-    }
-    rv = make_directory(directory);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(
-            APLOG_MARK, APLOG_EMERG, rv, main_server,
-            EGLOGNO(0174) "EmailGatewayTrackingSpool: %s must be a directory of the user that httpd runs as",
-            directory);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    rv = start_watching(pool);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, main_server,
-                     EGLOGNO(0175) "EmailGatewayTrackingSpool needs mod_watchdog: load it");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    return OK;
 }

@@ -9,15 +9,44 @@
 typedef struct {
     eg_db *db;
     apr_pool_t *pool;
+    apr_size_t length; /* of all lines */
     eg_trackevent events[EG_TRACKEVENTS_MAX];
+    const char *lines[EG_TRACKEVENTS_MAX]; /* where each begins */
     int count;
     apr_status_t rv; /* APR_EINVAL when any was refused */
     int recorded, broken;
+    eg_trackunknown *unknown;
+    char *copies; /* its text */
 } replay;
 
 static int can_go_on(const replay *all)
 {
     return all->rv == APR_SUCCESS || all->rv == APR_EINVAL;
+}
+
+static void note_unknown(replay *all, int i)
+{
+    eg_trackunknown *unknown = all->unknown;
+    apr_size_t length = strcspn(all->lines[i], "\n") + 1;
+
+    if (all->copies == NULL) {
+        all->copies = apr_palloc(all->pool, all->length);
+    }
+    memcpy(all->copies + unknown->length, all->lines[i], length);
+    unknown->text = all->copies;
+    unknown->length += length;
+    unknown->count++;
+    unknown->unsubscribes += all->events[i].type == EG_EVENT_UNSUBSCRIBE;
+}
+
+static void note(replay *all, int i, int known)
+{
+    if (known) {
+        all->recorded++;
+    }
+    else {
+        note_unknown(all, i);
+    }
 }
 
 /* What the database refuses holds up nothing else. */
@@ -34,14 +63,16 @@ static void record_one_by_one(replay *all)
             all->rv = rv;
         }
         else {
-            all->recorded++;
+            note(all, i, known);
         }
     }
 }
 
 static void flush(replay *all)
 {
-    apr_status_t rv = all->count > 0 ? eg_trackevents_record(all->events, all->count, all->db) : APR_SUCCESS;
+    int known[EG_TRACKEVENTS_MAX];
+    apr_status_t rv =
+        all->count > 0 ? eg_trackevents_record(known, all->events, all->count, all->db) : APR_SUCCESS;
 
     if (rv == EG_DB_REFUSED || rv == EG_DB_NO_PARTITION) {
         record_one_by_one(all);
@@ -50,7 +81,9 @@ static void flush(replay *all)
         all->rv = rv;
     }
     else {
-        all->recorded += all->count;
+        for (int i = 0; i < all->count; i++) {
+            note(all, i, known[i]);
+        }
     }
     all->count = 0;
 }
@@ -58,7 +91,7 @@ static void flush(replay *all)
 static void take_line(replay *all, const char *line, apr_size_t length)
 {
     if (eg_trackevent_parse(&all->events[all->count], line, length, all->pool) == APR_SUCCESS) {
-        all->count++;
+        all->lines[all->count++] = line;
     }
     else {
         all->broken++;
@@ -76,18 +109,25 @@ static void log_end(replay *all)
                   EGLOGNO(0172) "the spool has %d lines that cannot be read", all->broken);
         all->rv = APR_EINVAL;
     }
-    eg_log_at(all->db->log, EG_LOG_INFO, APR_SUCCESS,
-              EGLOGNO(0173) "%d clicks, opens and unsubscribes have come from the spool into the database",
-              all->recorded);
+    if (all->recorded > 0) {
+        eg_log_at(
+            all->db->log, EG_LOG_INFO, APR_SUCCESS,
+            EGLOGNO(0173) "%d clicks, opens and unsubscribes have come from the spool into the database",
+            all->recorded);
+    }
 }
 
-apr_status_t eg_trackreplay(const char *text, apr_size_t length, eg_db *db, apr_pool_t *pool)
+apr_status_t eg_trackreplay(eg_trackunknown *unknown, const char *text, apr_size_t length, eg_db *db,
+                            apr_pool_t *pool)
 {
     replay *all = apr_pcalloc(pool, sizeof *all);
     const char *end = text + length;
 
     all->db = db;
     all->pool = pool;
+    all->length = length;
+    all->unknown = unknown;
+    *unknown = (eg_trackunknown){ 0 };
     while (text < end && can_go_on(all)) {
         const char *line_end = memchr(text, '\n', (apr_size_t)(end - text));
 

@@ -123,6 +123,7 @@ typedef struct egs_job {
     apr_time_t begun; /* by egs_clock */
     void *carried;    /* the transport's own, while it has the job */
     egs_outcome outcome;
+    apr_time_t ended; /* when that was known, by egs_clock */
     /* the worker's */
     apr_pool_t *pool;        /* of its slice: for what the stages make */
     struct egs_slice *slice; /* what it was loaded with */

@@ -92,20 +92,31 @@ static const char *text_of(const json_t *value, apr_pool_t *pool)
     return text;
 }
 
+/* In seconds. */
+static const char *text_of_time(apr_interval_time_t time, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%.6f", (double)time / APR_USEC_PER_SEC);
+}
+
 /* The arguments of record_attempts: its arrays, one element a job. */
 typedef struct {
     const char **account_ids, **message_ids, **recipient_nos, **attempts, **results, **retry_seconds,
-        **details;
+        **details, **ages;
 } columns;
 
 static columns make_columns(int count, apr_pool_t *pool)
 {
     apr_size_t size = (apr_size_t)count;
-    const char **all = apr_palloc(pool, 7 * size * sizeof *all);
+    const char **all = apr_palloc(pool, 8 * size * sizeof *all);
 
-    return (columns){
-        all, all + size, all + 2 * size, all + 3 * size, all + 4 * size, all + 5 * size, all + 6 * size
-    };
+    return (columns){ all,
+                      all + size,
+                      all + 2 * size,
+                      all + 3 * size,
+                      all + 4 * size,
+                      all + 5 * size,
+                      all + 6 * size,
+                      all + 7 * size };
 }
 
 static void fill(const columns *to, int i, const egs_job *job, apr_pool_t *pool)
@@ -117,8 +128,9 @@ static void fill(const columns *to, int i, const egs_job *job, apr_pool_t *pool)
     to->recipient_nos[i] = apr_itoa(pool, job->recipient_no);
     to->attempts[i] = apr_itoa(pool, job->attempt);
     to->results[i] = result_of(&job->outcome);
-    to->retry_seconds[i] = apr_psprintf(pool, "%.6f", (double)job->outcome.retry / APR_USEC_PER_SEC);
+    to->retry_seconds[i] = text_of_time(job->outcome.retry, pool);
     to->details[i] = text_of(detail, pool);
+    to->ages[i] = text_of_time(egs_clock() - job->ended, pool);
     json_decref(detail);
 }
 
@@ -136,7 +148,7 @@ apr_status_t egs_record(egs_job *const *jobs, int count, eg_db *db)
                     EG_DB_ARGS(eg_db_texts(arrays.account_ids, size), eg_db_texts(arrays.message_ids, size),
                                eg_db_texts(arrays.recipient_nos, size), eg_db_texts(arrays.attempts, size),
                                eg_db_texts(arrays.results, size), eg_db_texts(arrays.retry_seconds, size),
-                               eg_db_texts(arrays.details, size)));
+                               eg_db_texts(arrays.details, size), eg_db_texts(arrays.ages, size)));
     if (rv != APR_SUCCESS) {
         return rv;
     }

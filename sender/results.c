@@ -41,6 +41,7 @@ void egs_results_add(egs_results *results, egs_job *job)
     if (results->count++ == 0) {
         results->due = egs_clock() + RECORD_AFTER;
     }
+    job->ended = egs_clock();
     egs_jobs_add(&results->fresh, job);
 }
 

@@ -4,6 +4,8 @@
 --   p_account_ids .. p_details  one element an outcome, best in order of the first three
 --   p_results        delivered | deferred | bounced | expired | suppressed | released | cancelled
 --   p_retry_seconds  how long what was deferred waits
+--   p_ages           seconds since it ended: many, where the database was away meanwhile.
+--                    What comes within moments of a delivery is a machine's (record_tracks)
 --   p_details        what the event says: {"smtp": {host, code, enhanced, text, seconds, tls, ...},
 --                    "bounce" or "deferral": {"class"}, "ambiguous": true where the other side
 --                    may have taken the mail all the same}; the number of the attempt is put in here.
@@ -18,6 +20,7 @@
 CREATE FUNCTION emailgw_api.record_attempts(p_account_ids bigint[], p_message_ids uuid[],
                                             p_recipient_nos smallint[], p_attempts integer[], p_results text[],
                                             p_retry_seconds double precision[], p_details jsonb[],
+                                            p_ages double precision[] DEFAULT NULL,
                                             OUT recorded integer, OUT fenced integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -42,8 +45,9 @@ BEGIN
                             AND l.recipient_no = o.recipient_no AND l.attempt = o.attempt
                             AND (l.leased OR o.result = 'cancelled') FOR UPDATE) AS q ON true;
     WITH outcome AS (
-        SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_results, p_retry_seconds, p_details, v_places, v_counted)
-                      AS l (account_id, message_id, recipient_no, result, retry_seconds, detail, place, counted)
+        SELECT * FROM unnest(p_account_ids, p_message_ids, p_recipient_nos, p_results, p_retry_seconds, p_details, p_ages, v_places,
+                             v_counted)
+                      AS l (account_id, message_id, recipient_no, result, retry_seconds, detail, age, place, counted)
          WHERE l.place IS NOT NULL
     ), finished AS (
         DELETE FROM queue AS q USING outcome AS o
@@ -63,7 +67,8 @@ BEGIN
         UPDATE recipient AS r
            SET attempts = r.attempts + (o.result NOT IN ('cancelled', 'suppressed'))::integer,
                status = CASE o.result WHEN 'deferred' THEN r.status ELSE o.result::recipient_status END,
-               finished_at = CASE WHEN o.result <> 'deferred' THEN now() END
+               finished_at = CASE WHEN o.result <> 'deferred'
+                                  THEN now() - make_interval(secs => greatest(o.age, 0)) END
           FROM owned AS o
          WHERE r.account_id = o.account_id AND r.message_id = o.message_id AND r.recipient_no = o.recipient_no
            AND r.message_id BETWEEN v_low AND v_high AND o.result <> 'released'

@@ -11,8 +11,12 @@ CREATE TYPE emailgw_api.track AS (
 --   p_account_ids  one element a track
 -- One row a track: is there such a mail still? Of one that is not nothing is written.
 -- What comes within two seconds of the delivery was a machine, whatever it calls
--- itself: nobody reads that fast. The first open and click of a person are counted
--- apart. Who unsubscribes gets nothing more of that domain, and is told of once.
+-- itself: nobody reads that fast. So is what comes before a delivery is recorded, which
+-- takes a moment; of what is told late, since the database was away, that says nothing: the
+-- delivery may wait to be recorded, too. The first open and click of a person are counted
+-- apart. Of one recipient so many opens and clicks are events and no more, those of
+-- machines fewer, so that they leave room for persons: a link can be followed without end,
+-- by whoever has the mail. Who unsubscribes gets nothing more of that domain, and is told of once.
 -- Each row is found by a probe of its primary key, whatever the planner thinks of the
 -- size of a table: hence one by one.
 -- Opens alone need not outlive a crash of the database: it does not wait for the disk.
@@ -24,8 +28,12 @@ AS $$
 #variable_conflict use_column
 DECLARE
     c_open CONSTANT integer := 7;
+    c_click CONSTANT integer := 8;
     c_unsubscribe CONSTANT integer := 9;
     c_too_fast CONSTANT interval := '2 seconds';
+    c_most CONSTANT integer := 400; -- conf/API.md says so, too
+    c_most_of_machines CONSTANT integer := 200;
+    c_late CONSTANT interval := '10 seconds'; -- a delivery is recorded by then, if the database is there
     v_track record;
     v_mail record;
     v_machine boolean;
@@ -60,7 +68,9 @@ BEGIN
          ORDER BY a.account_id, t.message_id, t.recipient_no, t.at, t.event_id
     LOOP
         for_id := v_track.event_id;
-        SELECT m.domain_id, m.tags, r.email, r.finished_at INTO v_mail
+        SELECT m.domain_id, m.tags, r.email, r.finished_at,
+               CASE v_track.type WHEN c_open THEN r.opens WHEN c_click THEN r.clicks END AS told,
+               CASE v_track.type WHEN c_open THEN r.opened_at WHEN c_click THEN r.clicked_at END AS first_at INTO v_mail
           FROM recipient AS r, message AS m
          WHERE r.account_id = v_track.account_id AND r.message_id = v_track.message_id AND r.recipient_no = v_track.recipient_no
            AND m.account_id = v_track.account_id AND m.message_id = v_track.message_id;
@@ -69,7 +79,9 @@ BEGIN
         CONTINUE WHEN NOT known OR v_mail.email = erased_address(); -- nothing is noted any more of who was erased
 
         v_machine := v_track.type <> c_unsubscribe
-                     AND (v_track.machine OR v_track.at < coalesce(v_mail.finished_at, 'infinity') + c_too_fast);
+                     AND (v_track.machine OR CASE WHEN v_mail.finished_at IS NULL THEN v_track.at > now() - c_late
+                                                  ELSE v_track.at < v_mail.finished_at + c_too_fast END);
+        CONTINUE WHEN v_mail.told >= CASE WHEN v_machine THEN c_most_of_machines ELSE c_most END;
         IF v_track.type = c_unsubscribe THEN
             v_left_account_ids := v_left_account_ids || v_track.account_id;
             v_left_domain_ids := v_left_domain_ids || v_mail.domain_id;
@@ -84,7 +96,11 @@ BEGIN
         ON CONFLICT (account_id, domain_id, event_id) DO NOTHING;
         CONTINUE WHEN NOT FOUND;
 
-        v_first := NOT v_machine AND v_track.type <> c_unsubscribe
+        IF v_track.type <> c_unsubscribe THEN
+            PERFORM emailgw_api.count_track(v_track.account_id, v_track.message_id, v_track.recipient_no, v_track.type,
+                                            v_mail.finished_at IS NOT NULL);
+        END IF;
+        v_first := NOT v_machine AND v_track.type <> c_unsubscribe AND v_mail.first_at IS NULL
                    AND emailgw_api.first_event(v_track.account_id, v_track.message_id, v_track.recipient_no,
                                                v_track.type, v_track.at);
         v_account_ids := v_account_ids || v_track.account_id;

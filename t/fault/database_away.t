@@ -24,9 +24,12 @@ subtest 'away for longer than a lease' => sub {
     Instance::Process::gone(20, $postmaster) or die "PostgreSQL does not stop\n";
     sleep 2 * $lease;
     my $taken = $sink->messages;
+    my $back = time;
     $gw->start('postgres');
     $gw->wait_for(sub { !$gw->sql('SELECT count(*) FROM emailgw.queue') }, 60, 'an empty queue');
     cmp_ok($taken - $before, '>=', $threads * $connections / 2, 'mails were taken that nobody could record: ' . ($taken - $before));
+    cmp_ok($gw->sql("SELECT count(*) FROM emailgw.recipient WHERE finished_at < to_timestamp($back) - interval '2 s'"), '>=', $taken,
+        '... and ended when they were taken');
     my %copies;
     $copies{ $_->{id} }++ for $sink->messages;
     is(scalar keys %copies, $mails, 'all came');

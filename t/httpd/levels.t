@@ -4,6 +4,7 @@
 use EmailGW;
 use EmailGW::ApiPhp qw(session_of);
 use EmailGW::Httpd;
+use EmailGW::Links qw(link_to visit);
 use EmailGW::Smtp;
 use Instance;
 use IO::Select;
@@ -82,6 +83,20 @@ sub tracked {
     my $reply = post($host, mail(TrackLinks => JSON::PP::true));
     my ($row) = $gw->sql("SELECT track_links, track_opens FROM emailgw.message WHERE message_id = '$reply->{json}{MessageID}'");
     return join ' ', map { $_ // 'as the domain says' } @$row;
+}
+
+# Is there room for an open in a spool that has 1 MB, while the database cannot take one?
+sub spool_room {
+    my ($host) = @_;
+    my ($spool) = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ /^EmailGatewayTrackingSpool (\S+)/m;
+    put($spool, 'old.refused', '');
+    truncate "$spool/old.refused", 1048576 or die "truncate: $!\n";
+    $gw->sql('ALTER FUNCTION emailgw_api.record_tracks RENAME TO record_tracks_away');
+    visit($gw, link_to($gw, o => $mine->{account_id}, '01980000-0000-7000-8000-000000000001', 1), at => $httpd->address, host => $host);
+    my @written = glob "$spool/*.spool";
+    $gw->sql('ALTER FUNCTION emailgw_api.record_tracks_away RENAME TO record_tracks');
+    unlink "$spool/old.refused";
+    return @written ? 'some' : 'none';
 }
 
 sub readers {
@@ -301,6 +316,8 @@ my %row = (
         with_server => [ '' => '/server/e', 'vhost /vhost/e' => '/vhost/e' ], without => [ '' => '/e', 'vhost /vhost/e' => '/vhost/e' ] },
     EmailGatewayTrackingSpool => { see => sub { rmdir "$dir/spool" ? 'made' : 'none' }, at_server => "$dir/spool", sample => "$dir/spool",
         with_server => [ '' => 'made' ], without => [ '' => 'none' ] }, # the instance has one of its own
+    EmailGatewayTrackingSpoolMax => { see => \&spool_room, at_server => 1048576, sample => 1048576,
+        with_server => [ '' => 'none' ], without => [ '' => 'some' ] },
     EmailGatewaySubmissionHost => { see => submission('SMTPHost'), at_server => 'smtp.server.example', sample => 'a.example',
         with_server => [ '' => 'smtp.server.example', 'vhost smtp.vhost.example' => 'smtp.vhost.example' ],
         without => [ 'vhost smtp.vhost.example' => 'smtp.vhost.example' ] },

@@ -153,6 +153,14 @@ subtest 'many at once' => sub {
     is($gw->sql("SELECT count(*) FROM emailgw.recipient WHERE message_id = '$mail' AND opened_at IS NOT NULL AND clicked_at IS NOT NULL"), 3, 'of three persons');
 };
 
+subtest 'without end' => sub {
+    my $mail = sent_mail($gw, $account);
+    my @links = map { link_to($gw, $_->[0] => $account->{account_id}, $mail, 1, @$_[1 .. $#$_]) } ['o'], [ c => $target ];
+    $gw->sql("UPDATE emailgw.recipient SET opens = 399, clicks = 399 WHERE message_id = '$mail'");
+    is_deeply([ map { visit($gw, $_, agent => $PERSON)->{status} } @links, @links, @links ], [ (200, 302) x 3 ], 'all are answered');
+    is_deeply([ map { $_->[0] } @{ tracked($gw, $mail) } ], [ 7, 8 ], '... one more of each is an event');
+};
+
 subtest 'DomainStats' => sub {
     my $stats = $gw->api('EmailGateway.DomainStats', as => $account, DomainID => $account->{domain_id})->{json}{Stats};
     my ($counts) = $gw->sql("SELECT count(*) FILTER (WHERE type = 7), count(*) FILTER (WHERE type = 8),

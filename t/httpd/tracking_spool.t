@@ -150,12 +150,49 @@ subtest 'what is found there' => sub {
     }
     my $foreign = '0123456789abcdef-00000009-0000-7000-8000-000000000000.spool';
     put($spool, $foreign, $event->(9));
+    chown +(stat $spool)[4, 5], "$spool/$foreign";
     $gw->expects('EG0172');
     $gw->start('postgres');
-    $gw->wait_for(sub { files('.spool') == 1 }, 30, 'a spool with what is not ours');
-    is(join(' ', map { s{.*/}{}r } files('.spool')), $foreign, 'what another virtual host wrote stays');
+    $gw->wait_for(sub { !files('.spool') }, 30, 'an empty spool, also of what another virtual host wrote');
     is(join(' ', map { s{.*/}{}r } files('.refused')), "$file{broken}[2].refused", 'what cannot be read is kept');
-    is(count_of(8) - $before, 3, 'all lines that can be read are there');
+    is(count_of(8) - $before, 4, 'all lines that can be read are there');
+};
+
+subtest 'no room' => sub {
+    my $small = "$gw->{dir}/small";
+    my $httpd = EmailGW::Httpd->start($gw, sub { $_[0] =~ s/^EmailGatewayTrackingSpool .*/EmailGatewayTrackingSpool $small\nEmailGatewayTrackingSpoolMax 1048576/m });
+    is($httpd->state, 'runs', 'a small spool') or diag($httpd->log);
+    my $fill = sub {
+        put($small, 'old.refused', '');
+        truncate "$small/old.refused", $_[0] or die "truncate: $!\n";
+        sleep 1.1; # as long as what it has is remembered
+    };
+    my $spooled = sub { my $size = 0; $size += -s for glob "$small/*.spool"; return $size };
+    my $leave = sub { visit($gw, link_to($gw, u => $account->{account_id}, $id, $_[0]), at => $httpd->address, method => 'POST', body => 'List-Unsubscribe=One-Click',
+        headers => { 'Content-Type' => 'application/x-www-form-urlencoded' })->{status} };
+    my $before = count_of(8);
+    $gw->stop('postgres');
+    is(visit($gw, click_of(1), agent => $PERSON, at => $httpd->address)->{status}, 302, 'a click');
+    cmp_ok(my $size = $spooled->(), '>', 0, '... is written down');
+    $fill->(2097152);
+    is(visit($gw, click_of(1), agent => $PERSON, at => $httpd->address)->{headers}{location}, $target, 'one that has no room leads on');
+    is(visit($gw, link_to($gw, o => $account->{account_id}, $id, 2), agent => $PERSON, at => $httpd->address)->{body}, $PIXEL, 'so does an open');
+    is($leave->(6), 503, 'an unsubscribe is refused');
+    $fill->(1048576 - $size);
+    is(visit($gw, click_of(1), agent => $PERSON, at => $httpd->address)->{status}, 302, 'with half as much still no click');
+    is($spooled->(), $size, '... is written down');
+    is($leave->(5), 200, '... but an unsubscribe');
+    cmp_ok($spooled->(), '>', $size, '... is');
+    $gw->wait_for(sub { my ($log, $dropped, $refused) = ($httpd->log, 0, 0);
+        ($dropped, $refused) = ($dropped + $1, $refused + $2) while $log =~ /emailgw:warn.*EG0242: .* (\d+) opens and clicks were dropped, (\d+) unsub/g;
+        return $dropped >= 2 && $refused == 1 }, 75, 'lines that tell what was lost');
+    unlike($httpd->log, qr/EG0171/, '... and none for each');
+    unlink "$small/old.refused";
+    $gw->start('postgres');
+    $gw->wait_for(sub { my @left = glob "$small/*"; !@left }, 30, 'an empty spool');
+    is(count_of(8) - $before, 1, 'the click that had room is there');
+    is($gw->sql("SELECT string_agg(address, ' ') FROM emailgw.suppression WHERE account_id = $account->{account_id} AND address ~ '^r[56]\@'"), 'r5@example.org', '... and who was told to be off the list');
+    $httpd->stop;
 };
 
 subtest 'without a spool' => sub {

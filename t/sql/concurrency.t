@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # What one session cannot show: limits exact under concurrent requests, rows
 # never claimed by two, one mail for one idempotency key, a cut-off beside claims
-# and accepts, partitions made and housekeeping done by several at once.
+# and accepts, opens beside deliveries, partitions made and housekeeping done by several at once.
 #
 # Runs in a database of its own with the schema of the one that EG_DSN names, or
 # DSN in the file env of the directory EG_INSTANCE.
@@ -36,6 +36,8 @@ record_beside_wake();
 cut_off_and_claim();
 cut_off_and_accept();
 sweeps();
+opens_beside_deliveries();
+opens_without_end();
 partitions();
 lists();
 erasing_beside_housekeeping();
@@ -264,6 +266,41 @@ END
     is(psql($dsn, "SELECT string_agg(type || ' ' || count, ', ' ORDER BY type)"
         . " FROM (SELECT type, sum(count) AS count FROM emailgw.daily_count WHERE tag = '' GROUP BY 1) AS c"),
         '1 1500, 2 500, 6 1000', '... and one count');
+}
+
+# A call with a machine's open of each recipient of a mail.
+sub open_call {
+    my ($account, $id, @numbers) = @_;
+    my $rows = join ', ', map { "ROW(emailgw.uuid7(clock_timestamp()), '$id', $_, 7, clock_timestamp(), true, '{}')" } @numbers;
+    return "SELECT count(*) FROM emailgw_api.record_tracks(ARRAY[" . join(', ', ($account) x @numbers)
+        . "]::bigint[], ARRAY[$rows]::emailgw_api.track[]);\n";
+}
+
+# Deliveries are recorded in any order, opens in that of their recipients: nobody waits in a circle.
+sub opens_beside_deliveries {
+    psql($dsn, 'DELETE FROM emailgw.queue');
+    my $account = account();
+    psql($dsn, 'SELECT status FROM ' . accept_call($account, recipients => 2));
+    my $id = psql($dsn, "SELECT DISTINCT message_id FROM emailgw.queue WHERE account_id = $account");
+    psql($dsn, 'SELECT count(*) FROM emailgw_api.claim_messages(10, 600, 0)');
+    my $record = sub { "SELECT recorded FROM emailgw_api.record_attempts('{$account}', '{$id}', '{$_[0]}', '{1}', '{delivered}', '{0}', '{\"{}\"}');\n" };
+    my ($recorded, $opened) = map { [ split ' ' ] } together(
+        'BEGIN; ' . $record->(2) . 'SELECT pg_sleep(1); ' . $record->(1) . 'COMMIT;',
+        "SELECT pg_sleep(0.3); " . open_call($account, $id, 1, 2));
+    is_deeply([ $recorded, $opened ], [ [ 1, 1 ], [2] ], 'two are opened while their deliveries are recorded in the other order');
+    is(psql($dsn, "SELECT count(*) FROM emailgw.event WHERE account_id = $account AND type = 7"), 2, '... each is an event');
+}
+
+# Many sessions that go on opening one mail: each may bring one event more than there are to be.
+sub opens_without_end {
+    my $account = account();
+    psql($dsn, 'SELECT status FROM ' . accept_call($account));
+    my $id = psql($dsn, "UPDATE emailgw.recipient SET status = 'delivered', finished_at = now() WHERE account_id = $account RETURNING message_id");
+    parallel(4, open_call($account, $id, 1) x 100);
+    my $events = psql($dsn, "SELECT count(*) FROM emailgw.event WHERE account_id = $account AND type = 7");
+    cmp_ok($events, '>=', 200, "4 sessions open one mail 400 times: $events events");
+    cmp_ok($events, '<=', 203, '... and hardly more than there may be');
+    is(psql($dsn, "SELECT sum(count) FROM emailgw.daily_count WHERE account_id = $account AND type = 7 AND tag = ''"), $events, '... as the counters say');
 }
 
 # Partitions are made under load, by whoever comes first.

@@ -1,7 +1,7 @@
 -- record_attempts with touch_last_used: what becomes of a row by its result, who
 -- may write one, and that the counters agree with the events.
 \ir lib/setup.psql
-SELECT plan(55);
+SELECT plan(56);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.daily_count;
@@ -68,6 +68,13 @@ SELECT is((SELECT d.last_used_at FROM emailgw.domain AS d WHERE d.account_id = :
           'the domain was used now');
 SELECT is((SELECT k.last_used_at FROM emailgw.api_key AS k WHERE k.account_id = :account), now(),
           'so was the key');
+ROLLBACK TO sent;
+
+-- Recorded late: the first one 90 seconds after its end; the other one's clock is wrong.
+SELECT pg_temp.outcomes('delivered') AS outcomes \gset
+SELECT pg_temp.record_outcomes(jsonb_build_array(:'outcomes'::jsonb -> 0 || '{"age": 90}', :'outcomes'::jsonb -> 1 || '{"age": -1}')) \gset
+SELECT is((SELECT array_agg(now() - r.finished_at ORDER BY r.recipient_no) FROM emailgw.recipient AS r WHERE r.message_id = :'id'),
+          '{00:01:30,00:00:00}'::interval[], 'recorded late: the recipients have finished before');
 ROLLBACK TO sent;
 
 -- Bounced.

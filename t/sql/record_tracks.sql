@@ -1,6 +1,6 @@
 -- record_tracks: opens, clicks and unsubscribes: what is told of them, who is counted.
 \ir lib/setup.psql
-SELECT plan(45);
+SELECT plan(60);
 
 SELECT message_id AS id FROM pg_temp.send(:account, p_emails => '{Ann@Example.NET,bob@example.org,cid@example.org}', p_tags => '{a}') \gset
 SELECT pg_temp.new_account() AS other \gset
@@ -35,6 +35,16 @@ LANGUAGE sql STABLE
 AS $$
     SELECT string_agg(e.recipient_no || (CASE WHEN e.detail @> '{"machine": true}' THEN 'm' ELSE '' END), ' ' ORDER BY e.event_id)
       FROM emailgw.event AS e WHERE e.message_id = p_message_id AND e.type = p_type
+$$;
+-- As the sender records it, which may be late: to all recipients, so many seconds ago.
+CREATE FUNCTION pg_temp.deliver(p_account_id bigint, p_message_id uuid, p_age double precision) RETURNS integer
+LANGUAGE sql VOLATILE
+AS $$
+    UPDATE emailgw.queue AS q SET leased = true WHERE q.account_id = p_account_id AND q.message_id = p_message_id;
+    SELECT o.recorded
+      FROM pg_temp.record_outcomes((SELECT jsonb_agg(jsonb_build_object('account_id', q.account_id, 'message_id', q.message_id,
+              'recipient_no', q.recipient_no, 'attempt', q.attempt, 'result', 'delivered', 'age', p_age))
+                                      FROM emailgw.queue AS q WHERE q.account_id = p_account_id AND q.message_id = p_message_id)) AS o
 $$;
 
 SELECT ok(NOT pg_temp.track(:other, :'id', 1, 7), 'another account''s mail');
@@ -99,6 +109,47 @@ SELECT is((SELECT sum(d.count) FROM emailgw.daily_count AS d WHERE d.account_id 
           (SELECT count(DISTINCT (e.message_id, e.recipient_no, e.type)) FROM emailgw.event AS e
             WHERE e.account_id = :account AND e.type IN (7, 8) AND NOT e.detail @> '{"machine": true}')::numeric,
           'persons are counted as the events say');
+
+-- Told late, since the database was away, which the delivery has to be told to as well: before or after them.
+SELECT message_id AS late FROM pg_temp.send(:account, p_emails => '{fay@example.org,gus@example.org}') \gset
+SELECT ok(pg_temp.track(:account, :'late', 200, 7, 1, false, now() - interval '8 seconds'), 'an open before a delivery is recorded');
+SELECT is(pg_temp.events(:'late', 7), '1m', '... is a machine''s');
+SELECT ok(pg_temp.track(:account, :'late', 201, 7, 1, false, now() - interval '20 seconds'), 'one that is told late');
+SELECT pg_temp.deliver(:account, :'late', 40) \gset
+SELECT ok(pg_temp.track(:account, :'late', 202, 7, 2, false, now() - interval '20 seconds'), '... and one after the delivery, which was told late');
+SELECT is(pg_temp.events(:'late', 7), '1m 1 2', '... are persons''');
+
+-- Without end: machines and persons have their bounds, each type and each recipient its own.
+CREATE FUNCTION pg_temp.hammer(p_account_id bigint, p_message_id uuid, p_no integer, p_type integer, p_count integer, p_machine boolean,
+                               p_recipient_no integer DEFAULT 1) RETURNS bigint
+LANGUAGE sql VOLATILE
+AS $$
+    SELECT count(*) FROM emailgw_api.record_tracks(array_fill(p_account_id, ARRAY[p_count]), ARRAY(
+           SELECT ROW(pg_temp.id(p_no + n), p_message_id, p_recipient_no, p_type, now() + n * interval '1 us', p_machine, '{}')::emailgw_api.track
+             FROM generate_series(1, p_count) AS n)) AS r WHERE r.known
+$$;
+CREATE FUNCTION pg_temp.told(p_message_id uuid) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT string_agg(concat_ws(':', e.type, e.recipient_no, e.count), ' ' ORDER BY e.type, e.recipient_no)
+      FROM (SELECT e.type, e.recipient_no, count(*) FROM emailgw.event AS e WHERE e.message_id = p_message_id AND e.type > 6
+             GROUP BY e.type, e.recipient_no) AS e
+$$;
+SELECT message_id AS worn FROM pg_temp.send(:account, p_emails => '{hal@example.org,ida@example.org}', p_tags => '{worn}') \gset
+SELECT pg_temp.deliver(:account, :'worn', 60) \gset
+SELECT is(pg_temp.hammer(:account, :'worn', 1000, 7, 150, true) + pg_temp.hammer(:account, :'worn', 1150, 7, 150, true), 300::bigint, 'machines: the mail is known');
+SELECT is(pg_temp.told(:'worn'), '7:1:200', '... 200 of their opens are events');
+SELECT is(pg_temp.counts(:account, 'worn'), '7:200', '... and counted');
+SELECT is(pg_temp.hammer(:account, :'worn', 2000, 7, 500, false), 500::bigint, 'persons');
+SELECT is(pg_temp.told(:'worn'), '7:1:400', '... 400 with those of machines');
+SELECT is(pg_temp.counts(:account, 'worn'), '7:400 107:1', '... the first one of a person is among them');
+SELECT is((SELECT count(*) FROM emailgw.webhook_queue AS q WHERE q.account_id = :account AND q.message_id = :'worn'), 400::bigint, '... and each is posted');
+SELECT pg_temp.hammer(:account, :'worn', 3000, 8, 500, false), pg_temp.hammer(:account, :'worn', 4000, 7, 1, false, 2) \gset
+SELECT pg_temp.hammer(:account, :'worn', 3000, 8, 500, false), pg_temp.track(:account, :'worn', 5000, 9) \gset
+SELECT is(pg_temp.told(:'worn'), '7:1:400 7:2:1 8:1:400 9:1:1', 'clicks, another recipient and unsubscribing have bounds of their own');
+SELECT is(pg_temp.counts(:account, 'worn'), '7:401 8:400 9:1 107:2 108:1', '... and counters say so');
+SELECT is((SELECT sum(d.count) FROM emailgw.daily_count AS d WHERE d.account_id = :account AND d.type IN (7, 8) AND d.tag = ''),
+          (SELECT count(*) FROM emailgw.event AS e WHERE e.account_id = :account AND e.type IN (7, 8))::numeric, '... as all events do');
 
 -- Whatever else there is between the mails of a call.
 INSERT INTO emailgw.recipient (account_id, message_id, recipient_no, kind, email)

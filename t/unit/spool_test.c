@@ -14,6 +14,8 @@
 
 #include "spool.h"
 
+#define ROOM (1024 * 1024 * 1024)
+
 static const char *make_directory(apr_pool_t *pool)
 {
     char *directory = apr_pstrdup(pool, "/tmp/spool_test.XXXXXX");
@@ -22,12 +24,11 @@ static const char *make_directory(apr_pool_t *pool)
     return directory;
 }
 
-static const apr_array_header_t *names_of(apr_pool_t *pool)
+static const apr_array_header_t *only_a(apr_pool_t *pool)
 {
-    apr_array_header_t *names = apr_array_make(pool, 2, sizeof(const char *));
+    apr_array_header_t *names = apr_array_make(pool, 1, sizeof(const char *));
 
     APR_ARRAY_PUSH(names, const char *) = "a";
-    APR_ARRAY_PUSH(names, const char *) = "b";
     return names;
 }
 
@@ -39,20 +40,21 @@ typedef struct {
     const char *of;  /* ... for this name; NULL: for all */
 } reading;
 
-static apr_status_t note(void *baton, const char *name, const char *text, apr_size_t length, apr_pool_t *pool)
+static apr_status_t note(void *baton, const eg_spool_file *file, apr_pool_t *pool)
 {
     reading *r = baton;
 
     (void)pool;
-    r->seen = apr_pstrcat(r->pool, r->seen, name, ":", apr_pstrmemdup(r->pool, text, length), ";", NULL);
-    return r->of == NULL || strcmp(r->of, name) == 0 ? r->rv : APR_SUCCESS;
+    r->seen = apr_pstrcat(r->pool, r->seen, file->name, ":",
+                          apr_pstrmemdup(r->pool, file->text, file->length), ";", NULL);
+    return r->of == NULL || strcmp(r->of, file->name) == 0 ? r->rv : APR_SUCCESS;
 }
 
 static const char *read_all(eg_spool *spool, apr_status_t rv, const char *of, apr_pool_t *pool)
 {
     reading r = { .seen = "", .pool = pool, .rv = rv, .of = of };
 
-    eg_spool_read(spool, note, &r, pool);
+    eg_spool_read(spool, NULL, note, &r, pool);
     return r.seen;
 }
 
@@ -90,19 +92,19 @@ static void lines_come_back(void **state)
     const char *directory = make_directory(*state);
     eg_spool *spool;
 
-    assert_int_equal(eg_spool_make(&spool, directory, names_of(*state), *state), APR_SUCCESS);
-    assert_int_equal(eg_spool_waits(spool, *state), 0);
-    assert_int_equal(eg_spool_add(spool, "a", "1\n", 1), APR_SUCCESS);
-    assert_int_equal(eg_spool_add(spool, "a", "2\n", 0), APR_SUCCESS);
+    assert_int_equal(eg_spool_make(&spool, directory, *state), APR_SUCCESS);
+    assert_int_equal(eg_spool_waits(spool, NULL, *state), 0);
+    assert_int_equal(eg_spool_add(spool, "a", "1\n", 1, ROOM), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "2\n", 0, ROOM), APR_SUCCESS);
     apr_sleep(2000); /* so that the next file's name tells that it is younger */
-    assert_int_equal(eg_spool_add(spool, "b", "3\n", 0), APR_SUCCESS);
-    assert_int_equal(eg_spool_waits(spool, *state), 1);
+    assert_int_equal(eg_spool_add(spool, "b", "3\n", 0, ROOM), APR_SUCCESS);
+    assert_int_equal(eg_spool_waits(spool, NULL, *state), 1);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), ""); /* they are being written */
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "a:1\n2\n;b:3\n;");
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "");
-    assert_int_equal(eg_spool_waits(spool, *state), 0);
-    assert_int_equal(eg_spool_add(spool, "a", "4\n", 1), APR_SUCCESS);
+    assert_int_equal(eg_spool_waits(spool, NULL, *state), 0);
+    assert_int_equal(eg_spool_add(spool, "a", "4\n", 1, ROOM), APR_SUCCESS);
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "a:4\n;");
     remove_all(directory, *state);
@@ -113,12 +115,12 @@ static void what_fails_comes_again(void **state)
     const char *directory = make_directory(*state);
     eg_spool *spool;
 
-    eg_spool_make(&spool, directory, names_of(*state), *state);
-    eg_spool_add(spool, "a", "1\n", 0);
+    eg_spool_make(&spool, directory, *state);
+    eg_spool_add(spool, "a", "1\n", 0, ROOM);
     eg_spool_close(spool);
     apr_sleep(2000); /* so that the next file's name tells that it is younger */
-    eg_spool_add(spool, "a", "2\n", 0);
-    eg_spool_add(spool, "b", "3\n", 0);
+    eg_spool_add(spool, "a", "2\n", 0, ROOM);
+    eg_spool_add(spool, "b", "3\n", 0, ROOM);
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_EGENERAL, "a", *state), "a:1\n;b:3\n;");
     assert_string_equal(read_all(spool, APR_SUCCESS, "a", *state), "a:1\n;a:2\n;");
@@ -130,8 +132,8 @@ static void what_is_refused_is_kept(void **state)
     const char *directory = make_directory(*state);
     eg_spool *spool;
 
-    eg_spool_make(&spool, directory, names_of(*state), *state);
-    eg_spool_add(spool, "a", "1\n", 0);
+    eg_spool_make(&spool, directory, *state);
+    eg_spool_add(spool, "a", "1\n", 0, ROOM);
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_EINVAL, NULL, *state), "a:1\n;");
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "");
@@ -146,7 +148,7 @@ static void a_torn_line_is_none(void **state)
     eg_spool *spool;
     int fd;
 
-    eg_spool_make(&spool, directory, names_of(*state), *state);
+    eg_spool_make(&spool, directory, *state);
     path = apr_pstrcat(*state, directory, "/a-01980000-0000-7000-8000-000000000001.spool", NULL);
     fd = open(path, O_WRONLY | O_CREAT, 0600);
     assert_int_equal(write(fd, "1\n2", 3), 3);
@@ -156,20 +158,20 @@ static void a_torn_line_is_none(void **state)
     remove_all(directory, *state);
 }
 
-static void what_is_of_others_stays(void **state)
+static void of_whom_can_be_said(void **state)
 {
-    const char *directory = make_directory(*state), *path;
+    const char *directory = make_directory(*state);
+    reading r = { .seen = "", .pool = *state, .rv = APR_SUCCESS };
     eg_spool *spool;
-    int fd;
 
-    eg_spool_make(&spool, directory, names_of(*state), *state);
-    path = apr_pstrcat(*state, directory, "/c-01980000-0000-7000-8000-000000000001.spool", NULL);
-    fd = open(path, O_WRONLY | O_CREAT, 0600);
-    assert_int_equal(write(fd, "1\n", 2), 2);
-    close(fd);
-    assert_int_equal(eg_spool_waits(spool, *state), 0);
-    assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "");
-    assert_int_equal(count_files(directory, *state), 1);
+    eg_spool_make(&spool, directory, *state);
+    eg_spool_add(spool, "c", "1\n", 0, ROOM);
+    eg_spool_close(spool);
+    assert_int_equal(eg_spool_waits(spool, only_a(*state), *state), 0);
+    eg_spool_read(spool, only_a(*state), note, &r, *state);
+    assert_string_equal(r.seen, "");
+    assert_int_equal(eg_spool_waits(spool, NULL, *state), 1);
+    assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "c:1\n;");
     remove_all(directory, *state);
 }
 
@@ -182,14 +184,14 @@ static void the_dead_let_go(void **state)
     char byte;
     pid_t pid;
 
-    eg_spool_make(&spool, directory, names_of(*state), *state);
+    eg_spool_make(&spool, directory, *state);
     assert_int_equal(pipe(pipes), 0);
     pid = fork();
     if (pid == 0) {
         eg_spool *own;
 
-        eg_spool_make(&own, directory, names_of(*state), *state);
-        eg_spool_add(own, "a", "1\n", 1);
+        eg_spool_make(&own, directory, *state);
+        eg_spool_add(own, "a", "1\n", 1, ROOM);
         status = write(pipes[1], "x", 1) == 1;
         alarm(10); /* the test may fail, and never kill it */
         pause();
@@ -214,9 +216,9 @@ static void files_have_an_end(void **state)
     memset(line, 'x', 1024 * 1024);
     line[1024 * 1024 - 1] = '\n';
     line[1024 * 1024] = '\0';
-    eg_spool_make(&spool, directory, names_of(*state), *state);
+    eg_spool_make(&spool, directory, *state);
     for (int i = 0; i < 2 * EG_SPOOL_FILE_MAX / (1024 * 1024) + 1; i++) {
-        assert_int_equal(eg_spool_add(spool, "a", line, 0), APR_SUCCESS);
+        assert_int_equal(eg_spool_add(spool, "a", line, 0, ROOM), APR_SUCCESS);
     }
     assert_int_equal(count_files(directory, *state), 3);
     remove_all(directory, *state);
@@ -229,18 +231,43 @@ static void a_full_disk_is_told(void **state)
     struct rlimit full = { 5, RLIM_INFINITY }, before;
     eg_spool *spool;
 
-    eg_spool_make(&spool, directory, names_of(*state), *state);
+    eg_spool_make(&spool, directory, *state);
     getrlimit(RLIMIT_FSIZE, &before);
     full.rlim_max = before.rlim_max;
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &full);
-    assert_int_equal(eg_spool_add(spool, "a", "12\n", 0), APR_SUCCESS);
-    assert_int_not_equal(eg_spool_add(spool, "a", "3456\n", 0), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "12\n", 0, ROOM), APR_SUCCESS);
+    assert_int_not_equal(eg_spool_add(spool, "a", "3456\n", 0, ROOM), APR_SUCCESS);
     apr_sleep(2000); /* so that the next file's name tells that it is younger */
-    assert_int_equal(eg_spool_add(spool, "a", "78\n", 0), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "78\n", 0, ROOM), APR_SUCCESS);
     setrlimit(RLIMIT_FSIZE, &before);
     eg_spool_close(spool);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "a:12\n;a:78\n;");
+    remove_all(directory, *state);
+}
+
+/* All files count, whoever wrote them; what was added since they were measured does, too. */
+static void there_is_an_end(void **state)
+{
+    const char *directory = make_directory(*state);
+    eg_spool *spool;
+    int fd = open(apr_pstrcat(*state, directory, "/of-another", NULL), O_WRONLY | O_CREAT, 0600);
+
+    assert_int_equal(ftruncate(fd, 100), 0);
+    close(fd);
+    eg_spool_make(&spool, directory, *state);
+    assert_int_equal(eg_spool_add(spool, "a", "123456789\n", 0, 109), EG_SPOOL_FULL);
+    assert_int_equal(count_files(directory, *state), 1);
+    assert_int_equal(eg_spool_add(spool, "a", "123456789\n", 0, 110), APR_SUCCESS);
+    assert_int_equal(eg_spool_add(spool, "a", "123456789\n", 0, 119), EG_SPOOL_FULL);
+    apr_sleep(2000); /* so that the next file's name tells that it is younger */
+    assert_int_equal(eg_spool_add(spool, "b", "123456789\n", 0, 120), APR_SUCCESS);
+    unlink(apr_pstrcat(*state, directory, "/of-another", NULL));
+    assert_int_equal(eg_spool_add(spool, "a", "1\n", 0, 110), EG_SPOOL_FULL);
+    apr_sleep(1100000); /* then it looks again */
+    assert_int_equal(eg_spool_add(spool, "a", "1\n", 0, 22), APR_SUCCESS);
+    eg_spool_close(spool);
+    assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "a:123456789\n1\n;b:123456789\n;");
     remove_all(directory, *state);
 }
 
@@ -248,18 +275,19 @@ static void a_directory_must_be_there(void **state)
 {
     eg_spool *spool;
 
-    assert_int_equal(eg_spool_make(&spool, "/tmp/spool_test.none", names_of(*state), *state), APR_SUCCESS);
-    assert_int_not_equal(eg_spool_add(spool, "a", "1\n", 0), APR_SUCCESS);
-    assert_int_equal(eg_spool_waits(spool, *state), 0);
+    assert_int_equal(eg_spool_make(&spool, "/tmp/spool_test.none", *state), APR_SUCCESS);
+    assert_int_not_equal(eg_spool_add(spool, "a", "1\n", 0, ROOM), APR_SUCCESS);
+    assert_int_equal(eg_spool_waits(spool, NULL, *state), 0);
     assert_string_equal(read_all(spool, APR_SUCCESS, NULL, *state), "");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EG_TEST(lines_come_back),     EG_TEST(what_fails_comes_again),  EG_TEST(what_is_refused_is_kept),
-        EG_TEST(a_torn_line_is_none), EG_TEST(what_is_of_others_stays), EG_TEST(the_dead_let_go),
-        EG_TEST(files_have_an_end),   EG_TEST(a_full_disk_is_told),     EG_TEST(a_directory_must_be_there),
+        EG_TEST(lines_come_back),           EG_TEST(what_fails_comes_again), EG_TEST(what_is_refused_is_kept),
+        EG_TEST(a_torn_line_is_none),       EG_TEST(of_whom_can_be_said),    EG_TEST(the_dead_let_go),
+        EG_TEST(files_have_an_end),         EG_TEST(a_full_disk_is_told),    EG_TEST(there_is_an_end),
+        EG_TEST(a_directory_must_be_there),
     };
 
     return EG_TEST_RUN(tests);
