@@ -9,8 +9,6 @@
 #include "holds.h"
 #include "job.h"
 
-#define SLICE_MAX (2 * 1024 * 1024) /* bytes of stored contents: one slow transfer keeps them all */
-
 static int by_message(const void *a, const void *b)
 {
     const egs_job *left = a, *right = b;
@@ -134,7 +132,7 @@ int egs_slice_count(const egs_job *jobs, int count)
         if (jobs[i].account_id != jobs[i - 1].account_id ||
             strcmp(jobs[i].message_id, jobs[i - 1].message_id)) {
             total += jobs[i].size;
-            if (total > SLICE_MAX) {
+            if (total > EGS_SLICE_MAX) {
                 break;
             }
         }

@@ -86,13 +86,14 @@ typedef enum {
 /** How one attempt ended. */
 typedef struct {
     egs_result result;
-    egs_class class;           /* by policy, for EGS_DEFERRED and EGS_BOUNCED */
-    int slow_down;             /* by policy: its destination wants less, or nothing, for a while */
-    int suppress;              /* by policy, for EGS_BOUNCED: the address is to get nothing more */
-    int complaint;             /* delivered, and then complained of: the simulator's */
-    apr_interval_time_t retry; /* for EGS_DEFERRED, by policy: how long to wait, from the database's now */
-    double seconds;            /* that the attempt took */
-    const char *host;          /* who answered: "outbox", a host name */
+    egs_class class; /* by policy, for EGS_DEFERRED and EGS_BOUNCED */
+    int slow_down;   /* by policy: its destination wants less, or nothing, for a while */
+    int suppress;    /* by policy, for EGS_BOUNCED: the address is to get nothing more */
+    int complaint;   /* delivered, and then complained of: the simulator's */
+    apr_interval_time_t
+        retry; /* how long to wait, from the database's now: for EGS_DEFERRED, by policy, and EGS_RELEASED */
+    double seconds;   /* that the attempt took */
+    const char *host; /* who answered: "outbox", a host name */
     egs_stage stage;
     int smtp_code;           /* 0 where there was no reply */
     const char *enhanced;    /* "2.0.0" or NULL */
@@ -175,7 +176,9 @@ apr_status_t egs_claim(egs_job **jobs, int *count, int limit, const apr_array_he
 /** A full lease from now for count jobs; lease_end is 0 for those that are another's or done. */
 apr_status_t egs_renew(egs_job **jobs, int count, eg_db *db, const egs_options *options);
 
-/** How many of the jobs to load at once: their messages have at most 2 MB, or it is one alone. */
+#define EGS_SLICE_MAX (2 * 1024 * 1024) /* bytes of stored contents: one slow transfer keeps them all */
+
+/** How many of the jobs to load at once: their messages have at most EGS_SLICE_MAX, or it is one alone. */
 int egs_slice_count(const egs_job *jobs, int count);
 
 /**

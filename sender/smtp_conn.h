@@ -36,7 +36,7 @@ typedef struct {
     curl_socket_t fd;
     int wants_out;        /* epoll tells when it can be written to */
     apr_time_t curl_time; /* libcurl wants to be called then; 0: no */
-    apr_time_t deadline;
+    apr_time_t deadline, body_deadline;
     int clear; /* its TLS handshake failed: without TLS this time */
     int used;  /* mails that it has carried */
     int reset; /* the last one was refused half-way */

@@ -5,7 +5,8 @@
 #include "smtp_conn.h"
 
 #define IDLE_MAX apr_time_from_sec(10)
-#define BODY_RATE 16384 /* bytes a second that a server must at least take */
+#define BODY_RATE 16384 /* bytes a second that a server must at least take of a body, all in all ... */
+#define BODY_STALL apr_time_from_sec(3 * 60) /* ... and some within this (RFC 5321 section 4.5.3.2.5) */
 
 static void end_mail(egs_smtp_conn *c)
 {
@@ -64,30 +65,44 @@ static void give_way(egs_smtp_conn *c)
     egs_smtp_conn_finish(c);
 }
 
+static int at_body(const egs_dialogue *d)
+{
+    return d->awaited == EGS_STAGE_DOT && d->written != EGS_STAGE_DOT;
+}
+
+/* For each block of a body while it goes out. */
+static void set_body_deadline(egs_smtp_conn *c)
+{
+    apr_interval_time_t most = c->peer->command_timeout;
+
+    c->deadline = egs_clock() + (most < BODY_STALL ? most : BODY_STALL);
+    if (c->deadline > c->body_deadline) {
+        c->deadline = c->body_deadline;
+    }
+}
+
 static void set_deadline(egs_smtp_conn *c, egs_stage awaited, egs_stage written)
 {
     const egs_dialogue *d = &c->dialogue;
+    apr_time_t now = egs_clock();
 
     if (d->awaited == awaited && d->written == written) {
         return;
     }
-    c->deadline = egs_clock();
-    if (d->awaited != EGS_STAGE_DOT) {
-        c->deadline += c->peer->command_timeout;
+    if (at_body(d)) {
+        c->body_deadline =
+            now + c->peer->command_timeout + apr_time_from_sec(c->job->message.size / BODY_RATE);
+        set_body_deadline(c);
+        return;
     }
-    else if (d->written == EGS_STAGE_DOT) {
-        c->deadline += c->peer->final_timeout;
-    }
-    else {
-        c->deadline += c->peer->command_timeout + apr_time_from_sec(c->job->message.size / BODY_RATE);
-    }
+    c->deadline = now + (d->awaited == EGS_STAGE_DOT ? c->peer->final_timeout : c->peer->command_timeout);
 }
 
 static void send_output(egs_smtp_conn *c)
 {
     egs_stage awaited = c->dialogue.awaited, written = c->dialogue.written;
     const char *data;
-    apr_size_t size;
+    apr_size_t size, all = 0;
     CURLcode rc = CURLE_OK;
 
     for (;;) {
@@ -106,6 +121,7 @@ static void send_output(egs_smtp_conn *c)
             break;
         }
         egs_dialogue_sent(&c->dialogue, sent);
+        all += sent;
     }
     if (rc != CURLE_OK && rc != CURLE_AGAIN) {
         egs_smtp_conn_lose(c, "the connection was lost while sending");
@@ -116,6 +132,9 @@ static void send_output(egs_smtp_conn *c)
         egs_smtp_conn_watch(c, c->fd, EPOLLIN | (c->wants_out ? EPOLLOUT : 0));
     }
     set_deadline(c, awaited, written);
+    if (all && at_body(&c->dialogue)) {
+        set_body_deadline(c);
+    }
 }
 
 /* @return 0 when the mail is over */

@@ -7,7 +7,11 @@
 #include "stock.h"
 #include "track.h"
 
-#define LOADED_MAX (64 * 1024 * 1024) /* bytes of stored contents; messages take up to 2.5 times as much */
+/* Bytes of stored contents that are in memory; messages take up to 2.5 times as much. */
+#define SMALL_MAX (24 * 1024 * 1024)
+#define LARGE_MAX (40 * 1024 * 1024)
+#define ASIDE_MAX 16                       /* slices that wait for room, while others are loaded */
+#define NO_ROOM_TIME apr_time_from_sec(10) /* until what cannot wait here comes again */
 #define COPIES_MAX                                                                                           \
     (8 * 1024 * 1024) /* bytes of stored contents that a slice has as copies for its recipients */
 
@@ -18,28 +22,41 @@ typedef struct batch {
     egs_settings *settings;
     egs_job *jobs;
     int count;
-    int loaded;  /* the jobs before this one have been */
+    int loaded;  /* the jobs before this one have been, or are set aside */
     int careful; /* load the jobs before this one each alone: some content cannot be read */
     int open;    /* jobs not given back */
 } batch;
 
+/* A few large mails that nobody takes must not keep all others from being loaded: their room is apart. */
+typedef enum { SMALL, LARGE, ROOMS } room;
+
 struct egs_slice {
     batch *batch;
     apr_pool_t *pool; /* beside the batch's, not below it */
-    apr_int64_t size;
+    room room;
+    apr_int64_t size; /* of what it has there */
     int open;
 };
 
+/* Jobs of a batch that are to be a slice. */
+typedef struct {
+    batch *batch;
+    int first, count;
+    room room;
+} range;
+
 struct egs_stock {
-    APR_RING_HEAD(batches, batch) batches; /* only the last one can have jobs not loaded */
+    APR_RING_HEAD(batches, batch) batches; /* only the last one can have jobs that nobody has looked at */
+    range aside[ASIDE_MAX];                /* large slices that did not fit, the first one first */
+    int aside_count;
     egs_control *control;
     egs_keyring *keyring;
     eg_db *db;
     const eg_log *log;
     apr_pool_t *pool;
     apr_int64_t cursor;
-    apr_int64_t size;    /* of what is loaded */
-    apr_time_t renew_at; /* 0: nothing to renew */
+    apr_int64_t size[ROOMS]; /* of what is loaded */
+    apr_time_t renew_at;     /* 0: nothing to renew */
 };
 
 egs_stock *egs_stock_new(egs_control *control, egs_keyring *keyring, eg_db *db, const eg_log *log,
@@ -144,20 +161,32 @@ static apr_int64_t size_of(const egs_job *jobs, int count)
     return size;
 }
 
-/* The jobs of a slice, loaded or not to be: out of the batch. */
-static void take_slice(egs_stock *stock, batch *b, apr_pool_t *pool, int count, egs_jobs *list)
+/* The jobs of a slice, with what is loaded for them. */
+static void make_slice(egs_stock *stock, const range *r, int is_loaded, apr_pool_t *pool, egs_jobs *list)
 {
     struct egs_slice *slice = apr_palloc(pool, sizeof *slice);
+    egs_job *jobs = r->batch->jobs + r->first;
 
-    *slice = (struct egs_slice){ .batch = b, .pool = pool, .open = count };
-    slice->size = size_of(b->jobs + b->loaded, count);
-    stock->size += slice->size;
-    for (int i = 0; i < count; i++) {
-        egs_job *job = &b->jobs[b->loaded++];
+    *slice = (struct egs_slice){ .batch = r->batch, .pool = pool, .room = r->room, .open = r->count };
+    slice->size = is_loaded ? size_of(jobs, r->count) : 0;
+    stock->size[slice->room] += slice->size;
+    for (int i = 0; i < r->count; i++) {
+        jobs[i].slice = slice;
+        jobs[i].pool = pool;
+        egs_jobs_add(list, &jobs[i]);
+    }
+}
 
-        job->slice = slice;
-        job->pool = pool;
-        egs_jobs_add(list, job);
+/* Back into the queue as they are. @param wait  until they come due */
+static void let_go(egs_stock *stock, const range *r, apr_interval_time_t wait, egs_jobs *released)
+{
+    apr_pool_t *pool;
+
+    if (r->count > 0 && apr_pool_create(&pool, stock->pool) == APR_SUCCESS) {
+        for (int i = r->first; i < r->first + r->count; i++) {
+            r->batch->jobs[i].outcome.retry = wait;
+        }
+        make_slice(stock, r, 0, pool, released);
     }
 }
 
@@ -195,12 +224,16 @@ static int keep_copies(egs_job *jobs, int count)
     return count;
 }
 
-static apr_status_t load(egs_stock *stock, batch *b, int count, egs_jobs *waiting)
+/* @param r  how many it had room for is set */
+static apr_status_t load(egs_stock *stock, range *r, egs_jobs *waiting)
 {
-    egs_job *jobs = b->jobs + b->loaded;
+    batch *b = r->batch;
+    egs_job *jobs = b->jobs + r->first;
+    int count = r->count;
     apr_pool_t *pool;
     apr_status_t rv = apr_pool_create(&pool, stock->pool);
 
+    r->count = 0;
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -217,39 +250,115 @@ static apr_status_t load(egs_stock *stock, batch *b, int count, egs_jobs *waitin
         rv = APR_SUCCESS;
     }
     if (rv == APR_SUCCESS) {
-        take_slice(stock, b, pool, count, waiting);
+        r->count = count;
+        make_slice(stock, r, 1, pool, waiting);
         return APR_SUCCESS;
     }
     if (rv == EG_DB_REFUSED) {
-        b->careful = b->loaded + count;
+        b->careful = r->first + count > b->careful ? r->first + count : b->careful;
         rv = APR_SUCCESS;
     }
     apr_pool_destroy(pool);
     return rv;
 }
 
-apr_status_t egs_stock_load(egs_stock *stock, egs_jobs *waiting)
+static int fits(const egs_stock *stock, const range *r)
+{
+    apr_int64_t size = stock->size[r->room];
+
+    return !size ||
+           size + size_of(r->batch->jobs + r->first, r->count) <= (r->room == LARGE ? LARGE_MAX : SMALL_MAX);
+}
+
+/* What is to be loaded first of a range. */
+static range first_of(const range *r)
+{
+    range first = *r;
+
+    if (r->first < r->batch->careful) {
+        first.count = 1;
+    }
+    return first;
+}
+
+/* The next slice of those that nobody has looked at. @return 0: there is none */
+static int next_range(range *next, const egs_stock *stock)
 {
     batch *b = last_batch(stock);
-    int count;
+    egs_job *jobs;
 
     if (!b || b->loaded == b->count) {
+        return 0;
+    }
+    jobs = b->jobs + b->loaded;
+    *next = (range){ .batch = b, .first = b->loaded, .count = egs_slice_count(jobs, b->count - b->loaded) };
+    next->room = size_of(jobs, next->count) > EGS_SLICE_MAX ? LARGE : SMALL;
+    *next = first_of(next);
+    return 1;
+}
+
+/* The one that was set aside first, or what is left of it. */
+static apr_status_t load_aside(egs_stock *stock, egs_jobs *waiting)
+{
+    range *r = &stock->aside[0], first = first_of(r);
+    apr_status_t rv = load(stock, &first, waiting);
+
+    r->first += first.count;
+    r->count -= first.count;
+    if (r->count == 0) {
+        stock->aside_count--;
+        memmove(r, r + 1, (size_t)stock->aside_count * sizeof *r);
+    }
+    return rv;
+}
+
+/* There is no room for a large slice: it waits here, or where many do already in the queue. */
+static void set_aside(egs_stock *stock, const range *r, egs_jobs *released)
+{
+    if (stock->aside_count < ASIDE_MAX) {
+        stock->aside[stock->aside_count++] = *r;
+    }
+    else {
+        let_go(stock, r, NO_ROOM_TIME, released);
+    }
+    r->batch->loaded += r->count;
+}
+
+apr_status_t egs_stock_load(egs_stock *stock, egs_jobs *waiting, egs_jobs *released)
+{
+    range next;
+    apr_status_t rv;
+
+    if (stock->aside_count && fits(stock, &stock->aside[0])) {
+        return load_aside(stock, waiting);
+    }
+    while (next_range(&next, stock) && !fits(stock, &next)) {
+        if (next.room == SMALL) {
+            return APR_SUCCESS;
+        }
+        set_aside(stock, &next, released);
+    }
+    if (!next_range(&next, stock)) {
         return APR_SUCCESS;
     }
-    count = b->loaded < b->careful ? 1 : egs_slice_count(b->jobs + b->loaded, b->count - b->loaded);
-    if (stock->size && stock->size + size_of(b->jobs + b->loaded, count) > LOADED_MAX) {
-        return APR_SUCCESS;
-    }
-    return load(stock, b, count, waiting);
+    rv = load(stock, &next, waiting);
+    next.batch->loaded += next.count;
+    return rv;
 }
 
 void egs_stock_unload(egs_stock *stock, egs_jobs *released)
 {
     batch *b = last_batch(stock);
-    apr_pool_t *pool;
 
-    if (b && b->loaded < b->count && apr_pool_create(&pool, stock->pool) == APR_SUCCESS) {
-        take_slice(stock, b, pool, b->count - b->loaded, released);
+    for (int i = 0; i < stock->aside_count; i++) {
+        let_go(stock, &stock->aside[i], 0, released);
+    }
+    stock->aside_count = 0;
+    if (b) {
+        range rest = { .batch = b, .first = b->loaded, .count = b->count - b->loaded, .room = SMALL };
+
+        let_go(stock, &rest, 0, released);
+        b->loaded = b->count;
     }
 }
 
@@ -334,7 +443,7 @@ void egs_stock_give_back(egs_stock *stock, egs_job *job)
 
     job->given_back = 1;
     if (--slice->open == 0) {
-        stock->size -= slice->size;
+        stock->size[slice->room] -= slice->size;
         apr_pool_destroy(slice->pool);
     }
     if (--b->open == 0) {

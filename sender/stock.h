@@ -22,14 +22,15 @@ egs_stock *egs_stock_new(egs_control *control, egs_keyring *keyring, eg_db *db, 
  */
 apr_status_t egs_stock_claim(egs_stock *stock, int *count, int limit);
 
-/** How many jobs are claimed and not loaded. */
+/** How many jobs are claimed, and neither loaded nor set aside until there is room. */
 int egs_stock_unloaded(const egs_stock *stock);
 
 /**
  * Load the next jobs, to the end of the list. None when there is no more, or
  * too much in memory already.
+ * @param released  to the end of this one go large ones that have to come again later
  */
-apr_status_t egs_stock_load(egs_stock *stock, egs_jobs *waiting);
+apr_status_t egs_stock_load(egs_stock *stock, egs_jobs *waiting, egs_jobs *released);
 
 /** Jobs not loaded will not be: to the end of the list. */
 void egs_stock_unload(egs_stock *stock, egs_jobs *released);

@@ -257,19 +257,20 @@ static void claim(worker *w)
 /* More is loaded while nothing waits to be begun: those who sign shall not wait either. */
 static void load(worker *w)
 {
-    egs_jobs loaded = { NULL, NULL };
+    egs_jobs loaded = { NULL, NULL }, released = { NULL, NULL };
     apr_status_t rv;
 
-    if (w->waiting_count || w->give_up || !may_call(w) || !egs_stock_unloaded(w->stock)) {
+    if (w->waiting_count || w->give_up || !may_call(w)) {
         return;
     }
-    rv = egs_stock_load(w->stock, &loaded);
+    rv = egs_stock_load(w->stock, &loaded, &released);
     w->full = !loaded.first;
     if (rv != APR_SUCCESS || !w->full) {
         note_answer(w, rv);
     }
     egs_desk_hand_over(w->desk, &loaded);
     release(w, &loaded);
+    release(w, &released);
 }
 
 /* ---- the transport's side ------------------------------------------------------- */

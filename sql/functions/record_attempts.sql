@@ -3,7 +3,7 @@
 -- when domains, keys and SMTP credentials were last used.
 --   p_account_ids .. p_details  one element an outcome, best in order of the first three
 --   p_results        delivered | deferred | bounced | expired | suppressed | released | cancelled
---   p_retry_seconds  how long what was deferred waits
+--   p_retry_seconds  how long what was deferred waits, or released: 0 is due at once
 --   p_ages           seconds since it ended: many, where the database was away meanwhile.
 --                    What comes within moments of a delivery is a machine's (record_tracks)
 --   p_details        what the event says: {"smtp": {host, code, enhanced, text, seconds, tls, ...},
@@ -55,9 +55,8 @@ BEGIN
         RETURNING o.*, q.domain_id, q.email, q.queued_at
     ), again AS (
         UPDATE queue AS q
-           SET ready = o.result = 'released', leased = false, counted = q.counted OR o.result <> 'released',
-               next_at = CASE WHEN o.result = 'released' THEN now()
-                              ELSE now() + make_interval(secs => o.retry_seconds) END
+           SET ready = o.result = 'released' AND o.retry_seconds <= 0, leased = false,
+               counted = q.counted OR o.result <> 'released', next_at = now() + make_interval(secs => o.retry_seconds)
           FROM outcome AS o
          WHERE q.ctid = ANY (v_places) AND q.ctid = o.place AND o.result IN ('deferred', 'released')
         RETURNING o.*, q.domain_id, q.email, q.queued_at

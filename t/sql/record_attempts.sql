@@ -1,7 +1,7 @@
 -- record_attempts with touch_last_used: what becomes of a row by its result, who
 -- may write one, and that the counters agree with the events.
 \ir lib/setup.psql
-SELECT plan(56);
+SELECT plan(57);
 
 DELETE FROM emailgw.queue; -- undone in the end
 DELETE FROM emailgw.daily_count;
@@ -178,8 +178,13 @@ SELECT is(pg_temp.in_counts(:account), pg_temp.in_events(:account),
           'counters agree: the send event is counted once');
 ROLLBACK TO sent;
 
--- Released.
-SELECT pg_temp.outcomes('released') AS outcomes \gset
+-- Released, for later and at once.
+SELECT * FROM pg_temp.record_outcomes(pg_temp.outcomes('released', p_retry => 10)) \gset
+SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted, q.next_at - now()))
+          FROM emailgw.queue AS q WHERE q.account_id = :account),
+          '{"f f f 00:00:10"}', 'released for a while: due again then');
+ROLLBACK TO sent;
+SELECT pg_temp.outcomes('released', p_retry => 0) AS outcomes \gset
 SELECT results_eq(format('SELECT * FROM pg_temp.record_outcomes(%L)', :'outcomes'), 'VALUES (2, 0)',
           'released: recorded');
 SELECT is((SELECT array_agg(DISTINCT concat_ws(' ', q.ready, q.leased, q.counted, q.next_at - now()))
