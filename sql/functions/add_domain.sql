@@ -18,9 +18,12 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO domain AS d (account_id, name, subdomain, tracking_base_url, mail_host, tracking_host,
-                             ownership_token, dkim_selector, dkim_record, dkim_sealed, webhook_key_sealed)
+                             ownership_token, dkim_selector, dkim_record, dkim_sealed, webhook_key_sealed,
+                             suppressed_as)
     VALUES (p_account_id, p_name, p_subdomain, p_tracking_url, p_mail_host, p_tracking_host, p_ownership_token,
-            p_selector, p_dkim_record, p_dkim_sealed, p_webhook_key_sealed)
+            p_selector, p_dkim_record, p_dkim_sealed, p_webhook_key_sealed,
+            (SELECT coalesce(o.suppressed_as, o.domain_id) FROM domain AS o
+              WHERE o.account_id = p_account_id AND o.name = p_name LIMIT 1))
     RETURNING d.domain_id, d.status::text INTO domain_id, domain_status;
 END
 $$;
