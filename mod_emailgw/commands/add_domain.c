@@ -31,6 +31,10 @@ static int judge(eg_call *call, const eg_rows *rows)
     else if (strcmp(status, "domain exists") == 0) {
         eg_call_refuse_for(call, 2, "it is one of your domains already");
     }
+    else if (strcmp(status, "no selector is left this month") == 0) {
+        eg_call_refuse_for(call, 2,
+                           "it had all DKIM selectors of this month that its length leaves room for");
+    }
     else {
         eg_call_refuse_for(call, 2, "another account has verified it");
     }
@@ -71,6 +75,7 @@ static apr_status_t store(eg_call *call, const eg_newdomain *made)
     if (rv != APR_SUCCESS || !judge(call, rows)) {
         return rv;
     }
+    check.facts.dkim_selector = eg_rows_text(rows, 0, "dkim_selector");
     check.count = eg_domainrecords_make(check.records, &check.facts, call->pool);
     domain = json_pack("{s:I}", "DomainID", (json_int_t)eg_rows_int(rows, 0, "domain_id"));
     eg_domain_show_records(domain, eg_rows_text(rows, 0, "domain_status"), &check);

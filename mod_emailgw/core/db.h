@@ -99,7 +99,7 @@ int eg_pgconn_alive(eg_pgconn *conn);
 const char *eg_pgconn_name(eg_pgconn *conn, apr_pool_t *pool);
 
 /** The newest migration that this build knows; emailgw_api.made_for() of this build says the same. */
-#define EG_DB_MIGRATION 35
+#define EG_DB_MIGRATION 36
 
 /**
  * A database of one connection of its own: the sender's threads, emailgwctl.

@@ -7,7 +7,7 @@
 #include "db.h"
 
 typedef struct {
-    const char *selector; /* "eg" and the month it was made: "eg202611" */
+    const char *selector; /* "eg" and the month it was made: "eg202611"; free_selector.sql may add to it */
     eg_bytes private_der; /* PKCS#8 */
     const char *record;   /* "v=DKIM1; k=rsa; p=..." in one string */
 } eg_dkimkey;

@@ -110,6 +110,7 @@ static int store_new(egs_ctl *ctl, const eg_newdomain *made, apr_int64_t account
 {
     const char *enable = egs_ctl_value(ctl, "enable") != NULL ? "true" : "false";
     const eg_domainfacts *facts = &made->facts;
+    eg_domainfacts stored = *facts;
     eg_rows *rows;
     int failed;
 
@@ -126,10 +127,11 @@ static int store_new(egs_ctl *ctl, const eg_newdomain *made, apr_int64_t account
         failed = judge_new(ctl, rows);
     }
     if (!failed) {
+        stored.dkim_selector = eg_rows_text(rows, 0, "dkim_selector");
         egs_ctl_show(ctl, json_pack("{s:I, s:s, s:s, s:s, s:o}", "domain_id",
                                     (json_int_t)eg_rows_int(rows, 0, "domain_id"), "domain", facts->name,
                                     "status", eg_rows_text(rows, 0, "domain_status"), "subdomain",
-                                    facts->subdomain, "records", list_to_publish(facts, ctl->pool)));
+                                    facts->subdomain, "records", list_to_publish(&stored, ctl->pool)));
     }
     return failed;
 }

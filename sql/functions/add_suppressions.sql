@@ -1,5 +1,6 @@
 -- add_suppressions: addresses that get nothing more from an account, whichever of
--- its domains it is sent from, or from one of them. To be called in the transaction
+-- its domains it is sent from, or from one of them, or whichever of the account has that
+-- one's name now, if it is deleted. To be called in the transaction
 -- that makes the events that say so. An entry that is there already stays as it is.
 --   p_reason  bounce | complaint | unsubscribe
 --   p_account_ids .. p_domain_ids  one element an address; no domains: all of them
@@ -16,7 +17,7 @@ AS $$
            b.account_id, a.address, s.domain_id, p_reason, b.message_id, b.reply
       FROM unnest(p_account_ids, p_emails, p_message_ids, p_replies, p_domain_ids)
            AS b (account_id, email, message_id, reply, domain_id)
-     CROSS JOIN LATERAL (SELECT coalesce(b.domain_id, 0) AS domain_id) AS s
+     CROSS JOIN LATERAL (SELECT emailgw_api.suppressed_as(b.account_id, coalesce(b.domain_id, 0)) AS domain_id) AS s
      CROSS JOIN LATERAL emailgw.fold_address(b.email) AS a (address)
      WHERE split_part(a.address, '@', -1) <> 'simulator.invalid'
      ORDER BY b.account_id, a.address, s.domain_id, b.message_id

@@ -1,7 +1,6 @@
 -- ctl_domain_rotate: a domain's pending DKIM key; where it has none, the one that
 -- is given becomes it. Mail is signed with the current key all the while.
---   p_selector  taken with a letter behind it where the domain has had it before:
---               resolvers may still know that key
+--   p_selector  taken as free_selector says
 --   p_record, p_sealed  of the key; NULL: nothing is changed
 -- dkim_selector is what is signed with, pending_selector NULL where there is no
 -- pending key.
@@ -13,7 +12,6 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    c_host_max CONSTANT integer := 253; -- octets of the record's name (RFC 1035 section 2.3.4)
     v_domain domain;
     v_free text;
 BEGIN
@@ -23,13 +21,7 @@ BEGIN
         RETURN;
     END IF;
     IF v_domain.pending_selector IS NULL AND p_record IS NOT NULL THEN
-        SELECT f.selector INTO v_free
-          FROM (SELECT n, p_selector || CASE WHEN n > 0 THEN chr(ascii('a') + n - 1) ELSE '' END AS selector
-                  FROM generate_series(0, 26) AS n) AS f
-         WHERE f.selector <> ALL (v_domain.former_selectors || v_domain.dkim_selector)
-           AND octet_length(f.selector || '._domainkey.' || p_name) <= c_host_max
-         ORDER BY f.n
-         LIMIT 1;
+        v_free := emailgw_api.free_selector(p_name, p_selector);
         IF v_free IS NULL THEN
             status := 'no selector is left this month';
             RETURN;

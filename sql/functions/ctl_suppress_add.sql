@@ -9,7 +9,7 @@ CREATE FUNCTION emailgw_api.ctl_suppress_add(p_account_id bigint, p_domain text,
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
 DECLARE
-    v_scope bigint := emailgw_api.ctl_scope(p_account_id, p_domain);
+    v_scope bigint := emailgw_api.suppressed_as(p_account_id, emailgw_api.ctl_scope(p_account_id, p_domain));
 BEGIN
     erased := false;
     IF v_scope IS NULL THEN

@@ -8,6 +8,8 @@ AS $$
     SELECT s.address, d.name, s.reason, s.created_at, s.message_id, s.reply
       FROM suppression AS s
       LEFT JOIN domain AS d ON d.account_id = s.account_id AND d.domain_id = s.domain_id
-     WHERE s.account_id = p_account_id AND (p_domain IS NULL OR d.name = p_domain AND d.deleted_at IS NULL)
+     WHERE s.account_id = p_account_id
+       AND (p_domain IS NULL
+            OR s.domain_id = (SELECT emailgw_api.suppressed_as(p_account_id, emailgw_api.ctl_scope(p_account_id, p_domain))))
      ORDER BY s.address, d.name
 $$;

@@ -10,7 +10,8 @@ AS $$
                    CASE WHEN s.account_id = 0 THEN 'all users' WHEN s.domain_id = 0 THEN 'the whole account' ELSE d.name END
               FROM emailgw.suppression AS s
               LEFT JOIN emailgw.domain AS d
-                ON d.account_id = s.account_id AND d.domain_id = s.domain_id AND d.deleted_at IS NULL
+                ON d.account_id = s.account_id AND d.domain_id = emailgw_api.suppressed_domain(s.account_id, s.domain_id)
+               AND d.deleted_at IS NULL
              WHERE s.account_id IN (0, p_account_id) AND s.address = ANY (p_addresses)
                AND (s.domain_id = 0 OR d.name IS NOT NULL)) AS l (place, words)
 $$;

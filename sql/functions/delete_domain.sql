@@ -1,6 +1,7 @@
 -- delete_domain: a domain is no more: its keys, SMTP credentials and webhooks,
 -- which all look at deleted_at, stop at once, its queue is cut off, and its name is
--- free for any account. Events stay until their retention ends.
+-- free for any account. Events stay until their retention ends, and suppressions for a
+-- domain of this name that the account may add again (suppressed_as).
 -- Whether the account has such a domain.
 CREATE FUNCTION emailgw_api.delete_domain(p_account_id bigint, p_domain_id bigint)
 RETURNS boolean

@@ -5,6 +5,6 @@ CREATE FUNCTION emailgw_api.made_for()
 RETURNS integer
 LANGUAGE sql IMMUTABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
 AS $$
-    SELECT 35
+    SELECT 36
 $$;
 GRANT EXECUTE ON FUNCTION emailgw_api.made_for TO emailgw_sender;

@@ -9,6 +9,8 @@ CREATE FUNCTION emailgw_api.put_suppressions(p_account_id bigint, p_domain_id bi
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = emailgw, pg_temp
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+    v_kept_as CONSTANT bigint := emailgw_api.suppressed_as(p_account_id, coalesce(p_domain_id, 0));
 BEGIN
     added := 0;
     status := CASE WHEN p_domain_id IS NULL
@@ -20,13 +22,13 @@ BEGIN
     END IF;
     -- In the order of their keys: two that put the same ones wait for each other at most.
     INSERT INTO suppression (account_id, address, domain_id, reason)
-    SELECT DISTINCT ON (a.address) p_account_id, a.address, coalesce(p_domain_id, 0), g.reason
+    SELECT DISTINCT ON (a.address) p_account_id, a.address, v_kept_as, g.reason
       FROM unnest(p_addresses, p_hashes, p_reasons) WITH ORDINALITY AS g (address, hashes, reason, n)
      CROSS JOIN LATERAL fold_address(g.address) AS a (address)
      WHERE NOT EXISTS (SELECT FROM unnest(string_to_array(g.hashes, ' ')) AS h (hash)
                         CROSS JOIN LATERAL (SELECT FROM suppression AS s
                                              WHERE s.account_id = p_account_id AND s.address = h.hash
-                                               AND s.domain_id = coalesce(p_domain_id, 0) OFFSET 0) AS s)
+                                               AND s.domain_id = v_kept_as OFFSET 0) AS s)
      ORDER BY a.address, g.n
     ON CONFLICT (account_id, address, domain_id) DO NOTHING;
     GET DIAGNOSTICS added = ROW_COUNT;

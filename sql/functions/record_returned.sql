@@ -8,7 +8,7 @@
 --   p_details  what the event says, as in record_attempts; of a complaint one
 --   p_settled  also where the sender is still at work on the mail
 -- status is
---   unknown    p_host is not where the return paths of this mail lead (return_path_state)
+--   unknown    p_host is not where return paths of this mail's domain lead (return_path_state)
 --   gone       the mail is no longer stored, or its recipient was erased: who it was to is not known any more
 --   early      a sender has the mail in hand: that it was taken is yet to be recorded
 --   recorded   detail is what the event says

@@ -76,6 +76,38 @@ subtest 'the same name under another account' => sub {
     like($reply->{json}{ErrorMessage}, qr/: another account has verified it$/, '... which is said');
 };
 
+# The name of a domain's DKIM record, by AddDomain or GetDomain, without the domain's.
+sub selector {
+    my ($domain) = @_;
+    my ($record) = grep { $_->{Purpose} eq 'DKIM' } @{ $domain->{DNSRecords} };
+    return $record->{Host} =~ s/\._domainkey\.\Q$domain->{DomainName}\E\z//r;
+}
+
+subtest 'a DKIM selector for each key of a name' => sub {
+    my $name = "again.$zone";
+    my $first = add_domain($gw, $ann, $name);
+    like(selector($first), qr/^eg\d{6}\z/, 'the month');
+    well($gw, $ann, 'DeleteDomain', DomainID => $first->{DomainID});
+    my $again = add_domain($gw, $ann, $name);
+    is(selector($again), selector($first) . 'a', 'a letter more when it is deleted and added again');
+    is(selector(get_domain($gw, $ann, $again)), selector($again), '... as GetDomain shows it, too');
+    my $theirs = add_domain($gw, $bob, $name);
+    is(selector($theirs), selector($first) . 'b', 'and the next one for another account');
+    my $carl = $gw->new_account;
+    my $shown = $gw->ctl(qw(domain add), $name, '--user', $carl->{username});
+    my ($host) = map { $_->{host} } grep { $_->{purpose} eq 'DKIM' } @{ $shown->{records} };
+    is($host, selector($first) . "c._domainkey.$name", '... and by the operator');
+    is($gw->sql("SELECT string_agg(dkim_selector, ' ' ORDER BY domain_id) FROM emailgw.domain WHERE name = '$name'"),
+        join(' ', map { selector($first) . $_ } '', 'a', 'b', 'c'), 'what is stored is what is shown');
+
+    my $long = substr(('l' x 60 . '.') x 4, 0, 232 - length ".$zone") . ".$zone";
+    $gw->sql("UPDATE emailgw.domain SET former_selectors = ARRAY(SELECT '@{[ selector($first) ]}' || CASE WHEN n > 0 THEN chr(96 + n) ELSE '' END
+        FROM generate_series(0, 26) AS n) WHERE domain_id = " . add_domain($gw, $ann, $long)->{DomainID});
+    my $refused = $gw->api('EmailGateway.AddDomain', as => $carl, DomainName => $long);
+    refuses($refused, 2, 'a name that leaves no room for another one');
+    like($refused->{json}{ErrorMessage}, qr/: it had all DKIM selectors of this month/, '... which is said');
+};
+
 subtest 'as many as the group may have' => sub {
     my $carl = $gw->new_account;
     $gw->ctl(qw(user limits --group), "g$$", qw(--domains 2));

@@ -56,6 +56,27 @@ subtest 'its name is free' => sub {
     is(get_domain($gw, $bob, $theirs)->{VerificationStatus}, 'Enabled', 'another account may hold it');
 };
 
+subtest 'its suppressions' => sub {
+    my $name = "c.$zone";
+    my $domain = enabled($ann, $name);
+    well($gw, $ann, 'AddSuppression', EmailAddress => 'cid@example.org', DomainID => $domain->{DomainID}, Reason => 'asked us to');
+    is(outcome(remove(DomainID => $domain->{DomainID})), '200 0', 'the domain is deleted');
+    my $ids = sub { join ' ', map { $_->{DomainID} } @{ well($gw, $_[0], 'GetSuppressions', Query => 'cid')->{Suppressions} } };
+    is($ids->($ann), $domain->{DomainID}, 'they stay');
+    my $theirs = add_domain($gw, $bob, $name);
+    is($ids->($bob), '', 'another account that adds the name has none of them');
+    my $again = add_domain($gw, $ann, $name);
+    is($ids->($ann), $again->{DomainID}, 'the account that adds it again has them');
+    is(well($gw, $ann, 'GetSuppressions', DomainID => $again->{DomainID})->{TotalRecords}, 1, '... for that domain');
+    $gw->ctl(qw(domain enable), $name, '--user', $ann->{username});
+    my $as = { domain => $name, key => well($gw, $ann, 'AddAPI', DomainID => $again->{DomainID}, Description => 'x')->{APIKey}{Key} };
+    is($gw->send_mail(as => $as, To => [ { email => 'cid@example.org', name => '' } ])->{json}{Errors}[0]{Code}, 14, '... which sends nothing there');
+    is(outcome($gw->api('EmailGateway.DeleteSuppression', as => $bob, EmailAddress => 'cid@example.org', DomainID => $again->{DomainID})), '200 3', '... alone');
+    is(outcome(remove(DomainID => $again->{DomainID})), '200 0', 'deleted once more');
+    well($gw, $ann, 'DeleteSuppression', EmailAddress => 'cid@example.org', DomainID => $ids->($ann));
+    is($ids->($ann), '', 'an entry that is shown can be taken off');
+};
+
 takes_ids_only($gw, 'EmailGateway.DeleteDomain', $ann, 'DomainID', absent => 1, invalid => 2,
     fresh => sub { (DomainID => add_domain($gw, $ann, sprintf 'n%x.%s', int rand 2**40, $zone)->{DomainID}) });
 subtest 'errors' => sub {

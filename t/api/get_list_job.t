@@ -101,6 +101,29 @@ subtest 'what ends it' => sub {
     }
 };
 
+subtest 'what ClearDomainQueue says of it' => sub {
+    my $as = $gw->new_account;
+    my $of = list($as, 1002);
+    my $clear = sub { $gw->api('EmailGateway.ClearDomainQueue', as => $as, DomainID => $as->{domain_id})->{json}{ClearedEmails} };
+    my $job = sub { $gw->api('EmailGateway.GetListJob', as => $as, JobID => $_[0])->{json}{Job} };
+    send_to($as, $of, SendAt => time + 3600) for 1 .. 2;
+    $gw->send_mail(as => $as, SendAt => time + 3600);
+    is($clear->(), 2005, 'two jobs that have not begun, and a mail');
+    is($clear->(), 0, '... once');
+
+    $gw->sql("INSERT INTO emailgw.suppression (account_id, address, reason) VALUES ($as->{account_id}, 's7\@example.org', 'test')");
+    $gw->ctl(qw(user limits), $as->{username}, '--hour', 700);
+    my $begun = send_to($as, $of);
+    $gw->wait_for(sub { $job->($begun)->{Status} eq 'Waiting' }, 60, 'a job that cannot go on');
+    is(join(' ', @{ $job->($begun) }{qw(Done Suppressed)}), '700 1', 'a part of it is made');
+    $gw->drained(60);
+    is($clear->(), 301, '... and the rest is what is cleared');
+    is($gw->sql("SELECT count(*) FROM emailgw.event WHERE account_id = $as->{account_id} AND type = 6"), 1, '... without events: the one is the mail\'s');
+    my $gone = send_to($as, $of, SendAt => time + 3600);
+    $gw->api('EmailGateway.DeleteList', as => $as, ListID => $of);
+    is($clear->(), 0, 'what has no list any more would not have been sent: it does not count');
+};
+
 common_rules($gw, 'EmailGateway.GetListJob', $account, sub { (JobID => $id, RetrieveCount => 5) });
 $gw->log_clean;
 done_testing;

@@ -70,6 +70,25 @@ subtest 'again' => sub {
         $functions + 1, 'every function is there');
 };
 
+# What 0036 finds where names were added again before it.
+subtest 'suppressions of domains that were added again' => sub {
+    query("DELETE FROM emailgw.migration WHERE number = 37; DROP INDEX emailgw.domain_names; ALTER TABLE emailgw.domain DROP COLUMN suppressed_as");
+    query("INSERT INTO emailgw.account (account_id, username, email, password_hash) SELECT n, 'u' || n, 'o\@example.org', 'x' FROM generate_series(1, 2) AS n");
+    query("INSERT INTO emailgw.domain (account_id, domain_id, name, deleted_at, ownership_token, dkim_selector, dkim_record, dkim_sealed, webhook_key_sealed)
+        SELECT a, id, name, CASE WHEN deleted THEN now() - id * interval '1 hour' END, 't', 's', 'r', '', ''
+          FROM (VALUES (1, 1, 'again', true), (1, 2, 'again', true), (1, 3, 'again', false), (1, 4, 'gone', true), (1, 5, 'gone', true),
+                       (1, 6, 'once', false), (2, 7, 'again', true)) AS d (a, id, name, deleted)");
+    query("INSERT INTO emailgw.suppression (account_id, address, domain_id, reason, created_at)
+        SELECT a, address, id, address || id, now() - id * interval '1 hour'
+          FROM (VALUES (1, 'all', 0), (1, 'x', 1), (1, 'x', 2), (1, 'y', 1), (1, 'y', 3), (1, 'z', 4), (1, 'x', 6), (2, 'x', 7)) AS s (a, address, id)");
+    my ($said) = together([ $ctl, '--config', $file, 'migrate' ]);
+    is($said->[0], 0, 'migrated') or diag($said->[1]);
+    is(query("SELECT string_agg(domain_id || '>' || suppressed_as, ' ' ORDER BY domain_id) FROM emailgw.domain WHERE suppressed_as IS NOT NULL"),
+        '1>3 2>3 5>4', 'a name\'s newest domain has the entries of all');
+    is(query("SELECT string_agg(account_id || ':' || domain_id || ':' || reason, ' ' ORDER BY account_id, domain_id, reason) FROM emailgw.suppression"),
+        '1:0:all0 1:3:x2 1:3:y3 1:4:z4 1:6:x6 2:7:x7', '... each address once');
+};
+
 subtest 'functions of another version are replaced, while they are called' => sub {
     for my $round (1 .. $rounds) {
         query("UPDATE emailgw.code SET sha256 = 'other';"

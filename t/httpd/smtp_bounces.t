@@ -130,6 +130,24 @@ subtest 'what is refused at RCPT' => sub {
     is(scalar(grep { $_->{to} =~ /victim/ } $gw->outbox), 0, '... and nobody else');
 };
 
+subtest 'a former sub-domain' => sub {
+    my $mover = $gw->new_account;
+    my ($bounced) = sent($gw, $mover, 'ann@example.net');
+    my ($complained) = sent($gw, $mover, 'bob@example.net');
+    my $reply = $gw->api('EmailGateway.UpdateDomain', as => $mover, DomainID => $mover->{domain_id}, Subdomain => 'mail');
+    is($reply->{json}{Domain}{Subdomain}, 'mail', 'the domain gets another sub-domain');
+    my ($local, $host) = split /\@/, $bounced->{return_path};
+    is($host, "eg.$mover->{domain}", '... after mail that names the former one');
+    for my $at ("x.$host", $mover->{domain}, "eg.$account->{domain}", 'eg.example.com', "eg.x$mover->{domain}", "eg.$mover->{domain}.example.com") {
+        like(come_back(report('ann@example.net'), "$local\@$at"), qr/^550 5\.1\.1 /, "refused at $at");
+    }
+    like(come_back(report('ann@example.net'), $local =~ s/(.)\z/$1 eq 'a' ? 'b' : 'a'/er . "\@$host"), qr/^550 5\.1\.1 /, '... and with a forged token');
+    like(come_back(report('ann@example.net'), $bounced->{return_path}), qr/^250 2\.0\.0 /, 'a bounce that comes there is taken');
+    ends_as($bounced, '2 4', '... and is the bounce of that mail');
+    like(come_back(feedback('abuse'), "$complained->{return_path}" =~ s/\@eg\./\@mail./r), qr/^250 /, 'a complaint at the new one');
+    ends_as($complained, '2 10', '... is that of its mail');
+};
+
 # Commands in turn, each with its own reply, until the session ends: how many were answered, and the code of the last one.
 sub until_the_end {
     my ($smtp, @round) = @_;

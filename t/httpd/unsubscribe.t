@@ -131,5 +131,26 @@ subtest 'a mail that waits' => sub {
     is_deeply({ map { @$_ } $gw->sql("SELECT email, status FROM emailgw.recipient WHERE message_id = '$mail'") },
         { 'dan@example.org' => 'suppressed', 'eve@example.org' => 'delivered' }, '... does not get it any more');
 };
+subtest 'a domain that is deleted and added again' => sub {
+    my $shop = $gw->new_account;
+    my $mail = sent_mail($gw, $shop, To => [ map { { email => "$_\@example.org", name => '' } } qw(fay gus) ]);
+    my $leave = sub { is(post(link_to($gw, u => $shop->{account_id}, $mail, $_[0]), $one_click)->{status}, 200, "$_[1] unsubscribes") };
+    $leave->(1, 'fay');
+    $gw->api('EmailGateway.DeleteDomain', as => $shop, DomainID => $shop->{domain_id});
+    my $again = $gw->ctl(qw(domain add), $shop->{domain}, '--user', $shop->{username}, '--enable');
+    $leave->(2, 'gus, by the link of a former mail,');
+    my %as = (%$shop, domain_id => $again->{domain_id}, key => $gw->ctl(qw(key add --user), $shop->{username}, '--domain', $shop->{domain}, qw(--description x))->{key});
+    for my $who (qw(fay gus)) {
+        my $reply = $gw->send_mail(as => \%as, To => [ { email => "$who\@example.org", name => '' } ]);
+        is($reply->{json}{Errors}[0]{Code}, 14, "$who gets nothing from the new one") or diag($reply->{body});
+    }
+    is($gw->send_mail(as => \%as, To => [ { email => 'hal@example.org', name => '' } ])->{status}, 200, '... others do');
+    my $list = $gw->api('EmailGateway.GetSuppressions', as => \%as, DomainID => $again->{domain_id})->{json};
+    is(join(' ', map { "$_->{EmailAddress} $_->{Reason} $_->{DomainID}" } @{ $list->{Suppressions} }),
+        "fay\@example.org unsubscribe $again->{domain_id} gus\@example.org unsubscribe $again->{domain_id}", 'both are on its list');
+    is($gw->api('EmailGateway.DeleteSuppression', as => \%as, DomainID => $again->{domain_id}, EmailAddress => 'fay@example.org')->{json}{ErrorCode}, 0,
+        '... and can be taken off');
+    is($gw->send_mail(as => \%as, To => [ { email => 'fay@example.org', name => '' } ])->{status}, 200, '... and get mail then');
+};
 $gw->log_clean;
 done_testing;

@@ -46,6 +46,7 @@ parts_beside_steps();
 domains();
 keys_of_domain();
 rotations();
+selectors();
 done_testing();
 
 END {
@@ -465,6 +466,15 @@ sub rotations {
     is((grep { /no_longer/ } @changes), 5, '... the others are refused');
     is(psql($dsn, "SELECT dkim_record || ' ' || records_version FROM emailgw.domain WHERE account_id = $account"),
         "$keys[0] 2", '... and it is changed once');
+}
+
+# Six accounts add a domain of one name at the same time: each key gets a selector of its own.
+sub selectors {
+    my @answers = map { s/\s+\z//r } together(map {
+        "BEGIN; SELECT dkim_selector FROM emailgw_api.add_domain($_, 'shared.example', 'eg', NULL, '', '', 't', 'eg', 'r', '', '');\n"
+            . "SELECT pg_sleep(0.2); COMMIT;\n"
+    } map { account() } 1 .. 6);
+    is(join(' ', sort @answers), 'eg ega egb egc egd ege', '6 accounts add one name: no two keys have one selector');
 }
 
 # An account with an enabled domain and the key \x01; a limit of its own for a period.

@@ -1,7 +1,7 @@
 -- accept_list, claim_list_job, get_list_targets, store_list_batch: whose turn it is, the fence, limits, what ends a
 -- job, and what is left behind.
 \ir lib/setup.psql
-SELECT plan(70);
+SELECT plan(76);
 
 SELECT pg_temp.new_account() AS other \gset
 SELECT pg_temp.new_domain(:other, 'example.net') AS others_domain \gset
@@ -37,6 +37,8 @@ CREATE FUNCTION pg_temp.again() RETURNS void LANGUAGE sql VOLATILE AS $$ UPDATE 
 
 SELECT emailgw_api.list_mail_id(emailgw.uuid7(now()), 0) AS job \gset
 SELECT emailgw_api.list_mail_id(emailgw.uuid7(now()), 0) AS others_job \gset
+CREATE FUNCTION pg_temp.unmade(p_account_id bigint, p_domain_id bigint) RETURNS bigint LANGUAGE sql STABLE
+AS $$ SELECT emailgw_api.unmade_mails(p_account_id, p_domain_id) $$;
 SELECT is(emailgw_api.list_mail_id('01890000-0000-7abc-8def-1234567890ab', 258)::text, '01890000-0000-7abc-8def-123400000102', 'a mail''s number is the end of its id');
 
 -- Accepting.
@@ -51,6 +53,9 @@ SELECT is((SELECT status FROM pg_temp.accept(:account, emailgw.uuid7(now()), :li
 SELECT list_id AS empty FROM emailgw_api.add_list(:account, 'empty', 10) \gset
 SELECT is((SELECT status FROM pg_temp.accept(:account, emailgw.uuid7(now()), :empty)), 20, 'a list of nobody');
 SELECT is((SELECT status FROM pg_temp.accept(:other, :'others_job', :others_list, '\x02', 'example.net')), 0, 'another account''s job');
+
+SELECT is(pg_temp.unmade(:account, :domain) || ' ' || pg_temp.unmade(:other, :others_domain), '10 2', 'what is not made yet: all of both');
+SELECT is(pg_temp.unmade(:account, :others_domain), 0::bigint, '... each for its account');
 
 -- Claiming.
 SELECT pg_temp.again() \gset
@@ -77,6 +82,7 @@ SELECT results_eq(format('SELECT message_id, subject, list_id, subscriber_id, si
 SELECT is((SELECT string_agg(concat_ws(' ', r.kind, r.email, c.mail_to), ', ') FROM emailgw.recipient AS r JOIN emailgw.content AS c USING (account_id, message_id)
             WHERE message_id = emailgw_api.list_mail_id(:'job', 2)), 'to s2@example.org [{"name": "N", "email": "s2@example.org"}]', '... to one each');
 SELECT is(pg_temp.rows_of(:account, 'queue'), 3, '... in the queue');
+SELECT is(pg_temp.unmade(:account, :domain), 6::bigint, '... and the rest is not made yet, but for who is suppressed');
 SELECT is((SELECT count(*) FROM emailgw.event WHERE account_id = :account AND type = 1), 3::bigint, '... with their events');
 SELECT results_eq(format('SELECT message_id, filename, content FROM emailgw_api.get_attachments(ARRAY[%s::bigint], ARRAY[emailgw_api.list_mail_id(%L, 2)])', :account, :'job'),
                   format($$ VALUES (emailgw_api.list_mail_id(%L, 2), 'a', '\x616263'::bytea) $$, :'job'), 'the job''s attachment is each mail''s');
@@ -119,13 +125,17 @@ SELECT results_eq(format('SELECT status::text, plain IS NULL, finished_at IS NOT
 SELECT is((SELECT count(message_id) FROM emailgw_api.get_list_job(:account, :'job', emailgw_api.list_mail_id(:'job', 2), 3)), 3::bigint, 'a page of its ids');
 SELECT is_empty(format('SELECT * FROM emailgw_api.get_list_job(%s, %L, NULL, 1)', :other, :'job'), '... of the account alone');
 
+SELECT is(pg_temp.unmade(:account, :domain), 0::bigint, 'of what is over nothing is left to be made');
+
 -- What ends one, and what only stops it.
 UPDATE emailgw.domain SET status = 'Suspended' WHERE domain_id = :others_domain;
+SELECT is(pg_temp.unmade(:other, :others_domain), 2::bigint, 'what only waits is still to be made');
 SELECT pg_temp.again() \gset
 SELECT is_empty('SELECT * FROM emailgw_api.claim_list_job(60, 10, 100)', 'a suspended domain sends nothing');
 SELECT is((SELECT job_status || ': ' || waits FROM emailgw_api.get_list_job(:other, :'others_job', NULL, 1)), 'Waiting: the domain or the account is not active', '... it waits');
 UPDATE emailgw.domain SET status = 'Enabled', queue_epoch = queue_epoch + 1 WHERE domain_id = :others_domain;
 SELECT is((SELECT job_status FROM emailgw_api.get_list_job(:other, :'others_job', NULL, 1)), 'Cancelled', 'a queue that is cut off ends it');
+SELECT is(pg_temp.unmade(:other, :others_domain), 0::bigint, '... so nothing of it will be made');
 SELECT pg_temp.again() \gset
 SELECT is_empty('SELECT * FROM emailgw_api.claim_list_job(60, 10, 100)', '... nobody claims it');
 SELECT is((SELECT status::text FROM emailgw.list_job WHERE job_id = :'others_job'), 'cancelled', '... it is over');

@@ -1,6 +1,6 @@
 -- record_returned: one bounce, once, for the recipient that the return path names.
 \ir lib/setup.psql
-SELECT plan(38);
+SELECT plan(42);
 
 INSERT INTO emailgw.webhook (account_id, domain_id, url, events) VALUES (:account, :domain, 'https://hook.example/', '{4,10}');
 SELECT emailgw_api.refresh_webhooks(:account, :domain) \gset
@@ -37,7 +37,7 @@ SELECT is(pg_temp.come_back(:other, :'id', 1), 'unknown', 'another account''s ma
 SELECT is(pg_temp.come_back(:account, emailgw.uuid7(now()), 1), 'gone', 'no mail');
 SELECT is(pg_temp.come_back(:account, :'id', 3), 'gone', 'no recipient');
 SELECT is(pg_temp.come_back(:account, :'id', 1, p_host => h), 'unknown', 'to ' || h)
-  FROM unnest('{example.com,eg.example.org,eg.example.com.example.org,""}'::text[]) AS h;
+  FROM unnest('{example.com,eg.example.org,eg.example.com.example.org,x.eg.example.com,egexample.com,.example.com,""}'::text[]) AS h;
 SELECT is(pg_temp.come_back(:account, :'id', 1, k), 'ignored', k || ' says nothing')
   FROM unnest('{delay,success,answer,other}'::text[]) AS k;
 SELECT is(pg_temp.told(:'id'), 0::bigint, '... nothing is told');
@@ -55,6 +55,7 @@ SELECT results_eq(format('SELECT s.address, s.domain_id, s.reason, s.message_id,
           format($$ VALUES ('ann@example.net', 0::bigint, 'bounce', %L::uuid, '550 5.1.1 unknown') $$, :'id'), '... and suppresses the address');
 SELECT is((SELECT r.status::text FROM emailgw.recipient AS r WHERE r.message_id = :'id' AND r.recipient_no = 1), 'bounced', '... and its end');
 SELECT is(pg_temp.come_back(:account, :'id', 1), 'again', 'the same again');
+SELECT is(pg_temp.come_back(:account, :'id', 1, p_host => 'former.example.com'), 'again', '... at the host of another sub-domain');
 SELECT is(pg_temp.told(:'id'), 1::bigint, '... is no event more');
 
 SELECT is(pg_temp.come_back(:account, :'id', 2), 'recorded', 'a report that names somebody else');
