@@ -72,7 +72,7 @@ subtest 'again' => sub {
 
 # What 0036 finds where names were added again before it.
 subtest 'suppressions of domains that were added again' => sub {
-    query("DELETE FROM emailgw.migration WHERE number = 37; DROP INDEX emailgw.domain_names; ALTER TABLE emailgw.domain DROP COLUMN suppressed_as");
+    query("DELETE FROM emailgw.migration WHERE number = 36; DROP INDEX emailgw.domain_names; ALTER TABLE emailgw.domain DROP COLUMN suppressed_as");
     query("INSERT INTO emailgw.account (account_id, username, email, password_hash) SELECT n, 'u' || n, 'o\@example.org', 'x' FROM generate_series(1, 2) AS n");
     query("INSERT INTO emailgw.domain (account_id, domain_id, name, deleted_at, ownership_token, dkim_selector, dkim_record, dkim_sealed, webhook_key_sealed)
         SELECT a, id, name, CASE WHEN deleted THEN now() - id * interval '1 hour' END, 't', 's', 'r', '', ''
