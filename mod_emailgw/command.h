@@ -35,6 +35,7 @@ typedef struct {
 /** What all children count in. */
 typedef struct {
     eg_rates *keys, *failures;
+    eg_rates *good; /* keys that the database knew lately: see ratelimit.h */
 } eg_rate_tables;
 
 /** The two families of endpoints: they say what is wrong in different ways. */
