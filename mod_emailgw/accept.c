@@ -218,6 +218,11 @@ apr_status_t eg_accept_mails(eg_rows **rows, int *row_of, eg_db *db, const eg_ac
     return rv;
 }
 
+int eg_accept_never_fits(const eg_rows *rows, int row)
+{
+    return eg_rows_int(rows, row, "status") == EG_E_LIMIT && eg_rows_text(rows, row, "retry_seconds") == NULL;
+}
+
 /* With the mails themselves nobody needs what they were made of. */
 static apr_status_t call_accept_list(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *job_id,
                                      const eg_idempotency *hashes, const eg_listbatch *direct)

@@ -54,4 +54,10 @@ apr_status_t eg_accept_mails(eg_rows **rows, int *row_of, eg_db *db, const eg_ac
 apr_status_t eg_accept_list(eg_rows **rows, eg_call *call, const eg_mail *mail, const char *job_id,
                             const eg_idempotency *hashes, const eg_listbatch *direct);
 
+/**
+ * What was refused with EG_E_LIMIT is more than the account may send in a whole period: it does not help
+ * to send it again later.
+ */
+int eg_accept_never_fits(const eg_rows *rows, int row);
+
 #endif

@@ -72,10 +72,10 @@ static void find_sender_key(eg_call *call)
         eg_errors_only(&call->errors, EG_E_MISSING_KEY, "Missing SenderAPIKey");
         return;
     }
-    if (!eg_ratelimit_client(call, EG_E_RATE)) {
+    call->account_id = read_key(call->key_hash, call, EG_KEY_SENDER, key);
+    if (!eg_ratelimit_client(call, call->key_hash, EG_E_RATE)) {
         return;
     }
-    call->account_id = read_key(call->key_hash, call, EG_KEY_SENDER, key);
     if (call->account_id == 0) {
         eg_call_refuse_key(call, EG_E_KEY);
         return;
@@ -114,21 +114,14 @@ static int read_credential(const unsigned char **hash, eg_call *call, const char
 }
 
 /* @param status  0, EG_E_NOT_AUTHENTICATED or EG_E_SESSION_EXPIRED */
-static apr_status_t check_credentials(int *status, eg_call *call, const char *session, const char *key)
+static apr_status_t check_credentials(int *status, eg_call *call, const unsigned char *key_hash)
 {
-    const unsigned char *key_hash;
     eg_rows *rows;
-    apr_status_t rv;
+    apr_status_t rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "authenticate_account",
+                                 EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(key_hash, EG_HASH_SIZE),
+                                            eg_db_bytes(call->session_hash, EG_HASH_SIZE),
+                                            eg_db_int(apr_time_sec(call->limits->session_idle))));
 
-    if (!read_credential(&call->session_hash, call, EG_KEY_SESSION, session) ||
-        !read_credential(&key_hash, call, EG_KEY_ACCOUNT, key)) {
-        *status = EG_E_NOT_AUTHENTICATED;
-        return APR_SUCCESS;
-    }
-    rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "authenticate_account",
-                    EG_DB_ARGS(eg_db_int(call->account_id), eg_db_bytes(key_hash, EG_HASH_SIZE),
-                               eg_db_bytes(call->session_hash, EG_HASH_SIZE),
-                               eg_db_int(apr_time_sec(call->limits->session_idle))));
     if (rv == APR_SUCCESS) {
         *status = (int)eg_rows_int(rows, 0, "authenticate_account");
     }
@@ -138,8 +131,9 @@ static apr_status_t check_credentials(int *status, eg_call *call, const char *se
 static apr_status_t authenticate_account(eg_call *call)
 {
     const char *session = take_arg(call, "SessionID"), *key = take_arg(call, "APIKey");
-    apr_status_t rv;
-    int status;
+    const unsigned char *key_hash = NULL, *alone; /* the key's where there is no session, too */
+    int status = EG_E_NOT_AUTHENTICATED, can_be;
+    apr_status_t rv = APR_SUCCESS;
 
     if (key == NULL) {
         key = bearer_of(call);
@@ -148,15 +142,24 @@ static apr_status_t authenticate_account(eg_call *call)
         refuse_account(call, EG_E_NOT_AUTHENTICATED);
         return APR_SUCCESS;
     }
-    if (!eg_ratelimit_client(call, EG_E_NOT_AUTHENTICATED)) {
+    can_be = read_credential(&call->session_hash, call, EG_KEY_SESSION, session) &&
+             read_credential(&key_hash, call, EG_KEY_ACCOUNT, key);
+    alone = session == NULL ? key_hash : NULL;
+    if (!eg_ratelimit_client(call, alone, EG_E_NOT_AUTHENTICATED)) {
         return APR_SUCCESS;
     }
-    rv = check_credentials(&status, call, session, key);
-    if (rv != APR_SUCCESS || status == 0) {
+    if (can_be) {
+        rv = check_credentials(&status, call, key_hash);
+    }
+    if (rv != APR_SUCCESS) {
         return rv;
     }
+    if (status == 0) {
+        eg_ratelimit_good(call, alone);
+        return APR_SUCCESS;
+    }
     if (status == EG_E_NOT_AUTHENTICATED) {
-        eg_ratelimit_failed(call);
+        eg_ratelimit_failed(call, alone);
     }
     refuse_account(call, status);
     return APR_SUCCESS;
@@ -174,4 +177,11 @@ apr_status_t eg_authorize(eg_call *call, eg_authority authority)
         return authenticate_account(call);
     }
     return APR_SUCCESS;
+}
+
+void eg_authorized(eg_call *call, eg_authority authority)
+{
+    if (authority == EG_AUTH_SENDER_KEY) {
+        eg_ratelimit_good(call, call->key_hash);
+    }
 }

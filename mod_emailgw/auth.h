@@ -17,4 +17,7 @@
  */
 apr_status_t eg_authorize(eg_call *call, eg_authority authority);
 
+/** The call was answered, and not with an error: a sender key that it came with is a good one. */
+void eg_authorized(eg_call *call, eg_authority authority);
+
 #endif

@@ -35,6 +35,7 @@ typedef struct {
 /** What all children count in. */
 typedef struct {
     eg_rates *keys, *failures;
+    eg_rates *good; /* keys that the database knew lately: see ratelimit.h */
 } eg_rate_tables;
 
 /** The two families of endpoints: they say what is wrong in different ways. */
@@ -62,7 +63,7 @@ typedef enum {
     EG_DAY,     /* YYYY-MM-DD */
     EG_MAILBOX, /* an address, kept as it goes into an envelope */
     EG_NAME,    /* a display name, as POST /api/v1/email takes it */
-    EG_TIME     /* any form of eg_datetime_parse, also Unix seconds as a number; kept as SQL reads it */
+    EG_TIME     /* any form of eg_datetime_parse but a day, and Unix seconds as a number; as SQL reads it */
 } eg_kind;
 
 /** One parameter of a command; a list ends with a NULL name. */

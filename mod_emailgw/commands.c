@@ -282,7 +282,7 @@ void eg_call_refuse_key(eg_call *call, int status)
     }
     /* A good key that may not do this is no guess: what else its address does goes on. */
     if (status == EG_E_KEY) {
-        eg_ratelimit_failed(call);
+        eg_ratelimit_failed(call, call->key_hash);
     }
     eg_errors_only(&call->errors, EG_E_KEY, "Invalid SenderAPIKey");
 }

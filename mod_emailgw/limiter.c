@@ -6,22 +6,26 @@
 #include "config.h"
 #include "mod_emailgw.h"
 
-#define BUCKETS 4096 /* of 8 keys each, in each of the two tables: 3 MB together */
+#define TABLES 3
+#define BUCKETS 4096 /* of 8 keys each, in each table: 5 MB together */
 
 static apr_status_t make(eg_rate_tables *tables, apr_pool_t *pool)
 {
+    eg_rates **const made[TABLES] = { &tables->keys, &tables->failures, &tables->good };
     apr_size_t size = eg_rates_size(BUCKETS);
     apr_shm_t *shm;
     char *memory;
-    apr_status_t rv = apr_shm_create(&shm, 2 * size + EG_RATES_ALIGNMENT, NULL, pool);
+    apr_status_t rv = apr_shm_create(&shm, TABLES * size + EG_RATES_ALIGNMENT, NULL, pool);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     memory = apr_shm_baseaddr_get(shm);
     memory += -(apr_uintptr_t)memory % EG_RATES_ALIGNMENT;
-    rv = eg_rates_init(&tables->keys, memory, BUCKETS);
-    return rv != APR_SUCCESS ? rv : eg_rates_init(&tables->failures, memory + size, BUCKETS);
+    for (int i = 0; i < TABLES && rv == APR_SUCCESS; i++) {
+        rv = eg_rates_init(made[i], memory + (apr_size_t)i * size, BUCKETS);
+    }
+    return rv;
 }
 
 /* Those of the last configuration, or new ones. The process's pool outlives the module: nothing of it may be in there. */
@@ -48,7 +52,7 @@ int egm_limiter_start(server_rec *main_server)
     process_rec *process = main_server->process;
     /* By this name the next configuration finds the tables, and a module with another layout of them does not. */
     const char *name = apr_psprintf(process->pconf, "emailgw_rates_%d_%" APR_SIZE_T_FMT, EG_RATES_LAYOUT,
-                                    eg_rates_size(BUCKETS));
+                                    TABLES * eg_rates_size(BUCKETS));
     eg_rate_tables *tables;
     apr_status_t rv = find_or_make(&tables, name, process->pool);
 

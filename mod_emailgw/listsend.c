@@ -117,26 +117,46 @@ apr_status_t eg_listsend_answer(eg_call *call, eg_direct *direct, const char *jo
     return APR_SUCCESS;
 }
 
+/*
+ * The mails of a short list with the request, or all that the sender needs to make them: also where the mails
+ * are too many for any hour, day or month of the account's.
+ * @param direct  set where the mails are taken themselves
+ * @param rows  of sql accept_list
+ */
+static apr_status_t take(eg_rows **rows, int *direct, eg_call *call, eg_send *send, const char *job_id,
+                         apr_int64_t domain_id, int subscribers)
+{
+    eg_listbatch batch;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (subscribers <= send->direct.subscribers && send->direct.bytes > 0) {
+        rv = make_mails(direct, &batch, call, send, domain_id);
+    }
+    if (rv == APR_SUCCESS && *direct) {
+        rv = eg_accept_list(rows, call, &send->mail, job_id, &send->hashes, &batch);
+        *direct = rv != APR_SUCCESS || !eg_accept_never_fits(*rows, 0);
+    }
+    if (rv == APR_SUCCESS && !*direct) {
+        rv = eg_accept_list(rows, call, &send->mail, job_id, &send->hashes, NULL);
+    }
+    return rv;
+}
+
 apr_status_t eg_listsend_run(eg_call *call, eg_send *send, apr_int64_t domain_id, int subscribers)
 {
-    const eg_mail *mail = &send->mail;
     eg_direct told = { EG_LIST_DIRECT_MAX, 0 }; /* what was made counts already */
     char job_id[EG_UUID_SIZE];
-    eg_listbatch batch;
     eg_rows *rows;
     int direct = 0;
     apr_status_t rv;
 
-    check_contents(call, mail);
+    check_contents(call, &send->mail);
     if (eg_errors_any(&call->errors)) {
         return eg_send_report_all(call, send);
     }
     rv = new_job_id(job_id, call->now);
-    if (rv == APR_SUCCESS && subscribers <= send->direct.subscribers && send->direct.bytes > 0) {
-        rv = make_mails(&direct, &batch, call, send, domain_id);
-    }
     if (rv == APR_SUCCESS) {
-        rv = eg_accept_list(&rows, call, mail, job_id, &send->hashes, direct ? &batch : NULL);
+        rv = take(&rows, &direct, call, send, job_id, domain_id, subscribers);
     }
     if (rv != APR_SUCCESS) {
         return rv;

@@ -131,6 +131,9 @@ static int run_command(request_rec *r, eg_call *call, const eg_route *route)
             rv = call->command->run(call);
         }
     }
+    if (rv == APR_SUCCESS && !eg_errors_any(&call->errors)) {
+        eg_authorized(call, route->authority);
+    }
     return rv == APR_SUCCESS ? egm_response_send(r, call) : egm_response_broken(r, rv);
 }
 

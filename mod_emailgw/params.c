@@ -13,14 +13,6 @@
 #include "utf8.h"
 #include "uuid.h"
 
-/* "2026-01-31" and no other form. */
-static int is_day(const char *text)
-{
-    apr_time_t time;
-
-    return strlen(text) == 10 && text[4] == '-' && eg_datetime_parse(&time, text) == APR_SUCCESS;
-}
-
 /* Each gives the value as it is kept, or NULL for one that is invalid. */
 static json_t *read_text(const eg_param *param, json_t *value)
 {
@@ -65,7 +57,7 @@ static json_t *read_bool(const json_t *value)
 
 static json_t *read_day(json_t *value)
 {
-    return json_is_string(value) && is_day(json_string_value(value)) ? json_incref(value) : NULL;
+    return json_is_string(value) && eg_datetime_is_day(json_string_value(value)) ? json_incref(value) : NULL;
 }
 
 static json_t *read_mailbox(const eg_call *call, const json_t *value)
@@ -92,7 +84,7 @@ static json_t *read_time(const eg_call *call, const json_t *value)
     if (json_is_integer(value)) {
         text = apr_psprintf(call->pool, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
     }
-    return text != NULL && eg_datetime_parse(&time, text) == APR_SUCCESS
+    return text != NULL && !eg_datetime_is_day(text) && eg_datetime_parse(&time, text) == APR_SUCCESS
                ? json_string(eg_datetime_format(kept, time))
                : NULL;
 }

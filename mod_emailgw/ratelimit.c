@@ -10,6 +10,9 @@
 #define TOO_MANY "Too many requests. Wait for {seconds} seconds for another {attempts} attempts."
 #define V6_NET 8 /* bytes: a /64 is what one client may choose addresses from */
 
+/* A key was good lately, so long after it was used: two days, since many programs run once a day. */
+static const eg_rate lately = { 1, apr_time_from_sec(2 * 24 * 3600) };
+
 /* ---- keys ---------------------------------------------------------------------------------------- */
 
 static eg_rate_key key_of_hash(const unsigned char *hash)
@@ -64,7 +67,18 @@ static int counts(const eg_call *call, const eg_rate *rate)
     return call->rates != NULL && rate->limit > 0;
 }
 
-int eg_ratelimit_client(eg_call *call, int code)
+static int was_good(const eg_call *call, const unsigned char *key_hash)
+{
+    eg_rate_key key;
+
+    if (key_hash == NULL) {
+        return 0;
+    }
+    key = key_of_hash(key_hash);
+    return !eg_rates_look(call->rates->good, &key, &lately, eg_clock()).allowed;
+}
+
+int eg_ratelimit_client(eg_call *call, const unsigned char *key_hash, int code)
 {
     const eg_rate *rate = &call->limits->auth_failures;
     eg_rate_key key;
@@ -75,7 +89,7 @@ int eg_ratelimit_client(eg_call *call, int code)
     }
     key = key_of_client(call);
     state = eg_rates_look(call->rates->failures, &key, rate, eg_clock());
-    if (state.allowed) {
+    if (state.allowed || was_good(call, key_hash)) {
         return 1;
     }
     call->quota = state;
@@ -92,7 +106,16 @@ int eg_ratelimit_client(eg_call *call, int code)
     return 0;
 }
 
-void eg_ratelimit_failed(eg_call *call)
+static void mark(const eg_call *call, const unsigned char *key_hash, int is_good)
+{
+    if (key_hash != NULL && counts(call, &call->limits->auth_failures)) {
+        eg_rate_key key = key_of_hash(key_hash);
+
+        eg_rates_set(call->rates->good, &key, &lately, eg_clock(), is_good);
+    }
+}
+
+void eg_ratelimit_failed(eg_call *call, const unsigned char *key_hash)
 {
     const eg_rate *rate = &call->limits->auth_failures;
 
@@ -101,6 +124,12 @@ void eg_ratelimit_failed(eg_call *call)
 
         eg_rates_take(call->rates->failures, &key, rate, eg_clock());
     }
+    mark(call, key_hash, 0);
+}
+
+void eg_ratelimit_good(eg_call *call, const unsigned char *key_hash)
+{
+    mark(call, key_hash, 1);
 }
 
 /* Of a name for SMTP, or of what one address has tried with it. */
@@ -126,7 +155,7 @@ int eg_ratelimit_login(eg_call *call, const char *username)
     eg_rate_key client, login, both;
     eg_rate_state state, tried;
 
-    if (!eg_ratelimit_client(call, EG_E_NOT_AUTHENTICATED)) {
+    if (!eg_ratelimit_client(call, NULL, EG_E_NOT_AUTHENTICATED)) {
         return 0;
     }
     if (!counts(call, rate)) {
@@ -149,7 +178,7 @@ void eg_ratelimit_login_failed(eg_call *call, const char *username)
     const eg_rate *rate = &call->limits->auth_failures;
     eg_rate_key client, login, both;
 
-    eg_ratelimit_failed(call);
+    eg_ratelimit_failed(call, NULL);
     if (!counts(call, rate)) {
         return;
     }

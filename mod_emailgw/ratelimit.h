@@ -5,8 +5,10 @@
  *
  * An address (of IPv6: its /64) that has failed too often gets no answer from
  * the database until its window ends, not even for a good credential: a guess
- * that may be right must not be told from one that is wrong. Nothing else is
- * counted against an address.
+ * that may be right must not be told from one that is wrong. A key that was good
+ * lately passes all the same, since many may share an address with one whose key is
+ * stale: keys are random, and who has one need not guess. Sessions and passwords do
+ * not. Nothing else is counted against an address.
  */
 #ifndef EG_RATELIMIT_H
 #define EG_RATELIMIT_H
@@ -15,13 +17,17 @@
 
 /**
  * May the client's address try to authenticate?
+ * @param key_hash  of the only credential, EG_HASH_SIZE bytes, where that is a key; else NULL
  * @param code  of the error that says no: EG_E_RATE or EG_E_NOT_AUTHENTICATED
  * @return 0 when not: the only error then says how long to wait
  */
-int eg_ratelimit_client(eg_call *call, int code);
+int eg_ratelimit_client(eg_call *call, const unsigned char *key_hash, int code);
 
-/** The client's address has tried with a credential that nobody has. */
-void eg_ratelimit_failed(eg_call *call);
+/** The client's address has tried with a credential that nobody has. @param key_hash  as above */
+void eg_ratelimit_failed(eg_call *call, const unsigned char *key_hash);
+
+/** The database knows this key. */
+void eg_ratelimit_good(eg_call *call, const unsigned char *key_hash);
 
 /**
  * May the client's address try to log in by this name over SMTP? Not when the address

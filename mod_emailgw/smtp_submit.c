@@ -204,7 +204,12 @@ static apr_status_t refuse(eg_smtp_message *m, int status, const eg_rows *rows)
                        "Email address is in the suppression list. Email delivery is blocked: %s", detail);
         break;
     case EG_E_LIMIT:
-        eg_smtp_refuse(m, 451, "4.7.1", "Email sending limit reached: %s", detail);
+        if (eg_accept_never_fits(rows, 0)) {
+            eg_smtp_refuse(m, 550, "5.5.3", "Email sending limit reached: %s", detail);
+        }
+        else {
+            eg_smtp_refuse(m, 451, "4.7.1", "Email sending limit reached: %s", detail);
+        }
         break;
     case 409:
         eg_smtp_refuse(m, 554, "5.7.0", "This Idempotency-Key was used for a different message");

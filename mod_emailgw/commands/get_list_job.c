@@ -3,8 +3,8 @@
 
 static const eg_param params[] = {
     { "JobID", EG_UUID, EG_REQUIRED, .error = 1 },
-    { "After", EG_UUID, EG_OPTIONAL, .error = 0 },
     { "RetrieveCount", EG_COUNT, EG_OPTIONAL, .error = 2 },
+    { "After", EG_UUID, EG_OPTIONAL, .error = 4, .invalid = 4 },
     { .name = NULL },
 };
 

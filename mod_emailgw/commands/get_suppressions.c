@@ -4,6 +4,7 @@
 #include <apr_strings.h>
 
 #include "command.h"
+#include "hostname.h"
 #include "suppressionlist.h"
 
 #define QUERY_MAX EG_MAILBOX_MAX
@@ -30,6 +31,27 @@ static const char *given(const eg_call *call, const char *name)
     const char *text = eg_param_text(call, name);
 
     return text != NULL && *text != '\0' ? text : NULL;
+}
+
+/*
+ * What is searched for with the labels of its domain as they are kept; NULL where they are none. It may be a
+ * part of a name, one label or more, so it is judged as the begin of a name.
+ */
+static const char *with_a_labels(const char *query, apr_pool_t *pool)
+{
+    static const char rest[] = ".example";
+    const char *at, *domain, *name;
+
+    if (query == NULL) {
+        return NULL;
+    }
+    at = strrchr(query, '@');
+    domain = at != NULL ? at + 1 : query;
+    if (eg_hostname_parse(&name, apr_pstrcat(pool, domain, rest, NULL), pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    return apr_psprintf(pool, "%.*s%.*s", (int)(domain - query), query, (int)(strlen(name) - strlen(rest)),
+                        name);
 }
 
 /* "64:ann@example.org": where the page before ended. @return 0 when it is refused */
@@ -99,7 +121,8 @@ static apr_status_t run(eg_call *call)
     rv = eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_suppressions",
                     EG_DB_ARGS(eg_db_int(call->account_id), eg_param_arg(call, "DomainID"),
                                eg_db_text(given(call, "Query")), eg_db_text(given(call, "Reason")),
-                               eg_db_int(count + 1), eg_db_text(after), eg_db_int(after_domain_id)));
+                               eg_db_int(count + 1), eg_db_text(after), eg_db_int(after_domain_id),
+                               eg_db_text(with_a_labels(given(call, "Query"), call->pool))));
     if (rv != APR_SUCCESS) {
         return rv;
     }

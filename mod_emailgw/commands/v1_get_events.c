@@ -41,7 +41,7 @@ static const char *parse_date(eg_call *call, const char *name, int code)
     if (json_is_integer(value)) {
         text = apr_psprintf(call->pool, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
     }
-    if (text == NULL || eg_datetime_parse(&time, text) != APR_SUCCESS) {
+    if (text == NULL || eg_datetime_is_day(text) || eg_datetime_parse(&time, text) != APR_SUCCESS) {
         eg_errors_add(&call->errors, code, "Invalid %s: it must be Unix seconds or YYYY-MM-DD HH:MM:SS (UTC)",
                       name);
         return NULL;

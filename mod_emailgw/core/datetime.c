@@ -175,6 +175,13 @@ apr_status_t eg_datetime_parse(apr_time_t *time, const char *text)
     return APR_SUCCESS;
 }
 
+int eg_datetime_is_day(const char *text)
+{
+    apr_time_t time;
+
+    return strlen(text) == 10 && text[4] == '-' && eg_datetime_parse(&time, text) == APR_SUCCESS;
+}
+
 const char *eg_datetime_format(char buffer[EG_DATETIME_SIZE], apr_time_t time)
 {
     apr_time_exp_t at;

@@ -15,6 +15,9 @@
  */
 apr_status_t eg_datetime_parse(apr_time_t *time, const char *text);
 
+/** "2026-01-31" and no other form: a day, which is no moment. */
+int eg_datetime_is_day(const char *text);
+
 #define EG_DATETIME_SIZE 28
 /** RFC 3339 in UTC with microseconds where they are not 0: "2026-01-31T08:00:00Z". */
 const char *eg_datetime_format(char buffer[EG_DATETIME_SIZE], apr_time_t time);

@@ -202,6 +202,25 @@ eg_rate_state eg_rates_take(eg_rates *rates, const eg_rate_key *key, const eg_ra
     return state;
 }
 
+void eg_rates_set(eg_rates *rates, const eg_rate_key *key, const eg_rate *rate, apr_time_t now, int count)
+{
+    bucket *b = bucket_of(rates, key);
+    slot *s;
+
+    if (!lock(b)) {
+        return;
+    }
+    s = find(b, key, rate);
+    if (s == NULL && count > 0) {
+        s = make_room(b, key, rate, now);
+    }
+    if (s != NULL) {
+        s->count = count;
+        s->end = now + rate->window;
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
 int eg_rate_seconds(apr_interval_time_t time)
 {
     return (int)((time + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC);

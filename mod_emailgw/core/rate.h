@@ -65,6 +65,12 @@ eg_rate_state eg_rates_take(eg_rates *rates, const eg_rate_key *key, const eg_ra
 /** What eg_rates_take would say, without counting; remaining is what is left before it. */
 eg_rate_state eg_rates_look(eg_rates *rates, const eg_rate_key *key, const eg_rate *rate, apr_time_t now);
 
+/**
+ * Make it so many events of a key, whatever was counted before, in a window that begins now.
+ * With 0 the key is as one that never came.
+ */
+void eg_rates_set(eg_rates *rates, const eg_rate_key *key, const eg_rate *rate, apr_time_t now, int count);
+
 /** The time until then in seconds, as headers and messages have it: rounded up, so that who waits has waited. */
 int eg_rate_seconds(apr_interval_time_t time);
 

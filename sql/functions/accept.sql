@@ -38,8 +38,9 @@ CREATE TYPE emailgw_api.taken_mail AS (
 -- caller to say in full, 3 for a From outside the domain or none at all and 102 for
 -- List-Unsubscribe headers of a domain whose unsubscribe link is on.
 -- detail is what the message needs: the address for 14, the limit for 17, which
--- ends in retry_seconds. In the queue means on disk: a role or database that has
--- synchronous_commit off does not change that.
+-- ends in retry_seconds; they are NULL where the mail is too much for any period.
+-- In the queue means on disk: a role or database that has synchronous_commit off does
+-- not change that.
 -- Each is decided in its turn, and those that are taken are stored together. A
 -- refusal comes before the mail's first write, and never as an exception: the
 -- others must not suffer. Plans are generic, since one of its own for each call would

@@ -5,7 +5,8 @@
 --   p_attached_bytes  of all attachments
 --   p_mails    as store_list_mails takes them, or NULL; p_suppressed and p_failed are how many got none
 -- status as of accept, where a suppressed subscriber is no reason to refuse; 16 where the list is gone, 20
--- where it has no subscribers.
+-- where it has no subscribers. 17 without retry_seconds: the mails are more than a limit allows in any
+-- period, and as a job they would go out over several.
 CREATE FUNCTION emailgw_api.accept_list(
     p_account_id bigint, p_job_id uuid, p_key_hash bytea, p_idempotency_key bytea, p_body_hash bytea, p_list_id bigint,
     p_from_email text, p_from_name text, p_from_domain text, p_tags text[], p_track_links boolean,

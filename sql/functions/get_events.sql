@@ -33,8 +33,10 @@ BEGIN
         RETURN;
     END IF;
     IF p_message_id IS NULL AND cardinality(p_fields) = 0 THEN
-        SELECT * INTO v_page
-          FROM emailgw_api.list_events(p_account_id, p_domain_id, p_start, p_count, p_from, p_until, p_type, p_after);
+        SELECT l.* INTO v_page
+          FROM emailgw_api.ids_of_days(p_from, p_until) AS i
+         CROSS JOIN LATERAL emailgw_api.list_events(p_account_id, p_domain_id, p_start, p_count, i.low, i.high, p_type,
+                                                    p_after) AS l;
     ELSE
         SELECT * INTO v_page
           FROM emailgw_api.search_events(p_account_id, p_domain_id, p_start, p_count, p_from, p_until, p_type,

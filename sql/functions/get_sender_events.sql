@@ -4,7 +4,7 @@
 --   p_type            core/eventtype.h, NULL is all
 --   p_after           only what is older than the event of this id, NULL is all; p_start is 0 then.
 --                     The total is of all
--- Whole days (UTC) are counted by list_events; parts of days, and a message's, one by one.
+-- A message's events are counted one by one, all others by list_events.
 -- One row at least: status (see sender_key) and total; event_id is NULL where
 -- there is no event on this page.
 CREATE FUNCTION emailgw_api.get_sender_events(p_account_id bigint, p_key_hash bytea, p_start bigint, p_count integer,
@@ -18,8 +18,6 @@ AS $$
 DECLARE
     v_key record;
     v_page record;
-    v_from date := (greatest(p_since, '1970-01-01') AT TIME ZONE 'UTC')::date;
-    v_until date := (p_until AT TIME ZONE 'UTC')::date;
     v_low uuid := uuid7_floor(greatest(p_since, '1970-01-01'));
     v_high uuid := coalesce(uuid7_floor(p_until + interval '1 second'), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
 BEGIN
@@ -31,16 +29,14 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    IF p_message_id IS NULL AND (v_low, v_high) = (SELECT i.low, i.high FROM emailgw_api.ids_of_days(v_from, v_until) AS i) THEN
+    IF p_message_id IS NULL THEN
         SELECT * INTO v_page
-          FROM emailgw_api.list_events(p_account_id, v_key.domain_id, p_start, p_count, v_from, v_until, p_type,
-                                       p_after);
+          FROM emailgw_api.list_events(p_account_id, v_key.domain_id, p_start, p_count, v_low, v_high, p_type, p_after);
     ELSE
         WITH hit AS (
             SELECT e.event_id FROM event AS e
-             WHERE e.account_id = p_account_id AND e.domain_id = v_key.domain_id
-               AND e.event_id >= v_low AND e.event_id < v_high
-               AND (p_type IS NULL OR e.type = p_type) AND (p_message_id IS NULL OR e.message_id = p_message_id)
+             WHERE e.account_id = p_account_id AND e.domain_id = v_key.domain_id AND e.message_id = p_message_id
+               AND e.event_id >= v_low AND e.event_id < v_high AND (p_type IS NULL OR e.type = p_type)
         )
         SELECT count(*) AS total,
                ARRAY(SELECT h.event_id FROM hit AS h WHERE p_after IS NULL OR h.event_id < p_after

@@ -1,13 +1,15 @@
 -- get_suppressions: the entries of an account, in order of their addresses, page by page.
 --   p_domain_id  only those of this domain; NULL: all
 --   p_query      only addresses with this in them, whatever their letter case; NULL: all
+--   p_query_ascii  the same with A-labels in place of other letters, since domains are kept so; NULL: there are none
 --   p_reason     only these; NULL: all
 --   p_after_address, p_after_domain_id  the last one of the page before; NULL: from the start
 -- One row at least: status is 0, or 2 where there is no such domain. total counts all
 -- pages. address is that of an erased one where it has no @; entry_domain_id is 0 for the
 -- whole account, and a deleted domain's where the account has no other of its name now.
 CREATE FUNCTION emailgw_api.get_suppressions(p_account_id bigint, p_domain_id bigint, p_query text, p_reason text,
-                                             p_count integer, p_after_address text, p_after_domain_id bigint)
+                                             p_count integer, p_after_address text, p_after_domain_id bigint,
+                                             p_query_ascii text DEFAULT NULL)
 RETURNS TABLE (status integer, total bigint, address text, entry_domain_id bigint, reason text, created_us bigint,
                message_id uuid, reply text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp
@@ -19,7 +21,8 @@ AS $$
         SELECT s.* FROM suppression AS s
          WHERE s.account_id = p_account_id
            AND (p_domain_id IS NULL OR s.domain_id = (SELECT k.kept_as FROM kept AS k))
-           AND (p_query IS NULL OR position('@' IN s.address) > 0 AND position(fold_address(p_query) IN s.address) > 0)
+           AND (p_query IS NULL OR position('@' IN s.address) > 0 AND (position(fold_address(p_query) IN s.address) > 0
+                                                                       OR position(p_query_ascii IN s.address) > 0))
            AND (p_reason IS NULL OR s.reason = p_reason)
     ), page AS (
         SELECT w.* FROM wanted AS w

@@ -119,8 +119,8 @@ subtest 'errors' => sub {
     my ($send) = grep { $_->{Event} eq 'send' } rows(WebhookID => $good);
     refuses(replay(WebhookID => $bad, EventID => $send->{EventID}), 6, 'replay 6: not what the webhook is told of');
     refuses(replay(WebhookID => $good, StartDate => time - 15 * 86400), 7, 'replay 7: older than 14 days');
-    refuses(replay(WebhookID => $good, StartDate => 'yesterday'), 108, 'replay 108');
-    refuses(replay(WebhookID => $good, @hour, EndDate => '2026-02-30'), 109, 'replay 109');
+    refuses(replay(WebhookID => $good, StartDate => $_), 108, "replay 108: $_") for 'yesterday', '2026-11-30';
+    refuses(replay(WebhookID => $good, @hour, EndDate => $_), 109, "replay 109: $_") for '2026-02-30', '2026-11-30';
     refuses(replay(WebhookID => $good, @hour, All => 'perhaps'), 9, 'replay 9: All');
     refuses(replay(WebhookID => $good, @hour, Enable => 'perhaps'), 10, 'replay 10: Enable');
     is($gw->sql("SELECT r.status || ' ' || r.posts FROM emailgw_api.replay_webhook($account->{account_id}, NULL, $good, NULL,

@@ -73,6 +73,13 @@ subtest 'search and pages' => sub {
         [ hash => [ Query => 'AAAA' ] ]);
     is_deeply(\%total, { all => 122, prefix => 11, middle => 61, wild => 60, percent => 0, reason => 24, domain => 12, both => 1, hash => 0 }, 'as many as match');
     is(scalar @{ get()->{json}{Suppressions} }, 50, 'a page has 50');
+    add(EmailAddress => $_) for "Leser\@m\xfcller.b\xfccher.example", "b\xfccher\@example.net";
+    my %found = map { my $query = $_; ($query => join ' ', sort map { $_->{EmailAddress} } @{ get(Query => $query)->{json}{Suppressions} }) }
+        "B\xdcCHER", "b\xfccher.exa", "\@m\xfcller.b\xfccher.example", "leser\@M\xdcLLER", "b\xfccher\@", 'xn--bcher', "b\xfcch";
+    my ($domain, $local) = ('leser@xn--mller-kva.xn--bcher-kva.example', "b\xfccher\@example.net");
+    is_deeply(\%found, { "B\xdcCHER" => join(' ', sort $domain, $local), "b\xfccher.exa" => $domain, "\@m\xfcller.b\xfccher.example" => $domain,
+        "leser\@M\xdcLLER" => $domain, "b\xfccher\@" => $local, 'xn--bcher' => $domain, "b\xfcch" => $local }, 'international domains in their own letters');
+    remove(EmailAddress => $_) for "leser\@m\xfcller.b\xfccher.example", "b\xfccher\@example.net";
     is(scalar @{ get(RetrieveCount => 1000)->{json}{Suppressions} }, 100, '... 100 at most');
     for my $size (1, 7, 61, 100) {
         my (@seen, $after);

@@ -113,6 +113,16 @@ subtest 'in the order of the batch' => sub {
     is(count($it, 'message'), 5, '... and no more is queued');
 };
 
+subtest 'more subscribers than a limit allows' => sub {
+    my $it = $gw->new_account;
+    my ($five, $three) = (list($it, 1 .. 5), list($it, 1 .. 3));
+    $gw->ctl(qw(user limits), $it->{username}, qw(--hour 4));
+    $gw->stop('sender');
+    my $reply = send_batch($it, [ mail($it), mail($it, TargetListID => $five), mail($it, TargetListID => $three), mail($it, TargetListID => $three) ]);
+    is(results($reply), 'id job:5 list:3 17', 'go to them over several hours');
+    $gw->start('sender');
+};
+
 subtest 'a long list' => sub {
     my $it = $gw->new_account;
     my $long = list($it, 1 .. 1001);

@@ -158,7 +158,6 @@ subtest 'StartDate and EndDate' => sub {
     }
     my $reply = get(undef, json => { StartDate => $start + 118 });
     is(numbers($reply), '119 118', 'Unix seconds as a JSON number') or diag($reply->{body});
-    is(get({ StartDate => $at->('%Y-%m-%d', 0) })->{json}{TotalRecords}, 120, 'a day is its first second');
     is(get({ StartDate => $start + 60, EndDate => $start + 50 })->{json}{TotalRecords}, 0,
         'an end before the start: none');
     is(get({ StartDate => 0, EndDate => 253402300799 })->{json}{TotalRecords}, 120, 'from 1970 to 9999');
@@ -169,7 +168,7 @@ subtest 'StartDate and EndDate' => sub {
     is($of_other->({ StartDate => $start + 200, EndDate => $start + 200 }), 1, 'an end is a whole second');
     is($of_other->({ StartDate => $start + 201 }), 0);
     for my $value ('', 'x', 'yesterday', '2026-13-01', '2026-02-30 00:00:00', '2026-01-01 25:00:00',
-        '2026-01-01 00:00', '-1', '1.5', '1e9', ' 1',
+        '2026-01-01 00:00', '2026-11-30', '-1', '1.5', '1e9', ' 1',
         '2026-01-01 00:00:00; SELECT 1', 'infinity', 'now', '253402300800', '9' x 400) {
         my $name = length $value > 40 ? '400 digits' : "'$value'";
         is_refusal(get({ StartDate => $value }), 422, 108, "StartDate $name", qr/StartDate/);

@@ -443,9 +443,10 @@ subtest 'sending limits: 17' => sub {
         $gw->ctl(qw(user limits), $it->{username}, "--$period", 4);
         refuses($it, [ "$period: five at once", 429, 17, { To => [ @$three, person('d@example.org') ],
             CC => [ person('e@example.org') ] },
-            qr/\AEmail sending limit reached: 4 emails per $period, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/ ]);
+            qr/\AEmail sending limit reached: 4 emails per $period, fewer than this mail has recipients: it cannot be sent at any time/ ]);
         my @ids = $gw->send_mail(as => $it, To => $three)->{json}{MessageID};
-        refuses($it, [ "$period: three of four are used", 429, 17, { CC => [ person('x@example.org') ] } ],
+        refuses($it, [ "$period: three of four are used", 429, 17, { CC => [ person('x@example.org') ] },
+            qr/\AEmail sending limit reached: 4 emails per $period, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/ ],
             [ "$period: faults come first", 422, 8, { Subject => undef, CC => [
                 person('x@example.org') ] } ]);
         push @ids, $gw->send_mail(as => $it, To => [ person('last@example.org'),
@@ -455,6 +456,13 @@ subtest 'sending limits: 17' => sub {
         $gw->ctl(qw(user limits), $it->{username}, "--$period", 5);
         arrives_alone($it, @ids);
     }
+    my $it = $gw->new_account;
+    $gw->ctl(qw(user limits), $it->{username}, qw(--hour 2));
+    my @three = map { person("$_\@example.org") } 1 .. 3;
+    is($gw->send_mail(as => $it, To => \@three)->{headers}{'retry-after'}, undef, 'what never fits is not to be repeated');
+    is($gw->send_mail(as => $it, To => [ @three[0, 1] ])->{status}, 200, 'a mail that fits');
+    cmp_ok($gw->send_mail(as => $it)->{headers}{'retry-after'}, '>', 0, 'one that does not fit now is');
+
     my $group = sprintf 'g-%d-%x', $$, int rand 2**32;
     my ($one, $two) = map { $gw->new_account } 1, 2;
     $gw->ctl(qw(user set), $_->{username}, '--group', $group) for $one, $two;

@@ -157,6 +157,31 @@ subtest 'limits' => sub {
     is($gw->sql("SELECT sum(sent) FROM emailgw.usage WHERE account_id = $limited->{account_id} AND period = 'h'"), 5, '... or counted');
 };
 
+subtest 'more subscribers than a limit allows' => sub {
+    my $limited = $gw->new_account;
+    my $some = list($limited, people(1 .. 5));
+    $gw->sql("INSERT INTO emailgw.suppression (account_id, address, domain_id, reason) VALUES ($limited->{account_id}, 's5\@example.org', 0, 'test')");
+    my $to = sub { $gw->send_mail(as => $limited, To => undef, TargetListID => $some, Subject => 'Hi {{ name }}', @_) };
+    $gw->ctl(qw(user limits), $limited->{username}, '--day', 4);
+    is(scalar @{ $to->()->{json}{MessageID} // [] }, 4, 'four of them get a mail, which fit');
+    $gw->sql("DELETE FROM emailgw.usage WHERE account_id = $limited->{account_id}");
+    $gw->ctl(qw(user limits), $limited->{username}, '--day', 3);
+    my @request = (headers => { 'Idempotency-Key' => 'more' });
+    my $reply = $to->(@request);
+    like($reply->{body}, qr/\A\{"MessageID":\[\],"Recipients":5,"JobID":"[0-9a-f-]{28}00000000"\}\s*\z/, 'four are more than three a day: a job');
+    is($to->(@request)->{body}, $reply->{body}, 'the same request again: the same answer');
+    my $job = sub { $gw->api('EmailGateway.GetListJob', as => $limited, JobID => $reply->{json}{JobID})->{json}{Job} };
+    $gw->wait_for(sub { $job->()->{Status} eq 'Waiting' }, 30, 'the end of the first day');
+    is($job->()->{Done}, 3, 'three go today');
+    $gw->sql("UPDATE emailgw.usage SET starts_at = starts_at - interval '1 day' WHERE account_id = $limited->{account_id}");
+    $gw->sql("UPDATE emailgw.list_job SET next_at = now() WHERE job_id = '$reply->{json}{JobID}'"); # a day passes
+    $gw->wait_for(sub { $job->()->{Status} eq 'Finished' }, 30, 'the next day');
+    is(join(' ', map { $job->()->{$_} } qw(Done Suppressed)), '4 1', '... and one the next day');
+    is($gw->sql("SELECT string_agg(DISTINCT m.subject, ' ' ORDER BY m.subject) FROM emailgw.message AS m WHERE m.account_id = $limited->{account_id}
+        AND m.message_id IN ('" . join("', '", @{ $gw->api('EmailGateway.GetListJob', as => $limited, JobID => $reply->{json}{JobID})->{json}{MessageIDs} }) . "')"),
+        'Hi N1 Hi N2 Hi N3 Hi N4', '... each with what is theirs');
+};
+
 subtest 'a long list' => sub {
     $gw->stop('sender');
     my $long = list($account, people(1 .. 1000));

@@ -4,6 +4,7 @@ use EmailGW;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
+use List::Util qw(uniq);
 use Time::HiRes qw(time sleep);
 
 my $json = JSON::PP->new->utf8->canonical;
@@ -283,7 +284,7 @@ sub is_refused_api {
 }
 
 subtest 'an address that fails too often' => sub {
-    my ($from, $key) = ('198.51.100.1', $account->{key});
+    my ($from, $key) = ('198.51.100.1', new_key());
     for my $failure (@failures) {
         my ($what, $do) = @$failure;
         my $reply = $do->('proxy.test', $from);
@@ -292,16 +293,50 @@ subtest 'an address that fails too often' => sub {
         unlike($reply->{json}{ErrorMessage} // '', qr/wait/, "$what: is answered as ever");
     }
     is_refused(ask('proxy.test', $bad_key, from => $from), 'the sixth');
-    is_refused(ask('proxy.test', $key, from => $from), 'a good key');
+    is_refused(ask('proxy.test', $key, from => $from), 'a good key that was never used');
     is_refused(ask('proxy.test', 'nonsense', from => $from), 'nonsense');
-    is_refused_api(api('proxy.test', 'EmailGateway.GetDomains', $from, APIKey => $account->{account_key}), 'a good APIKey');
+    is_refused_api(api('proxy.test', 'EmailGateway.GetDomains', $from, APIKey => $gw->new_account->{account_key}), 'a good APIKey that was never used');
     my $login = api('proxy.test', 'User.Login', $from, Username => $account->{username}, Password => $account->{password});
     ok($login->{json}{Success}, 'User.Login has a limit of its own');
     is(ask('proxy.test', undef, from => $from)->{status}, 401, 'who has no key is told so');
     is(ask('proxy.test', $key, from => '198.51.100.2')->{status}, 200, 'the address beside it is free');
-    is(ask('proxy.test', $key, from => "203.0.113.9, $from")->{status}, 429, 'a proxy that is not trusted is the client');
+    is(ask('proxy.test', $bad_key, from => "203.0.113.9, $from")->{status}, 429, 'a proxy that is not trusted is the client');
     is(ask('proxy10.test', $key, from => $from)->{status}, 200, 'another virtual host has its own limit');
     is_refused(ask('proxy.test', $bad_key, from => "::ffff:$from"), 'the same address in IPv6 notation');
+};
+
+# Sites of one server have one address: a wrong key of one of them must not stop the others.
+subtest 'keys that were good lately' => sub {
+    my ($from, $key, $stale, $used) = ('198.51.100.5', map { new_key() } 1 .. 3);
+    my $site = $gw->new_account;
+    my @of_account = (APIKey => $site->{account_key});
+    is(ask('flood.test', $_)->{status}, 200, 'a key is used') for $key, $stale;
+    is(api('flood.test', 'EmailGateway.GetDomains', undef, @of_account)->{json}{ErrorCode}, 0, '... there, where failures do not count');
+    is(ask('proxy.test', $bad_key, from => $from)->{status}, 401, 'a wrong key') for 1 .. 5;
+    is_refused(ask('proxy.test', $key, from => $from), 'it may have been guessed where they do not count');
+    is(ask('proxy.test', $_, from => '198.51.100.6')->{status}, 200, 'a key is used') for $key, $stale;
+    is(api('proxy.test', 'EmailGateway.GetDomains', '198.51.100.6', @of_account)->{json}{ErrorCode}, 0, '... and an APIKey');
+    my @end = map {
+        sleep 0.05;
+        [ ask('proxy.test', $bad_key, from => $from)->{status},
+            ask('proxy.test', $key, from => $from, method => 'POST', path => '/api/v1/email', json => \%mail)->{status},
+            api('proxy.test', 'EmailGateway.GetDomains', $from, @of_account)->{json}{ErrorCode} ]
+    } 1 .. 40;
+    is(join(' ', uniq(map { join ',', @$_ } @end)), '429,200,0', 'forty mails with a good key, and forty wrong keys among them');
+    is(count(200, at_once(8, 4, sub { ask('proxy.test', $key, from => $from) })), 32, '... in all children');
+    is_refused(ask('proxy.test', $used, from => $from), 'a key that was not used before');
+    my $session = api('proxy.test', 'User.Login', $from, Username => $site->{username}, Password => $site->{password})->{json}{SessionID};
+    is_refused_api(api('proxy.test', 'EmailGateway.GetDomains', $from, SessionID => $session), 'a good session');
+    is_refused_api(api('proxy.test', 'EmailGateway.GetDomains', $from, SessionID => $session, @of_account), '... also with a good APIKey');
+
+    my ($stale_id) = map { $_->{KeyID} } grep { $_->{Key} eq $stale }
+        @{ api('off.test', 'EmailGateway.GetAPIs', undef, APIKey => $account->{account_key}, DomainID => $account->{domain_id})->{json}{APIKeys} };
+    api('off.test', 'EmailGateway.DeleteAPI', undef, APIKey => $account->{account_key}, ApiKeyId => $stale_id);
+    is(ask('proxy.test', $stale, from => $from)->{status}, 401, 'one that was deleted since is told so');
+    is_refused(ask('proxy.test', $stale, from => $from), '... once');
+    kill 'USR1', $gw->env('HTTPD_PID');
+    sleep 1;
+    is(ask('proxy.test', $key, from => $from)->{status}, 200, 'a graceful restart does not forget them');
 };
 
 subtest 'IPv6 by /64' => sub {
@@ -334,12 +369,12 @@ subtest 'what is no failure' => sub {
 };
 
 subtest 'the end of its window' => sub {
-    my $from = '198.51.100.20';
+    my ($from, $key) = ('198.51.100.20', new_key());
     is(ask('proxy-brief.test', $bad_key, from => $from)->{status}, 401, 'failure') for 1, 2;
-    my $refused = ask('proxy-brief.test', $account->{key}, from => $from);
+    my $refused = ask('proxy-brief.test', $key, from => $from);
     is($refused->{status}, 429, 'refused');
     sleep $refused->{headers}{'retry-after'};
-    is(ask('proxy-brief.test', $account->{key}, from => $from)->{status}, 200, 'free again');
+    is(ask('proxy-brief.test', $key, from => $from)->{status}, 200, 'free again');
 };
 
 subtest 'without mod_remoteip' => sub {
@@ -384,15 +419,16 @@ subtest 'bounds' => sub {
 };
 
 subtest 'refusals ask the database nothing' => sub {
-    my ($used, $fresh, $from) = (new_key(), new_key(), '198.51.100.40');
+    my ($used, $fresh, $other, $from) = (map({ new_key() } 1 .. 3), '198.51.100.40');
+    my $account_key = $gw->new_account->{account_key};
     is(ask('one.test', $used)->{status}, 200, 'a key is used');
     ask('proxy.test', $bad_key, from => $from) for 1 .. 5;
     $gw->expects_database_away;
     $gw->stop('postgres');
     is(ask('one.test', $fresh)->{status}, 503, 'the database is away');
     is(ask('one.test', $used)->{status}, 429, 'a rate is refused all the same');
-    is_refused(ask('proxy.test', $account->{key}, from => $from), 'so is an address');
-    is_refused_api(api('proxy.test', 'EmailGateway.GetDomains', $from, APIKey => $account->{account_key}), 'and on /api.php');
+    is_refused(ask('proxy.test', $other, from => $from), 'so is an address');
+    is_refused_api(api('proxy.test', 'EmailGateway.GetDomains', $from, APIKey => $account_key), 'and on /api.php');
     my $counted = ask('one.test', $fresh);
     is($counted->{status}, 429, 'what was answered with 503 was counted');
     $gw->start('postgres');

@@ -83,6 +83,10 @@ subtest 'how many mails' => sub {
     $gw->sql("UPDATE emailgw.account SET own_limits = '{hour}', sends_per_hour = 0 WHERE account_id = $account->{account_id}");
     is($mail->(2), 451, 'what an account may send in an hour');
     like($sessions[2]{reply}, qr/^451 4\.7\.1 Email sending limit reached: 0 emails per hour, until /, '... and told until when');
+    $gw->sql("UPDATE emailgw.account SET sends_per_hour = 1 WHERE account_id = $account->{account_id}");
+    $sessions[2]->begin_mail("shop\@$account->{domain}", 'ann@example.org', 'bob@example.org');
+    is($sessions[2]->say("From: shop\@$account->{domain}\r\n\r\nx\r\n."), 550, 'more recipients than it may ever have');
+    like($sessions[2]{reply}, qr/^550 5\.5\.3 Email sending limit reached: 1 emails per hour, fewer than this mail has recipients/, '... and told so');
     $gw->sql("UPDATE emailgw.account SET own_limits = '{}', sends_per_hour = NULL WHERE account_id = $account->{account_id}");
     is($mail->(2), 250, 'without it the session goes on');
 };

@@ -1,7 +1,7 @@
 -- check_quota, used_quota, account_limits, add_usage, and accept under limits:
 -- recipients counted, own limits before the group's.
 \ir lib/setup.psql
-SELECT plan(41);
+SELECT plan(45);
 
 -- Sets the limits of one account (own) or of its group.
 CREATE FUNCTION pg_temp.limit_account(p_account_id bigint, p_own text[], p_hour bigint, p_day bigint,
@@ -107,6 +107,13 @@ SELECT results_eq('SELECT allowed, ends_at AT TIME ZONE ''UTC'' FROM emailgw_api
           || ', 1, NULL, NULL, 7, 0)',
                   $$ SELECT 7::bigint, date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month' $$,
                       '... of the month');
+
+-- More than a whole period has.
+SELECT results_eq('SELECT period, allowed, ends_at FROM emailgw_api.check_quota(' || :account || ', 5, 100, 9, 4, 0)',
+                  'VALUES (''month'', 4::bigint, NULL::timestamptz)', 'past a limit by itself: it ends never, also where another one is reached');
+SELECT is(pg_temp.against(:account, 8, 5, NULL, 7), 'hour', '... past two of them');
+SELECT isnt((emailgw_api.check_quota(:account, 4, 4, NULL, NULL, 0)).ends_at, NULL, 'as many as a limit allows: it ends');
+SELECT isnt((emailgw_api.check_quota(:account, 4, 0, NULL, NULL, 0)).ends_at, NULL, '... and one of 0 is none that a mail is too much for');
 
 SELECT is((emailgw_api.check_quota(:account, 1, 20, NULL, NULL, 2)).period, NULL, 'what is allowed already counts: up to it');
 SELECT is((emailgw_api.check_quota(:account, 1, 20, NULL, NULL, 3)).period, 'hour', '... past it');

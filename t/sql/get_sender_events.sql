@@ -1,6 +1,6 @@
 -- get_sender_events: order, pages, the exact total, filters, and whose events.
 \ir lib/setup.psql
-SELECT plan(31);
+SELECT plan(34);
 
 -- Event n of a domain: n seconds after 10:00:00, of message n / 10.
 CREATE FUNCTION pg_temp.message(p_no integer) RETURNS uuid LANGUAGE sql IMMUTABLE
@@ -96,6 +96,43 @@ SELECT results_eq(:'page' || format($$ '\x01', 1, 2, %L, %L) $$, date_trunc('day
 SELECT results_eq(:'page' || format($$ '\x01', 1, 2, %L, %L) $$, date_trunc('day', :'start'::timestamptz, 'UTC')
           + interval '1 day', date_trunc('day', :'start'::timestamptz, 'UTC') + interval '2 days -1 second'),
                   $$ VALUES (0, 0::bigint, '') $$, 'the next day, on which there is nothing');
+
+-- Parts of days with whole days between them: an event every 7 hours of four days, the type in turn.
+SAVEPOINT days;
+SELECT pg_temp.make_event(:account, :domain, 1000 + i, 1 + i % 2, :'start'::timestamptz + interval '1 day' + i * interval '7 hours')
+  FROM generate_series(0, 13) AS i \o /dev/null \g
+\o
+-- What the function answers to a range, and what there is.
+CREATE FUNCTION pg_temp.told(p_since timestamptz, p_until timestamptz, p_type smallint, p_start bigint) RETURNS text LANGUAGE sql STABLE
+AS $$ SELECT p.total || ': ' || p.emails FROM pg_temp.page(current_setting('test.account')::bigint, '\x01', p_start, 4, p_since, p_until, p_type) AS p $$;
+CREATE FUNCTION pg_temp.counted(p_since timestamptz, p_until timestamptz, p_type smallint, p_start bigint) RETURNS text LANGUAGE sql STABLE
+AS $$
+    WITH hit AS (
+        SELECT e.event_id, e.email FROM emailgw.event AS e
+         WHERE e.account_id = current_setting('test.account')::bigint AND e.domain_id = current_setting('test.domain')::bigint
+           AND e.at >= p_since AND e.at < p_until + interval '1 second' AND (p_type IS NULL OR e.type = p_type)
+    )
+    SELECT (SELECT count(*) FROM hit) || ': ' || coalesce((SELECT string_agg(split_part(h.email, '@', 1), ' ' ORDER BY h.event_id DESC)
+             FROM (SELECT * FROM hit ORDER BY event_id DESC OFFSET p_start LIMIT 4) AS h), '')
+$$;
+SELECT set_config('test.account', :'account', true), set_config('test.domain', :'domain', true) \gset
+SELECT is_empty(format($$
+    SELECT r.*, a.*
+      FROM (SELECT %1$L::timestamptz + s * interval '5 hours' AS since, %1$L::timestamptz + u * interval '7 hours' AS until,
+                   t.type::smallint, p.start::bigint
+              FROM generate_series(-3, 20, 2) AS s, generate_series(-2, 15) AS u, unnest('{NULL,1,2}'::integer[]) AS t (type),
+                   unnest('{0,3}'::integer[]) AS p (start)) AS r
+     CROSS JOIN LATERAL (SELECT pg_temp.told(r.since, r.until, r.type, r.start), pg_temp.counted(r.since, r.until, r.type, r.start)
+                         OFFSET 0) AS a
+     WHERE a.told <> a.counted $$, :'start'::timestamptz + interval '1 day'),
+     'parts of days with whole days between them: 1296 ranges and pages');
+UPDATE emailgw.daily_count SET count = count + 1000
+ WHERE account_id = :account AND domain_id = :domain AND day = (:'start'::timestamptz AT TIME ZONE 'UTC')::date + 2 AND type = 1 AND tag = '';
+SELECT cmp_ok((SELECT p.total FROM pg_temp.page(:account, '\x01', 0, 1, :'start'::timestamptz, :'start'::timestamptz + interval '3 days') AS p),
+          '>', 1000::bigint, 'whole days are counted by the counters');
+SELECT cmp_ok((SELECT p.total FROM pg_temp.page(:account, '\x01', 0, 1, :'start'::timestamptz, :'start'::timestamptz + interval '2 days') AS p),
+          '<', 1000::bigint, '... and parts of them by the events');
+ROLLBACK TO days;
 
 -- The other filters, and all together.
 SELECT results_eq(:'page' || $$ '\x01', 0, 2, p_type => 2::smallint) $$,

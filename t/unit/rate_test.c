@@ -120,6 +120,43 @@ static void counts_keys_and_windows_apart(void **state)
     assert_int_equal(eg_rates_look(rates, &(eg_rate_key){ { 1 } }, &minute, 1 + SECOND).remaining, 0);
 }
 
+static void sets_and_forgets(void **state)
+{
+    eg_rates *rates = make_rates(1);
+    eg_rate_key key = key_of(1), other = key_of(2);
+
+    (void)state;
+    eg_rates_set(rates, &key, &three, 0, 0);
+    assert_int_equal(eg_rates_look(rates, &key, &three, 0).remaining, 3);
+    eg_rates_set(rates, &key, &three, 1, 3);
+    assert_false(eg_rates_look(rates, &key, &three, 1).allowed);
+    assert_true(eg_rates_look(rates, &other, &three, 1).allowed);
+    eg_rates_set(rates, &key, &three, 9 * SECOND, 3); /* a window of its own, from now on */
+    assert_int_equal(eg_rates_look(rates, &key, &three, 18 * SECOND).reset, SECOND);
+    assert_true(eg_rates_look(rates, &key, &three, 19 * SECOND).allowed);
+    eg_rates_set(rates, &key, &three, 9 * SECOND, 0);
+    assert_int_equal(eg_rates_look(rates, &key, &three, 9 * SECOND).remaining, 3);
+}
+
+/* Where each key counts once, the one that was set longest ago makes room. */
+static void keeps_what_was_set_last(void **state)
+{
+    eg_rates *rates = make_rates(1);
+
+    (void)state;
+    for (unsigned long number = 1; number <= 30; number++) {
+        eg_rate_key key = key_of(number % 3 == 0 ? 1000 : number);
+
+        eg_rates_set(rates, &key, &hundred, (apr_time_t)number, 1);
+    }
+    for (unsigned long number = 1; number <= 30; number++) {
+        eg_rate_key key = key_of(number % 3 == 0 ? 1000 : number);
+
+        assert_int_equal(eg_rates_look(rates, &key, &hundred, 31).remaining,
+                         number >= 20 || number % 3 == 0 ? 99 : 100);
+    }
+}
+
 static void rounds_seconds_up(void **state)
 {
     (void)state;
@@ -381,6 +418,8 @@ int main(void)
         EG_TEST(opens_and_ends),
         EG_TEST(looks_without_counting),
         EG_TEST(counts_keys_and_windows_apart),
+        EG_TEST(sets_and_forgets),
+        EG_TEST(keeps_what_was_set_last),
         EG_TEST(rounds_seconds_up),
         EG_TEST(keeps_the_busy_in_a_full_bucket),
         EG_TEST(gives_the_oldest_away),
