@@ -10,13 +10,14 @@ CREATE FUNCTION emailgw_api.get_message(p_account_id bigint, p_key_hash bytea, p
 RETURNS TABLE (status integer, domain_name text, from_email text, from_name text, subject text, tags jsonb,
                send_at_us bigint, accepted_at_us bigint, recipients jsonb, event_id uuid, type integer, at_us bigint,
                message_id uuid, email text, detail jsonb, list_id bigint, subscriber_id bigint, journey_id bigint,
-               action_id bigint)
+               action_id bigint, header_id text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = emailgw, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
     v_found record;
     v_recipients jsonb;
+    v_own_id CONSTANT text := emailgw_api.own_message_id(p_account_id, p_message_id);
     -- Events are made by another clock than ids of messages.
     v_low CONSTANT uuid := uuid7_floor(uuid7_time(p_message_id) - interval '1 day');
 BEGIN
@@ -44,7 +45,7 @@ BEGIN
            (extract(epoch FROM m.accepted_at) * 1000000)::bigint,
            CASE WHEN row_number() OVER (ORDER BY e.event_id DESC) = 1 THEN v_recipients END,
            e.event_id, e.type::integer, (extract(epoch FROM e.at) * 1000000)::bigint, m.message_id, e.email, e.detail,
-           m.list_id, m.subscriber_id, m.journey_id, m.action_id
+           m.list_id, m.subscriber_id, m.journey_id, m.action_id, v_own_id
       FROM message AS m
       JOIN domain AS d ON d.account_id = m.account_id AND d.domain_id = m.domain_id
       LEFT JOIN LATERAL (SELECT l.* FROM event AS l
