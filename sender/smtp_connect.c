@@ -32,6 +32,14 @@ static void note_tls(egs_smtp_conn *c)
     }
 }
 
+/* What was offered before TLS is no more (RFC 3207 section 4.2), nor what a refused EHLO was given. */
+static void forget_offers(egs_smtp_conn *c, egs_stage stage)
+{
+    if (stage == EGS_STAGE_EHLO) {
+        c->extensions = 0;
+    }
+}
+
 /* Commands on their way out: only their first words matter here. */
 static int on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *baton)
 {
@@ -50,6 +58,7 @@ static int on_debug(CURL *easy, curl_infotype type, char *data, size_t size, voi
         size_t length = strlen(commands[i].word);
 
         if (size >= length && !memcmp(data, commands[i].word, length)) {
+            forget_offers(baton, commands[i].stage);
             enter(baton, commands[i].stage);
         }
     }
