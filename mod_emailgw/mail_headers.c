@@ -4,6 +4,7 @@
 #include <apr_cstr.h>
 
 #include "fieldlist.h"
+#include "fieldsyntax.h"
 #include "json.h"
 #include "mail.h"
 #include "token.h"
@@ -35,6 +36,14 @@ static void add_tls_wish(eg_mail *mail, eg_call *call, const json_t *value)
     json_array_append_new(mail->headers, json_pack("[s, s]", EG_TLS_FIELD, "required"));
 }
 
+/* Where encoded words would be no text: who sends this shall know it. */
+static int has_its_syntax(const char *name, const char *value, apr_pool_t *pool)
+{
+    eg_fieldsyntax parts;
+
+    return !eg_fieldsyntax_has(name) || eg_fieldsyntax_read(&parts, name, value, pool) == APR_SUCCESS;
+}
+
 static void add_header(eg_mail *mail, eg_call *call, const char *name, const json_t *value)
 {
     const char *shown = eg_utf8_excerpt(name, strlen(name), call->pool);
@@ -56,6 +65,12 @@ static void add_header(eg_mail *mail, eg_call *call, const char *name, const jso
         eg_errors_add(&call->errors, EG_E_HEADER,
                       "Invalid value of header '%s' in Headers: it must be a string without CR, LF or NUL",
                       shown);
+    }
+    else if (!has_its_syntax(name, json_string_value(value), call->pool)) {
+        eg_errors_add(&call->errors, EG_E_HEADER,
+                      "Invalid value of header '%s' in Headers: printable ASCII is all that it may have, "
+                      "but for a name before <...>, and words of at most %d characters",
+                      shown, (int)(EG_WIRE_LINE_MAX - strlen(name) - strlen(": ")));
     }
     else {
         json_array_append_new(mail->headers, json_pack("[s, O]", name, value));

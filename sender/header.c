@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "fieldsyntax.h"
 #include "header.h"
 
 #define LINE_MAX_PLAIN 78   /* RFC 5322 section 2.1.1: should */
@@ -243,12 +244,30 @@ static void put_encoded(field *f, const char *value)
     }
 }
 
+/* @return 0 when it is no field with a syntax, or has another value than the syntax allows */
+static int put_structured(field *f, const char *name, const char *value)
+{
+    eg_fieldsyntax parts;
+
+    if (!eg_fieldsyntax_has(name) || eg_fieldsyntax_read(&parts, name, value, f->text->pool) != APR_SUCCESS) {
+        return 0;
+    }
+    if (parts.phrase) {
+        put_encoded(f, parts.phrase);
+    }
+    put_words(f, parts.rest);
+    return 1;
+}
+
 void egs_header_text(egs_text *text, const char *name, const char *value)
 {
     field f;
 
     begin(&f, text, name);
-    if (is_plain(value, EG_WIRE_LINE_MAX - f.column - 1)) {
+    if (put_structured(&f, name, value)) {
+        /* an encoded word in place of an id or a URL would be none to any reader */
+    }
+    else if (is_plain(value, EG_WIRE_LINE_MAX - f.column - 1)) {
         put_words(&f, value);
     }
     else {

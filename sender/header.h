@@ -19,6 +19,8 @@ typedef struct {
  * as encoded words of at most 75 columns in lines of at most 76. A name of
  * more than 50 bytes may make the first line longer than that, for the value
  * has to begin in it: some parsers count a fold before it as part of the value.
+ * Of a field with a syntax (fieldsyntax.h) no more than a phrase is encoded, unless
+ * its value breaks the syntax; white space between its words is one blank.
  * @param name  one that eg_field_name_valid takes
  * @param value  UTF-8; CR and LF come out encoded, never as they are
  */

@@ -21,7 +21,21 @@ static void end(egs_route *route, egs_route_result result, const char *enhanced,
 
 static int by_preference(const void *a, const void *b)
 {
-    return ((const egs_route_host *)a)->preference - ((const egs_route_host *)b)->preference;
+    const eg_dns_record *one = *(eg_dns_record *const *)a, *other = *(eg_dns_record *const *)b;
+
+    return one->preference - other->preference;
+}
+
+/* Before any is left out: a domain may have more records than hosts are tried. */
+static const eg_dns_record **sort_by_preference(const apr_array_header_t *records, apr_pool_t *pool)
+{
+    const eg_dns_record **sorted = apr_palloc(pool, (apr_size_t)records->nelts * sizeof *sorted);
+
+    for (int i = 0; i < records->nelts; i++) {
+        sorted[i] = &APR_ARRAY_IDX(records, i, eg_dns_record);
+    }
+    qsort(sorted, (size_t)records->nelts, sizeof *sorted, by_preference);
+    return sorted;
 }
 
 /* Those not nearer to the goal than this machine itself: to them it would come back. */
@@ -61,16 +75,15 @@ static int is_host_name(const char *name)
 
 static void take_hosts(egs_route *route, const eg_dns_question *mx, const char *own, apr_pool_t *pool)
 {
+    const eg_dns_record **sorted = sort_by_preference(mx->records, pool);
     int is_null = 0;
 
     for (int i = 0; i < mx->records->nelts && route->host_count < EGS_ROUTE_HOSTS_MAX; i++) {
-        const eg_dns_record *record = &APR_ARRAY_IDX(mx->records, i, eg_dns_record);
-
-        is_null |= !strcmp(record->text, ".");
-        if (is_host_name(record->text)) {
+        is_null |= !strcmp(sorted[i]->text, ".");
+        if (is_host_name(sorted[i]->text)) {
             route->hosts[route->host_count++] =
-                (egs_route_host){ .name = eg_lowercase(apr_pstrdup(pool, record->text)),
-                                  .preference = record->preference };
+                (egs_route_host){ .name = eg_lowercase(apr_pstrdup(pool, sorted[i]->text)),
+                                  .preference = sorted[i]->preference };
         }
     }
     if (!route->host_count) {
@@ -82,7 +95,6 @@ static void take_hosts(egs_route *route, const eg_dns_question *mx, const char *
         }
         return;
     }
-    qsort(route->hosts, (size_t)route->host_count, sizeof *route->hosts, by_preference);
     cut_loop(route, own);
 }
 
@@ -106,6 +118,7 @@ void egs_route_of_mx(egs_route *route, const eg_dns_question *mx, const char *ow
     case EG_DNS_NO_DATA:
         route->hosts[route->host_count++] =
             (egs_route_host){ .name = apr_pstrdup(pool, mx->name), .preference = EGS_ROUTE_NO_MX };
+        cut_loop(route, own);
         break;
     case EG_DNS_NO_NAME:
         end(route, EGS_ROUTE_NOWHERE, "5.1.2",
@@ -138,11 +151,14 @@ static void take_addresses(egs_route_host *host, const eg_dns_question *question
     }
 }
 
-/* No host has an address that can be used: why not? A domain without MX and address takes no mail. */
+/*
+ * No host has an address that can be used: why not? A domain without MX and address takes no mail; one
+ * that has an address, though a private one, may take some another day.
+ */
 static void end_without_address(egs_route *route, const eg_dns_question *questions, int count, int has_mx,
                                 apr_pool_t *pool)
 {
-    int is_private = 0;
+    int is_private = 0, is_temporary = has_mx;
 
     for (int i = 0; i < count; i++) {
         if (questions[i].result == EG_DNS_TEMPORARY) {
@@ -153,7 +169,8 @@ static void end_without_address(egs_route *route, const eg_dns_question *questio
         }
         is_private |= questions[i].result == EG_DNS_FOUND;
     }
-    end(route, has_mx ? EGS_ROUTE_TEMPORARY : EGS_ROUTE_NOWHERE, has_mx ? "4.4.4" : "5.1.2",
+    is_temporary |= is_private;
+    end(route, is_temporary ? EGS_ROUTE_TEMPORARY : EGS_ROUTE_NOWHERE, is_temporary ? "4.4.4" : "5.1.2",
         apr_psprintf(pool, "the mail host %s has no %saddress", questions[0].name,
                      is_private ? "public " : ""));
 }

@@ -30,7 +30,7 @@ static void time_is_up(egs_smtp_conn *c)
     case EGS_CONN_UNUSED:
         return;
     case EGS_CONN_CONNECTING:
-        egs_smtp_conn_fail(c, "no answer in time");
+        egs_smtp_conn_give_up(c, "no answer in time");
         return;
     case EGS_CONN_BUSY:
         egs_smtp_conn_lose(c, "no answer in time");

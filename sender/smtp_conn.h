@@ -47,6 +47,7 @@ typedef struct {
     egs_stage stage;    /* while connecting */
     int answered;       /* reader holds a whole reply */
     egs_reply_reader reader;
+    egs_reply refusal; /* of EHLO, until HELO is answered; its code is 0 where there is none */
     char error[CURL_ERROR_SIZE];
     egs_job *job; /* while connecting or busy */
     const egs_smtp_peer *peer;
@@ -107,8 +108,11 @@ void egs_smtp_conn_open_anew(egs_smtp_conn *c);
  */
 int egs_smtp_conn_drive(egs_smtp_conn *c, curl_socket_t fd, int what);
 
-/** While connecting: give up. The mail is deferred, for what the server said or else for this problem. */
-void egs_smtp_conn_fail(egs_smtp_conn *c, const char *problem);
+/**
+ * While connecting: this came to nothing. Where a TLS handshake did, and mail may go in the clear, that is
+ * begun; else the mail is deferred, for what the server said or else for this problem.
+ */
+void egs_smtp_conn_give_up(egs_smtp_conn *c, const char *problem);
 
 /* smtp_source.c */
 

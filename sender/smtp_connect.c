@@ -9,6 +9,9 @@
 
 #include "smtp_conn.h"
 
+/* A TLS handshake has this, or command_timeout where that is less: the mail may go in the clear afterwards. */
+#define HANDSHAKE_TIME apr_time_from_sec(30)
+
 /* ---- what libcurl calls ------------------------------------------------------- */
 
 /* A new stage has its time, and its own reply. */
@@ -32,6 +35,29 @@ static void note_tls(egs_smtp_conn *c)
     }
 }
 
+/*
+ * EHLO, or the HELO that libcurl says after any refusal, also after a 421, which ends the connection.
+ * What was offered before TLS holds no more inside it (RFC 3207 section 4.2).
+ */
+static void enter_hello(egs_smtp_conn *c)
+{
+    c->extensions = 0;
+    if (c->stage == EGS_STAGE_EHLO && c->answered) {
+        c->refusal = c->reader.reply;
+    }
+    enter(c, EGS_STAGE_EHLO);
+}
+
+static void enter_command(egs_smtp_conn *c, egs_stage stage)
+{
+    if (stage == EGS_STAGE_EHLO) {
+        enter_hello(c);
+    }
+    else {
+        enter(c, stage);
+    }
+}
+
 /* Commands on their way out: only their first words matter here. */
 static int on_debug(CURL *easy, curl_infotype type, char *data, size_t size, void *baton)
 {
@@ -50,10 +76,25 @@ static int on_debug(CURL *easy, curl_infotype type, char *data, size_t size, voi
         size_t length = strlen(commands[i].word);
 
         if (size >= length && !memcmp(data, commands[i].word, length)) {
-            enter(baton, commands[i].stage);
+            enter_command(baton, commands[i].stage);
         }
     }
     return 0;
+}
+
+/* The server goes on to the TLS handshake, or is in it. */
+static int is_handshake(const egs_smtp_conn *c)
+{
+    return c->stage == EGS_STAGE_STARTTLS && c->answered && c->reader.reply.code < 300;
+}
+
+static void take_reply(egs_smtp_conn *c)
+{
+    c->answered = 1;
+    c->refusal.code = 0;
+    if (is_handshake(c) && c->peer->command_timeout > HANDSHAKE_TIME) {
+        c->deadline = egs_clock() + HANDSHAKE_TIME;
+    }
 }
 
 /* A line of a reply. To take less than was given ends the connection. */
@@ -77,7 +118,7 @@ static size_t on_line(char *data, size_t one, size_t size, void *baton)
     case EGS_REPLY_GARBAGE:
         return 0;
     case EGS_REPLY_DONE:
-        c->answered = 1;
+        take_reply(c);
         break;
     case EGS_REPLY_MORE:
         break;
@@ -155,6 +196,7 @@ void egs_smtp_conn_open(egs_smtp_conn *c, egs_job *job, const egs_smtp_peer *pee
     c->source_error = 0;
     c->used = c->reset = 0;
     c->extensions = 0;
+    c->refusal.code = 0;
     c->error[0] = '\0';
     enter(c, EGS_STAGE_CONNECT);
     c->deadline = egs_clock() + peer->connect_timeout;
@@ -215,9 +257,18 @@ static void set_problem(egs_smtp_conn *c, const char *problem, const egs_reply *
                                        : apr_pstrdup(job->pool, problem);
 }
 
-void egs_smtp_conn_fail(egs_smtp_conn *c, const char *problem)
+/* What the server said last, where that was a refusal; NULL: it was none. */
+static const egs_reply *last_refusal(const egs_smtp_conn *c)
 {
-    egs_reply *reply = &c->reader.reply;
+    if (c->answered) {
+        return c->reader.reply.code >= 400 ? &c->reader.reply : NULL;
+    }
+    return c->refusal.code >= 400 ? &c->refusal : NULL;
+}
+
+static void fail(egs_smtp_conn *c, const char *problem)
+{
+    const egs_reply *refusal = last_refusal(c);
 
     if (c->stage == EGS_STAGE_CONNECT && has_connected(c)) {
         c->stage = EGS_STAGE_GREETING;
@@ -229,11 +280,11 @@ void egs_smtp_conn_fail(egs_smtp_conn *c, const char *problem)
     if (c->source_error && c->stage == EGS_STAGE_CONNECT) {
         egs_smtp_source_fail(c);
     }
-    else if (c->answered && reply->code >= 400) {
-        egs_smtp_conn_set_reply(c, c->stage, reply);
+    else if (refusal) {
+        egs_smtp_conn_set_reply(c, c->stage, refusal);
     }
     else {
-        set_problem(c, problem, reply);
+        set_problem(c, problem, &c->reader.reply);
     }
     egs_smtp_conn_set_peer(c);
     note_refusal(c);
@@ -247,18 +298,13 @@ static int connected(egs_smtp_conn *c)
     c->fd = CURL_SOCKET_BAD;
     curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &c->fd);
     if (c->fd == CURL_SOCKET_BAD) {
-        egs_smtp_conn_fail(c, "the connection was closed");
+        fail(c, "the connection was closed");
         return 0;
     }
     note_welcome(c);
     c->wants_out = 0;
     egs_smtp_conn_watch(c, c->fd, EPOLLIN);
     return 1;
-}
-
-static int is_tls_failure(const egs_smtp_conn *c, CURLcode rc)
-{
-    return c->stage == EGS_STAGE_STARTTLS && c->answered && c->reader.reply.code < 300 && rc != CURLE_OK;
 }
 
 /* Any encryption is better than none, and none better than no mail: RFC 7435. */
@@ -268,6 +314,16 @@ static void connect_in_clear(egs_smtp_conn *c)
     egs_smtp_conn_open_anew(c);
 }
 
+void egs_smtp_conn_give_up(egs_smtp_conn *c, const char *problem)
+{
+    if (is_handshake(c) && c->peer->tls == EGS_TLS_OPPORTUNISTIC && !c->peer->user) {
+        connect_in_clear(c);
+    }
+    else {
+        fail(c, problem);
+    }
+}
+
 /* @return 1 when a mail can go over it now */
 static int curl_is_done(egs_smtp_conn *c, CURLcode rc)
 {
@@ -275,12 +331,7 @@ static int curl_is_done(egs_smtp_conn *c, CURLcode rc)
     if (rc == CURLE_OK) {
         return connected(c);
     }
-    if (is_tls_failure(c, rc) && c->peer->tls == EGS_TLS_OPPORTUNISTIC && !c->peer->user) {
-        connect_in_clear(c);
-    }
-    else {
-        egs_smtp_conn_fail(c, c->error[0] ? c->error : curl_easy_strerror(rc));
-    }
+    egs_smtp_conn_give_up(c, c->error[0] ? c->error : curl_easy_strerror(rc));
     return 0;
 }
 

@@ -35,12 +35,12 @@ static struct ares_addr_port_node *server_list(const apr_array_header_t *servers
 }
 
 /* Every option is set where the servers are, so that nothing of resolv.conf is mixed in. */
-int eg_dnschannel_open(ares_channel *channel, const eg_dns_resolver *resolver, ares_sock_state_cb watch,
-                       void *baton, apr_pool_t *pool)
+static int open_channel(ares_channel *channel, int flags, const eg_dns_resolver *resolver,
+                        ares_sock_state_cb watch, void *baton, apr_pool_t *pool)
 {
     const apr_array_header_t *servers = resolver->servers;
     struct ares_options options = {
-        .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS,
+        .flags = flags,
         .timeout = (int)apr_time_as_msec(resolver->timeout / 7) + 1,
         .tries = TRIES,
         .ednspsz = UDP_SIZE,
@@ -68,6 +68,37 @@ int eg_dnschannel_open(ares_channel *channel, const eg_dns_resolver *resolver, a
     return status;
 }
 
+static int has_several_servers(ares_channel channel)
+{
+    struct ares_addr_port_node *list = NULL;
+    int several;
+
+    if (ares_get_servers_ports(channel, &list) != ARES_SUCCESS) {
+        return 0;
+    }
+    several = list != NULL && list->next != NULL;
+    ares_free_data(list);
+    return several;
+}
+
+/*
+ * After SERVFAIL, NOTIMP or REFUSED c-ares asks the next server, and of the last one's it tells
+ * no more than that there was no answer. A server that is the only one is better asked once,
+ * and what it says is kept. How many there are in resolv.conf is known when it was read.
+ */
+int eg_dnschannel_open(ares_channel *channel, const eg_dns_resolver *resolver, ares_sock_state_cb watch,
+                       void *baton, apr_pool_t *pool)
+{
+    const int flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
+    int status = open_channel(channel, flags | ARES_FLAG_NOCHECKRESP, resolver, watch, baton, pool);
+
+    if (status == ARES_SUCCESS && has_several_servers(*channel)) {
+        ares_destroy(*channel);
+        status = open_channel(channel, flags, resolver, watch, baton, pool);
+    }
+    return status;
+}
+
 void eg_dnschannel_ask(ares_channel channel, const eg_dns_question *question, ares_callback answer,
                        void *baton)
 {
@@ -81,7 +112,7 @@ static const char *reason_of(int status, const eg_dns_resolver *resolver, apr_po
     case ARES_ECANCELLED:
         return apr_psprintf(pool, "no answer within %.3g s", (double)resolver->timeout / APR_USEC_PER_SEC);
     case ARES_ECONNREFUSED:
-        return "no DNS server can be reached";
+        return "no DNS server can be reached, or all of them answer SERVFAIL or REFUSED";
     default:
         return ares_strerror(status);
     }

@@ -312,6 +312,9 @@ subtest 'attachments, headers and the rest: 101 to 107, 111' => sub {
         (map { [ "header value: $_->[0]", 422, 102, { Headers => { 'X-Test' => $_->[1] } }, qr/'X-Test'/ ] }
             [ 'CR LF', "x\r\nBcc: evil\@example.net" ], [ 'LF', "x\nBcc: y" ], [ 'CR', "x\rBcc: y" ],
             [ 'a number', 1 ], [ 'null', undef ], [ 'a list', ['x'] ]),
+        (map { [ "header $_->[0]: a value without its syntax", 422, 102, { Headers => { $_->[0] => $_->[1] } }, qr/'\Q$_->[0]\E'.*printable ASCII/ ] }
+            [ 'List-Unsubscribe', "<https://example.com/\x{e9}>" ], [ 'references', "<a\x{e9}\@example.com>" ], [ 'List-Id', "Gr\x{fc}n" ],
+            [ 'List-Help', '<https://example.com/' . 'x' x 990 . '>' ]),
         [ 'a wish for TLS', 422, 102, { Headers => { 'X-EG-TLS' => 'perhaps' } }, qr/only 'required' is allowed/ ],
         [ 'a header twice', 422, 102, { Headers => { 'X-Test' => 'x', 'x-test' => 'y' } }, qr/given twice/ ],
         [ '101 headers', 422, 102, { Headers => { map { ("X-$_" => 'x') } 1 .. 101 } } ],

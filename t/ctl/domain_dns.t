@@ -4,7 +4,7 @@ use EmailGW;
 use EmailGW::Dns;
 use Time::HiRes qw(time);
 
-my $dns = EmailGW::Dns->up(lame => ['lame.example'], broken => ['broken.example'],
+my $dns = EmailGW::Dns->up(lame => ['lame.example'], broken => [ 'broken.example', 'second.example' ],
     silent => [ 'silent.example', 'eg.half.example' ]);
 my $gw = EmailGW->up(RESOLVER => $dns->resolver, SENDER_CONF => \"resolver_timeout = 3s\n");
 my $user = $gw->env('USERNAME');
@@ -196,7 +196,18 @@ subtest 'servers that resolve nothing' => sub {
     %seen = check_at($dns->silence, 'shop.example');
     is($seen{$_}{reason}, 'temporary: no answer within 1 s') for keys %record;
     %seen = check_at('127.0.0.1:' . Instance::free_port(), 'shop.example');
-    like($seen{$_}{reason}, qr/^temporary: no (?:DNS server can be reached|answer within 1 s)\z/) for keys %record;
+    like($seen{$_}{reason}, qr/^temporary: no (?:DNS server can be reached, .*|answer within 1 s)\z/) for keys %record;
+};
+
+subtest 'a second server, where the first one answers SERVFAIL' => sub {
+    my $second = EmailGW::Dns->up(broken => ['lame.example']);
+    my %added = add('second.example');
+    $second->zone('second.example', lines(\%added));
+    my $both = $dns->resolver . ',' . $second->resolver;
+    my %seen = check_at($both, 'second.example');
+    is($seen{$_}{state}, 'verified', "is asked: $_") for keys %added;
+    %seen = check_at($both, 'lame.example');
+    like($seen{ownership}{reason}, qr/^temporary: .* all of them answer SERVFAIL or REFUSED\z/, 'what both cannot say is unknown');
 };
 
 subtest 'for people, and refusals' => sub {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "addresslist.h"
+#include "fieldsyntax.h"
 #include "fieldvalue.h"
 #include "header.h"
 #include "headerwords.h"
@@ -68,6 +69,22 @@ static void check_text(const egs_text *field, const char *text, apr_pool_t *pool
                  shown(text, pool)));
 }
 
+/* Of a field with a syntax nothing is encoded but a phrase. */
+static void check_structured(const egs_text *field, const char *name, const char *text, apr_pool_t *pool)
+{
+    eg_fieldsyntax parts;
+    const char *value;
+
+    check(field, 0);
+    if (eg_fieldsyntax_read(&parts, name, text, pool) != APR_SUCCESS) {
+        return;
+    }
+    value = fieldvalue_of(field, pool);
+    must(strlen(value) >= strlen(parts.rest));
+    must(!strcmp(value + strlen(value) - strlen(parts.rest), parts.rest));
+    must(parts.phrase || !strcmp(value, parts.rest));
+}
+
 /* No name can make an address more, or one less. */
 static void check_list(const egs_text *field, apr_pool_t *pool)
 {
@@ -92,6 +109,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     egs_text_init(&field, 0, pool);
     egs_header_text(&field, "Subject", text);
     check_text(&field, text, pool);
+
+    for (int i = 0; i < 2; i++) {
+        const char *name = i ? "List-Id" : "References";
+
+        egs_text_init(&field, 0, pool);
+        egs_header_text(&field, name, text);
+        check_structured(&field, name, text, pool);
+    }
 
     egs_text_init(&field, 0, pool);
     egs_header_addresses(&field, "To",

@@ -56,6 +56,11 @@ static void sorts_by_preference(void **state)
         /* this machine, and what is not nearer than it */
         { "10 a.example, 20 me.example, 30 c.example", "a.example", "a.example" },
         { "10 a.example, 20 b.example, 20 me.example", "a.example", "a.example" },
+        /* more than are tried */
+        { "30 a.example, 30 b.example, 30 c.example, 30 d.example, 30 e.example, 30 f.example, 30 g.example,"
+          "30 h.example, 30 i.example, 30 j.example, 30 k.example, 30 l.example, 30 m.example, 30 n.example,"
+          "30 o.example, 30 p.example, 30 q.example, 10 z.example, 20 me.example",
+          "z.example", "z.example" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -82,6 +87,7 @@ static void ends_where_there_is_nothing(void **state)
         { mx_of("10 me.example, 20 b.example", *state), EGS_ROUTE_NOWHERE, "5.4.6" },
         { mx_of("10 a/b.example, 20 a:1", *state), EGS_ROUTE_TEMPORARY, "4.4.4" },
         { { .name = "d.example", .result = EG_DNS_NO_NAME }, EGS_ROUTE_NOWHERE, "5.1.2" },
+        { { .name = "me.example", .result = EG_DNS_NO_DATA }, EGS_ROUTE_NOWHERE, "5.4.6" },
         { { .name = "d.example", .result = EG_DNS_TEMPORARY, .reason = "because" },
           EGS_ROUTE_TEMPORARY,
           "4.4.3" },
@@ -179,6 +185,10 @@ static void takes_public_addresses(void **state)
     route = with_addresses(&implicit, none, none, 0, *state);
     assert_int_equal(route.result, EGS_ROUTE_NOWHERE);
     assert_string_equal(route.enhanced, "5.1.2");
+    APR_ARRAY_IDX(local, 1, eg_dns_record).text = "10.0.0.1";
+    route = with_addresses(&implicit, found("d.example", EG_DNS_A, local), none, 0, *state);
+    assert_int_equal(route.result, EGS_ROUTE_TEMPORARY);
+    assert_string_equal(route.enhanced, "4.4.4");
     route = with_addresses(&implicit, none, unknown, 0, *state);
     assert_int_equal(route.result, EGS_ROUTE_TEMPORARY);
     assert_string_equal(route.enhanced, "4.4.3");
