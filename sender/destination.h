@@ -53,7 +53,11 @@ typedef enum {
     EGS_LEFT_UNTRIED      /* nothing can be said */
 } egs_left;
 
-/** A mail that had begun is over. @param why  of what was unreachable: a sentence */
-void egs_destination_leave(egs_destination *d, egs_left how, const char *why);
+/**
+ * A mail that had begun is over.
+ * @param begun  when, by egs_clock: not before egs_destination_enter said that it may
+ * @param why  of what was unreachable: a sentence
+ */
+void egs_destination_leave(egs_destination *d, egs_left how, apr_time_t begun, const char *why);
 
 #endif

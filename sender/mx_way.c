@@ -147,7 +147,7 @@ void egs_mx_settle(egs_carrier *carrier, egs_job *job)
         return;
     }
     carrier->under_way--;
-    egs_destination_leave(t->destination, judge(t), job->outcome.text ? job->outcome.text : "");
+    egs_destination_leave(t->destination, judge(t), job->begun, job->outcome.text ? job->outcome.text : "");
     egs_mx_wake_queue(carrier, t->destination);
     egs_mx_finish(carrier, t);
 }
