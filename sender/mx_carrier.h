@@ -19,6 +19,7 @@ typedef struct egs_transit {
     int is_enforced; /* only to hosts of the policy, whose certificates hold */
     egs_sts_policy policy;
     egs_destination *destination;
+    int is_at_provider; /* the destination is all hosts of a provider, whatever domain's */
     int has_waited;
     double dice;       /* which of equal hosts is the first */
     int host, address; /* of the route: where it is or was under way to */

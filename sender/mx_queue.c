@@ -4,6 +4,7 @@
  */
 #include <apr_strings.h>
 
+#include "classify.h"
 #include "holds.h"
 #include "mx_carrier.h"
 
@@ -163,16 +164,45 @@ static void turn_away_from(egs_carrier *carrier, egs_transit *t, egs_mx_queue *q
     egs_mx_turn_away(carrier, t, EGS_MX_HOLD);
 }
 
-void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t)
+static int are_of_one(const egs_shape *shapes, const char *left, const char *right)
 {
-    const egs_shape *shape = egs_shape_find(t->plan->shapes, t->route->hosts[0].name);
+    egs_provider provider = egs_provider_of(left);
+
+    return egs_shape_find(shapes, left) == egs_shape_find(shapes, right) ||
+           (provider != EGS_PROVIDER_OTHER && provider == egs_provider_of(right));
+}
+
+/* A provider's hosts are one destination: but not where a domain has others beside them, who may do anything. */
+static const egs_shape *find_shape(const egs_transit *t)
+{
+    const egs_route_host *hosts = t->route->hosts;
+    const char *name = hosts[0].name;
+
+    for (int i = 1; i < t->route->host_count; i++) {
+        if (!are_of_one(t->plan->shapes, hosts[0].name, hosts[i].name)) {
+            name = "";
+        }
+    }
+    return egs_shape_find(t->plan->shapes, name);
+}
+
+static void find_destination(egs_transit *t)
+{
+    const egs_shape *shape = find_shape(t);
     const char *key = *shape->suffix ? shape->suffix : t->route->key;
-    egs_mx_queue *q;
 
     if (t->job->content->source) { /* what is thought of one address is nothing that others have to bear */
         key = apr_pstrcat(t->job->pool, key, "\n", t->job->content->source, NULL);
     }
+    t->is_at_provider = *shape->suffix != '\0';
     t->destination = egs_destination_take(t->plan->destinations, key, shape);
+}
+
+void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t)
+{
+    egs_mx_queue *q;
+
+    find_destination(t);
     q = t->destination ? find_queue(carrier, t->destination) : NULL;
     if (!t->destination) {
         egs_mx_turn_away(carrier, t, EGS_MX_HOLD);

@@ -121,7 +121,7 @@ static int wants_less(const egs_outcome *outcome)
  */
 static int speaks_of_all(const egs_transit *t)
 {
-    return !needs_tls(t) && !*t->shape->suffix;
+    return !needs_tls(t) && !t->is_at_provider;
 }
 
 static egs_left judge(const egs_transit *t)
