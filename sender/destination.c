@@ -33,6 +33,7 @@ struct egs_destination {
     apr_time_t next;         /* no mail begins before */
     apr_time_t shrunk;       /* when it was last slowed down */
     apr_time_t opened;       /* the time that the connections opened so far are good for */
+    int has_answered;        /* since it last could not be reached */
     int failures;            /* connections that failed since the last that did not */
     int suspensions;         /* since it was last reached */
     apr_time_t until;        /* of the suspension */
@@ -245,10 +246,21 @@ static void suspend(egs_destination *d, const char *why)
     apr_cpystrn(d->why, why, sizeof d->why);
 }
 
+int egs_destination_has_answered(egs_destination *d)
+{
+    int has_answered;
+
+    apr_thread_mutex_lock(d->mutex);
+    has_answered = d->has_answered;
+    apr_thread_mutex_unlock(d->mutex);
+    return has_answered;
+}
+
 void egs_destination_leave(egs_destination *d, egs_left how, apr_time_t begun, const char *why)
 {
     apr_thread_mutex_lock(d->mutex);
     d->running--;
+    d->has_answered = how == EGS_LEFT_UNTRIED ? d->has_answered : how != EGS_LEFT_UNREACHABLE;
     switch (how) {
     case EGS_LEFT_WELL:
         grow(d);

@@ -46,6 +46,9 @@ typedef enum {
 egs_destination_state egs_destination_enter(egs_destination *d, int opens, apr_time_t *when, const char **why,
                                             apr_pool_t *pool);
 
+/** Has it answered a mail since it last could not be reached? */
+int egs_destination_has_answered(egs_destination *d);
+
 typedef enum {
     EGS_LEFT_WELL,        /* it took the mail, or refused that mail alone */
     EGS_LEFT_SLOW_DOWN,   /* it wants less */

@@ -8,8 +8,11 @@
 #include "holds.h"
 #include "mx_carrier.h"
 
-#define WAITING_MAX 4 /* mails in one destination's queue */
-#define HELD_MAX 16   /* lanes of one destination whose hold can end before */
+#define WAITING_MAX 4                      /* mails in one destination's queue */
+#define HOLD_STRANGER apr_time_from_sec(5) /* of a lane whose organisation has its share of places */
+#define CROWDED_AGAIN                                                                                        \
+    apr_time_from_msec(50) /* until strangers are looked at again that all places are taken for */
+#define HELD_MAX 16        /* lanes of one destination whose hold can end before */
 
 /** Mails for one destination that wait for a place. */
 struct egs_mx_queue {
@@ -111,9 +114,27 @@ static void end_holds(egs_mx_queue *q)
     }
 }
 
+/* Whose organisation has its share does not stay: a destination's queue may have others' mails, too. */
+static int has_a_place(egs_carrier *carrier, egs_mx_queue *q)
+{
+    egs_mx_admission admission;
+
+    while (q->first && (admission = egs_mx_admit(carrier, q->first)) != EGS_MX_ADMITTED) {
+        if (admission == EGS_MX_CROWDED) {
+            q->when = egs_clock() + CROWDED_AGAIN;
+            return 0;
+        }
+        egs_mx_turn_away(carrier, take_first(carrier, q), HOLD_STRANGER);
+        if (!q->first) {
+            end_holds(q);
+        }
+    }
+    return q->first != NULL;
+}
+
 static void serve(egs_carrier *carrier, egs_mx_queue *q)
 {
-    while (q->first && carrier->places > 0) {
+    while (carrier->places > 0 && has_a_place(carrier, q)) {
         const char *why = NULL;
 
         switch (egs_destination_enter(q->destination, egs_mx_opens(carrier, q->first), &q->when, &why,

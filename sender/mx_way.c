@@ -75,6 +75,7 @@ void egs_mx_start(egs_carrier *carrier, egs_transit *t)
     carrier->under_way++;
     carrier->places--;
     t->job->begun = egs_clock();
+    egs_mx_note_start(carrier, t);
     send_to_host(carrier, t);
 }
 
@@ -147,6 +148,7 @@ void egs_mx_settle(egs_carrier *carrier, egs_job *job)
         return;
     }
     carrier->under_way--;
+    egs_mx_note_end(carrier, t);
     egs_destination_leave(t->destination, judge(t), job->begun, job->outcome.text ? job->outcome.text : "");
     egs_mx_wake_queue(carrier, t->destination);
     egs_mx_finish(carrier, t);

@@ -158,11 +158,13 @@ static void leaves_alone_who_cannot_be_reached(void **state)
     leave(d, EGS_LEFT_UNREACHABLE, "refused");
     leave(d, EGS_LEFT_WELL, "");
     assert_int_equal(let_in(d, *state), 2); /* one success: it can be reached */
+    assert_true(egs_destination_has_answered(d));
     for (int i = 0; i < 3; i++) {
         leave(d, EGS_LEFT_UNREACHABLE, "no answer");
     }
     assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_SUSPENDED);
     assert_string_equal(why, "no answer");
+    assert_false(egs_destination_has_answered(d));
     assert_in_range(when - egs_clock(), apr_time_from_sec(99), apr_time_from_sec(100));
 }
 
