@@ -246,6 +246,16 @@ static void suspend(egs_destination *d, const char *why)
     apr_cpystrn(d->why, why, sizeof d->why);
 }
 
+apr_interval_time_t egs_destination_gap(egs_destination *d)
+{
+    apr_interval_time_t gap;
+
+    apr_thread_mutex_lock(d->mutex);
+    gap = d->gap;
+    apr_thread_mutex_unlock(d->mutex);
+    return gap;
+}
+
 int egs_destination_has_answered(egs_destination *d)
 {
     int has_answered;

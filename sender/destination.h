@@ -46,6 +46,9 @@ typedef enum {
 egs_destination_state egs_destination_enter(egs_destination *d, int opens, apr_time_t *when, const char **why,
                                             apr_pool_t *pool);
 
+/** From one mail to the next, as it wants it now. */
+apr_interval_time_t egs_destination_gap(egs_destination *d);
+
 /** Has it answered a mail since it last could not be reached? */
 int egs_destination_has_answered(egs_destination *d);
 

@@ -8,11 +8,11 @@
 #include "holds.h"
 #include "mx_carrier.h"
 
-#define WAITING_MAX 4                      /* mails in one destination's queue */
-#define HOLD_STRANGER apr_time_from_sec(5) /* of a lane whose organisation has its share of places */
-#define CROWDED_AGAIN                                                                                        \
-    apr_time_from_msec(50) /* until strangers are looked at again that all places are taken for */
-#define HELD_MAX 16        /* lanes of one destination whose hold can end before */
+#define WAITING_MAX 4                        /* mails in one destination's queue */
+#define HOLD_MAX apr_time_from_sec(30)       /* of a lane that a slow destination's queue is too long for */
+#define HOLD_STRANGER apr_time_from_sec(5)   /* of a lane whose organisation has its share of places */
+#define CROWDED_AGAIN apr_time_from_msec(50) /* strangers have their share: until one may have ended */
+#define HELD_MAX 16                          /* lanes of one destination whose hold can end before */
 
 /** Mails for one destination that wait for a place. */
 struct egs_mx_queue {
@@ -174,6 +174,14 @@ void egs_mx_serve_all(egs_carrier *carrier)
     }
 }
 
+/* As long as the queue needs: before, its mails would come only to be given back. */
+static apr_interval_time_t hold_for(const egs_mx_queue *q)
+{
+    apr_interval_time_t hold = q->count * egs_destination_gap(q->destination);
+
+    return hold < EGS_MX_HOLD ? EGS_MX_HOLD : hold < HOLD_MAX ? hold : HOLD_MAX;
+}
+
 /* Its queue is long enough; what is held for that may be claimed when it is empty. */
 static void turn_away_from(egs_carrier *carrier, egs_transit *t, egs_mx_queue *q)
 {
@@ -182,7 +190,7 @@ static void turn_away_from(egs_carrier *carrier, egs_transit *t, egs_mx_queue *q
     if (q->held_count < HELD_MAX && (!q->held_count || q->held[q->held_count - 1] != lane)) {
         q->held[q->held_count++] = lane;
     }
-    egs_mx_turn_away(carrier, t, EGS_MX_HOLD);
+    egs_mx_turn_away(carrier, t, hold_for(q));
 }
 
 static int are_of_one(const egs_shape *shapes, const char *left, const char *right)
