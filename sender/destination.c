@@ -31,7 +31,9 @@ struct egs_destination {
     double places;           /* 1 to what the shape allows */
     apr_interval_time_t gap; /* between two mails */
     apr_time_t next;         /* no mail begins before */
+    apr_time_t shrunk;       /* when it was last slowed down */
     apr_time_t opened;       /* the time that the connections opened so far are good for */
+    int has_answered;        /* since it last could not be reached */
     int failures;            /* connections that failed since the last that did not */
     int suspensions;         /* since it was last reached */
     apr_time_t until;        /* of the suspension */
@@ -218,17 +220,20 @@ static void grow(egs_destination *d)
     d->gap = d->gap > least ? d->gap : least;
 }
 
-/* Once for all that were under way: replies within the gap say nothing new. */
-static void shrink(egs_destination *d)
+/* Once for all that were under way: what began before it was last slowed down says nothing new. */
+static void shrink(egs_destination *d, apr_time_t begun)
 {
-    if (d->gap >= GAP_FIRST && egs_clock() < d->next) {
+    apr_time_t now = egs_clock();
+
+    if (begun <= d->shrunk) {
         return;
     }
+    d->shrunk = now;
     d->failures = d->suspensions = 0;
     d->places = d->places > 2 ? d->places / 2 : 1;
     d->gap = d->gap * 2 > GAP_FIRST ? d->gap * 2 : GAP_FIRST;
     d->gap = d->gap < GAP_MAX ? d->gap : GAP_MAX;
-    d->next = egs_clock() + d->gap;
+    d->next = now + d->gap;
 }
 
 static void suspend(egs_destination *d, const char *why)
@@ -241,16 +246,37 @@ static void suspend(egs_destination *d, const char *why)
     apr_cpystrn(d->why, why, sizeof d->why);
 }
 
-void egs_destination_leave(egs_destination *d, egs_left how, const char *why)
+apr_interval_time_t egs_destination_gap(egs_destination *d)
+{
+    apr_interval_time_t gap;
+
+    apr_thread_mutex_lock(d->mutex);
+    gap = d->gap;
+    apr_thread_mutex_unlock(d->mutex);
+    return gap;
+}
+
+int egs_destination_has_answered(egs_destination *d)
+{
+    int has_answered;
+
+    apr_thread_mutex_lock(d->mutex);
+    has_answered = d->has_answered;
+    apr_thread_mutex_unlock(d->mutex);
+    return has_answered;
+}
+
+void egs_destination_leave(egs_destination *d, egs_left how, apr_time_t begun, const char *why)
 {
     apr_thread_mutex_lock(d->mutex);
     d->running--;
+    d->has_answered = how == EGS_LEFT_UNTRIED ? d->has_answered : how != EGS_LEFT_UNREACHABLE;
     switch (how) {
     case EGS_LEFT_WELL:
         grow(d);
         break;
     case EGS_LEFT_SLOW_DOWN:
-        shrink(d);
+        shrink(d, begun);
         break;
     case EGS_LEFT_UNREACHABLE:
         /* Those that began before it was left alone say nothing new. */

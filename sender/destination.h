@@ -46,6 +46,12 @@ typedef enum {
 egs_destination_state egs_destination_enter(egs_destination *d, int opens, apr_time_t *when, const char **why,
                                             apr_pool_t *pool);
 
+/** From one mail to the next, as it wants it now. */
+apr_interval_time_t egs_destination_gap(egs_destination *d);
+
+/** Has it answered a mail since it last could not be reached? */
+int egs_destination_has_answered(egs_destination *d);
+
 typedef enum {
     EGS_LEFT_WELL,        /* it took the mail, or refused that mail alone */
     EGS_LEFT_SLOW_DOWN,   /* it wants less */
@@ -53,7 +59,11 @@ typedef enum {
     EGS_LEFT_UNTRIED      /* nothing can be said */
 } egs_left;
 
-/** A mail that had begun is over. @param why  of what was unreachable: a sentence */
-void egs_destination_leave(egs_destination *d, egs_left how, const char *why);
+/**
+ * A mail that had begun is over.
+ * @param begun  when, by egs_clock: not before egs_destination_enter said that it may
+ * @param why  of what was unreachable: a sentence
+ */
+void egs_destination_leave(egs_destination *d, egs_left how, apr_time_t begun, const char *why);
 
 #endif

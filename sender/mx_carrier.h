@@ -1,7 +1,7 @@
 /*
  * What the files of the transport mx share, and nobody else: a thread's carrier and
  * the mails that it has. mx.c finds their routes, mx_policy.c whether MTA-STS binds
- * them, mx_queue.c has them wait for a place, mx_way.c takes them there.
+ * them, mx_queue.c has them wait for a place, mx_share.c keeps some of the places from strangers, mx_way.c takes them there.
  */
 #ifndef EGS_MX_CARRIER_H
 #define EGS_MX_CARRIER_H
@@ -15,10 +15,13 @@ typedef struct egs_transit {
     egs_job *job;
     const egs_plan *plan;
     const char *domain;
+    const char *organisation; /* that the domain belongs to; NULL: nobody has asked */
+    int is_stranger;          /* it is under way, and among carrier->strangers */
     const egs_route *route;
     int is_enforced; /* only to hosts of the policy, whose certificates hold */
     egs_sts_policy policy;
     egs_destination *destination;
+    int is_at_provider; /* the destination is all hosts of a provider, whatever domain's */
     int has_waited;
     double dice;       /* which of equal hosts is the first */
     int host, address; /* of the route: where it is or was under way to */
@@ -46,6 +49,7 @@ struct egs_carrier {
     int answers;                   /* an eventfd: there are answers about policies */
     egs_transit *uncertain;        /* those that wait for them */
     apr_time_t ask_again;          /* for those: without an answer */
+    egs_transit *strangers;        /* under way to destinations that had not answered */
     egs_mx_queue *queues, *unused; /* with mails, and without */
     int queued;                    /* in all of them */
     int begun, under_way;          /* mails that are not finished; those of them that have a place */
@@ -99,6 +103,23 @@ void egs_mx_wake_queue(egs_carrier *carrier, egs_destination *destination);
 
 /** When there may be one. @return at most wait */
 apr_interval_time_t egs_mx_queue_wait(const egs_carrier *carrier, apr_interval_time_t wait);
+
+/* mx_share.c */
+
+typedef enum {
+    EGS_MX_ADMITTED,
+    EGS_MX_TOO_MANY, /* of its organisation */
+    EGS_MX_CROWDED   /* of all that go to destinations that have not answered */
+} egs_mx_admission;
+
+/** May one of the thread's places be used for it? */
+egs_mx_admission egs_mx_admit(const egs_carrier *carrier, egs_transit *t);
+
+/** It has got one. */
+void egs_mx_note_start(egs_carrier *carrier, egs_transit *t);
+
+/** It has given it up. */
+void egs_mx_note_end(egs_carrier *carrier, const egs_transit *t);
 
 /* mx_policy.c */
 

@@ -106,6 +106,7 @@ apr_status_t egs_mx_prepare(const egs_plan **plan, const char **problem, const e
     made->may_be_private = options->mx_private;
     made->resolver = (eg_dns_resolver){ options->resolver, options->resolver_timeout };
     made->policy_patience = LOOKS_WAITED * (2 * options->resolver_timeout + options->sts_timeout);
+    made->connections = options->connections;
     made->waiting_max = WAITING_SHARE * options->connections;
     made->destinations = egs_destinations_new(&options->retry, pool);
     egs_holds_forget_dead(); /* it knows of none */

@@ -14,6 +14,7 @@ struct egs_plan {
     int may_be_private;
     eg_dns_resolver resolver;
     apr_interval_time_t policy_patience; /* a look at a domain's MTA-STS is waited for so long */
+    int connections;                     /* of a thread: mails under way at a time */
     int waiting_max; /* of one thread's mails that wait for DNS and policies, and that wait for places */
     const egs_shape *shapes; /* the operator's, ours, and one for all others */
     egs_destinations *destinations;

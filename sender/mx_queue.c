@@ -4,11 +4,15 @@
  */
 #include <apr_strings.h>
 
+#include "classify.h"
 #include "holds.h"
 #include "mx_carrier.h"
 
-#define WAITING_MAX 4 /* mails in one destination's queue */
-#define HELD_MAX 16   /* lanes of one destination whose hold can end before */
+#define WAITING_MAX 4                        /* mails in one destination's queue */
+#define HOLD_MAX apr_time_from_sec(30)       /* of a lane that a slow destination's queue is too long for */
+#define HOLD_STRANGER apr_time_from_sec(5)   /* of a lane whose organisation has its share of places */
+#define CROWDED_AGAIN apr_time_from_msec(50) /* strangers have their share: until one may have ended */
+#define HELD_MAX 16                          /* lanes of one destination whose hold can end before */
 
 /** Mails for one destination that wait for a place. */
 struct egs_mx_queue {
@@ -110,9 +114,27 @@ static void end_holds(egs_mx_queue *q)
     }
 }
 
+/* Whose organisation has its share does not stay: a destination's queue may have others' mails, too. */
+static int has_a_place(egs_carrier *carrier, egs_mx_queue *q)
+{
+    egs_mx_admission admission;
+
+    while (q->first && (admission = egs_mx_admit(carrier, q->first)) != EGS_MX_ADMITTED) {
+        if (admission == EGS_MX_CROWDED) {
+            q->when = egs_clock() + CROWDED_AGAIN;
+            return 0;
+        }
+        egs_mx_turn_away(carrier, take_first(carrier, q), HOLD_STRANGER);
+        if (!q->first) {
+            end_holds(q);
+        }
+    }
+    return q->first != NULL;
+}
+
 static void serve(egs_carrier *carrier, egs_mx_queue *q)
 {
-    while (q->first && carrier->places > 0) {
+    while (carrier->places > 0 && has_a_place(carrier, q)) {
         const char *why = NULL;
 
         switch (egs_destination_enter(q->destination, egs_mx_opens(carrier, q->first), &q->when, &why,
@@ -152,6 +174,14 @@ void egs_mx_serve_all(egs_carrier *carrier)
     }
 }
 
+/* As long as the queue needs: before, its mails would come only to be given back. */
+static apr_interval_time_t hold_for(const egs_mx_queue *q)
+{
+    apr_interval_time_t hold = q->count * egs_destination_gap(q->destination);
+
+    return hold < EGS_MX_HOLD ? EGS_MX_HOLD : hold < HOLD_MAX ? hold : HOLD_MAX;
+}
+
 /* Its queue is long enough; what is held for that may be claimed when it is empty. */
 static void turn_away_from(egs_carrier *carrier, egs_transit *t, egs_mx_queue *q)
 {
@@ -160,19 +190,48 @@ static void turn_away_from(egs_carrier *carrier, egs_transit *t, egs_mx_queue *q
     if (q->held_count < HELD_MAX && (!q->held_count || q->held[q->held_count - 1] != lane)) {
         q->held[q->held_count++] = lane;
     }
-    egs_mx_turn_away(carrier, t, EGS_MX_HOLD);
+    egs_mx_turn_away(carrier, t, hold_for(q));
 }
 
-void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t)
+static int are_of_one(const egs_shape *shapes, const char *left, const char *right)
 {
-    const egs_shape *shape = egs_shape_find(t->plan->shapes, t->route->hosts[0].name);
+    egs_provider provider = egs_provider_of(left);
+
+    return egs_shape_find(shapes, left) == egs_shape_find(shapes, right) ||
+           (provider != EGS_PROVIDER_OTHER && provider == egs_provider_of(right));
+}
+
+/* A provider's hosts are one destination: but not where a domain has others beside them, who may do anything. */
+static const egs_shape *find_shape(const egs_transit *t)
+{
+    const egs_route_host *hosts = t->route->hosts;
+    const char *name = hosts[0].name;
+
+    for (int i = 1; i < t->route->host_count; i++) {
+        if (!are_of_one(t->plan->shapes, hosts[0].name, hosts[i].name)) {
+            name = "";
+        }
+    }
+    return egs_shape_find(t->plan->shapes, name);
+}
+
+static void find_destination(egs_transit *t)
+{
+    const egs_shape *shape = find_shape(t);
     const char *key = *shape->suffix ? shape->suffix : t->route->key;
-    egs_mx_queue *q;
 
     if (t->job->content->source) { /* what is thought of one address is nothing that others have to bear */
         key = apr_pstrcat(t->job->pool, key, "\n", t->job->content->source, NULL);
     }
+    t->is_at_provider = *shape->suffix != '\0';
     t->destination = egs_destination_take(t->plan->destinations, key, shape);
+}
+
+void egs_mx_enqueue(egs_carrier *carrier, egs_transit *t)
+{
+    egs_mx_queue *q;
+
+    find_destination(t);
     q = t->destination ? find_queue(carrier, t->destination) : NULL;
     if (!t->destination) {
         egs_mx_turn_away(carrier, t, EGS_MX_HOLD);

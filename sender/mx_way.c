@@ -75,6 +75,7 @@ void egs_mx_start(egs_carrier *carrier, egs_transit *t)
     carrier->under_way++;
     carrier->places--;
     t->job->begun = egs_clock();
+    egs_mx_note_start(carrier, t);
     send_to_host(carrier, t);
 }
 
@@ -121,7 +122,7 @@ static int wants_less(const egs_outcome *outcome)
  */
 static int speaks_of_all(const egs_transit *t)
 {
-    return !needs_tls(t) && !*t->shape->suffix;
+    return !needs_tls(t) && !t->is_at_provider;
 }
 
 static egs_left judge(const egs_transit *t)
@@ -147,7 +148,8 @@ void egs_mx_settle(egs_carrier *carrier, egs_job *job)
         return;
     }
     carrier->under_way--;
-    egs_destination_leave(t->destination, judge(t), job->outcome.text ? job->outcome.text : "");
+    egs_mx_note_end(carrier, t);
+    egs_destination_leave(t->destination, judge(t), job->begun, job->outcome.text ? job->outcome.text : "");
     egs_mx_wake_queue(carrier, t->destination);
     egs_mx_finish(carrier, t);
 }

@@ -54,17 +54,24 @@ static void cut_loop(egs_route *route, const char *own)
     }
 }
 
-/* Of the best ones, the first by name: whatever order they are in today. */
-static const char *find_key(const egs_route *route)
+static int by_name(const void *a, const void *b)
 {
-    const char *key = route->hosts[0].name;
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
-    for (int i = 1; i < route->host_count && route->hosts[i].preference == route->hosts[0].preference; i++) {
-        if (strcasecmp(route->hosts[i].name, key) < 0) {
-            key = route->hosts[i].name;
-        }
+/*
+ * All of them, whatever order they are in today. Anybody can name another's host beside
+ * others of his own: what those do must not be held against who has that host alone.
+ */
+static const char *make_key(const egs_route *route, apr_pool_t *pool)
+{
+    apr_array_header_t *names = apr_array_make(pool, EGS_ROUTE_HOSTS_MAX, sizeof(const char *));
+
+    for (int i = 0; i < route->host_count; i++) {
+        APR_ARRAY_PUSH(names, const char *) = route->hosts[i].name;
     }
-    return key;
+    qsort(names->elts, (size_t)names->nelts, sizeof(const char *), by_name);
+    return apr_array_pstrcat(pool, names, ' ');
 }
 
 /* In the DNS a name can have any byte; here it becomes part of a URL. */
@@ -130,7 +137,7 @@ void egs_route_of_mx(egs_route *route, const eg_dns_question *mx, const char *ow
         break;
     }
     if (route->result == EGS_ROUTE_HOSTS) {
-        route->key = find_key(route);
+        route->key = make_key(route, pool);
     }
 }
 

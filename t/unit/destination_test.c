@@ -26,6 +26,12 @@ static int let_in(egs_destination *d, apr_pool_t *pool)
     return count;
 }
 
+/* One that had just begun. */
+static void leave(egs_destination *d, egs_left how, const char *why)
+{
+    egs_destination_leave(d, how, egs_clock(), why);
+}
+
 static void finds_the_shape(void **state)
 {
     (void)state;
@@ -43,7 +49,7 @@ static void has_places(void **state)
     assert_ptr_equal(egs_destination_take(all, "a", &shapes[0]), d);
     assert_ptr_not_equal(egs_destination_take(all, "b", &shapes[0]), d);
     assert_int_equal(let_in(d, *state), 3);
-    egs_destination_leave(d, EGS_LEFT_WELL, "");
+    leave(d, EGS_LEFT_WELL, "");
     assert_int_equal(let_in(d, *state), 1);
 }
 
@@ -56,7 +62,7 @@ static void grows_with_success(void **state)
 
     assert_true(running > 1 && running < 8);
     for (int i = 0; i < 100; i++) {
-        egs_destination_leave(d, EGS_LEFT_WELL, "");
+        leave(d, EGS_LEFT_WELL, "");
         running += let_in(d, *state) - 1;
     }
     assert_int_equal(running, 8);
@@ -70,9 +76,9 @@ static void slows_down(void **state)
     apr_time_t when = 0;
 
     assert_int_equal(let_in(d, *state), 3);
-    egs_destination_leave(d, EGS_LEFT_SLOW_DOWN, "");
-    egs_destination_leave(d, EGS_LEFT_UNTRIED, "");
-    egs_destination_leave(d, EGS_LEFT_UNTRIED, "");
+    leave(d, EGS_LEFT_SLOW_DOWN, "");
+    leave(d, EGS_LEFT_UNTRIED, "");
+    leave(d, EGS_LEFT_UNTRIED, "");
     assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_BUSY);
     assert_true(when > egs_clock());
     assert_true(when < egs_clock() + apr_time_from_sec(2));
@@ -80,6 +86,28 @@ static void slows_down(void **state)
     assert_int_equal(let_in(d, *state), 1);
     apr_sleep(apr_time_from_msec(600));     /* longer than from one mail to the next: */
     assert_int_equal(let_in(d, *state), 0); /* of three places one is left */
+}
+
+/* However soon the reply comes: what began after the last "slow down" says so anew. */
+static void slows_down_each_time(void **state)
+{
+    egs_destinations *all = egs_destinations_new(&suspensions, *state);
+    egs_destination *d = egs_destination_take(all, "a", &shapes[3]);
+    const char *why = NULL;
+    apr_time_t when = 0, begun = egs_clock();
+    int before = let_in(d, *state);
+
+    for (int i = 0; i < before; i++) {
+        egs_destination_leave(d, EGS_LEFT_SLOW_DOWN, begun, "");
+    }
+    for (apr_interval_time_t gap = apr_time_from_msec(500); gap < apr_time_from_sec(3); gap *= 2) {
+        assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_BUSY);
+        assert_in_range(when - egs_clock(), gap - apr_time_from_msec(100), gap);
+        apr_sleep(when - egs_clock() + apr_time_from_msec(10));
+        begun = egs_clock();
+        assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_OPEN);
+        egs_destination_leave(d, EGS_LEFT_SLOW_DOWN, begun, "");
+    }
 }
 
 static void keeps_the_pace(void **state)
@@ -106,16 +134,16 @@ static void opens_so_many_connections_in_a_minute(void **state)
         if (egs_destination_enter(d, 1, &when, &why, *state) != EGS_DESTINATION_OPEN) {
             break;
         }
-        egs_destination_leave(d, EGS_LEFT_WELL, "");
+        leave(d, EGS_LEFT_WELL, "");
         count++;
     }
     assert_in_range(count, 300, 302);
     assert_in_range(when, start + apr_time_from_msec(100), egs_clock() + apr_time_from_msec(200));
     assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_OPEN);
-    egs_destination_leave(d, EGS_LEFT_WELL, "");
+    leave(d, EGS_LEFT_WELL, "");
     apr_sleep(apr_time_from_msec(220));
     assert_int_equal(egs_destination_enter(d, 1, &when, &why, *state), EGS_DESTINATION_OPEN);
-    egs_destination_leave(d, EGS_LEFT_WELL, "");
+    leave(d, EGS_LEFT_WELL, "");
     egs_destination_give_back(all, d);
 }
 
@@ -127,14 +155,16 @@ static void leaves_alone_who_cannot_be_reached(void **state)
     apr_time_t when = 0;
 
     assert_int_equal(let_in(d, *state), 3);
-    egs_destination_leave(d, EGS_LEFT_UNREACHABLE, "refused");
-    egs_destination_leave(d, EGS_LEFT_WELL, "");
+    leave(d, EGS_LEFT_UNREACHABLE, "refused");
+    leave(d, EGS_LEFT_WELL, "");
     assert_int_equal(let_in(d, *state), 2); /* one success: it can be reached */
+    assert_true(egs_destination_has_answered(d));
     for (int i = 0; i < 3; i++) {
-        egs_destination_leave(d, EGS_LEFT_UNREACHABLE, "no answer");
+        leave(d, EGS_LEFT_UNREACHABLE, "no answer");
     }
     assert_int_equal(egs_destination_enter(d, 0, &when, &why, *state), EGS_DESTINATION_SUSPENDED);
     assert_string_equal(why, "no answer");
+    assert_false(egs_destination_has_answered(d));
     assert_in_range(when - egs_clock(), apr_time_from_sec(99), apr_time_from_sec(100));
 }
 
@@ -146,12 +176,12 @@ static void a_single_mail_finds_out(void **state)
 
     assert_int_equal(let_in(d, *state), 3);
     for (int i = 0; i < 3; i++) {
-        egs_destination_leave(d, EGS_LEFT_UNREACHABLE, "no answer");
+        leave(d, EGS_LEFT_UNREACHABLE, "no answer");
     }
     assert_int_equal(let_in(d, *state), 0);
     apr_sleep(apr_time_from_msec(310));
     assert_int_equal(let_in(d, *state), 1);
-    egs_destination_leave(d, EGS_LEFT_WELL, "");
+    leave(d, EGS_LEFT_WELL, "");
     assert_int_equal(let_in(d, *state), 3);
 }
 
@@ -162,6 +192,7 @@ int main(void)
         EG_TEST(has_places),
         EG_TEST(grows_with_success),
         EG_TEST(slows_down),
+        EG_TEST(slows_down_each_time),
         EG_TEST(keeps_the_pace),
         EG_TEST(opens_so_many_connections_in_a_minute),
         EG_TEST(leaves_alone_who_cannot_be_reached),

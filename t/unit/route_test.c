@@ -50,8 +50,11 @@ static void sorts_by_preference(void **state)
     static const struct {
         const char *records, *hosts, *key;
     } cases[] = {
-        { "20 b.example, 10 a.example, 30 c.example", "a.example b.example c.example", "a.example" },
-        { "10 b.example, 10 a.example", NULL, "a.example" },
+        { "20 b.example, 10 a.example, 30 c.example", "a.example b.example c.example",
+          "a.example b.example c.example" },
+        { "10 b.example, 10 a.example", NULL, "a.example b.example" },
+        { "10 B.example, 10 a.example", NULL, "a.example b.example" },
+        { "10 c.example, 20 b.example, 20 a.example", NULL, "a.example b.example c.example" },
         { "10 a.example, 0 .", "a.example", "a.example" },
         /* this machine, and what is not nearer than it */
         { "10 a.example, 20 me.example, 30 c.example", "a.example", "a.example" },
