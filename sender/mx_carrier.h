@@ -1,7 +1,8 @@
 /*
  * What the files of the transport mx share, and nobody else: a thread's carrier and
  * the mails that it has. mx.c finds their routes, mx_policy.c whether MTA-STS binds
- * them, mx_queue.c has them wait for a place, mx_share.c keeps some of the places from strangers, mx_way.c takes them there.
+ * them, mx_queue.c has them wait for a place, mx_share.c keeps some of the places from
+ * strangers, mx_way.c takes them there.
  */
 #ifndef EGS_MX_CARRIER_H
 #define EGS_MX_CARRIER_H
