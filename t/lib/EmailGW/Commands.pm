@@ -124,7 +124,7 @@ my %row = (
     'PATCH /api/v1/email/<MessageID>' => { ids => { MessageID => 'message' },
         with => sub { (MessageID => $_[0]->new_later, SendAt => time + 7200) } },
     'GET /api/v1/events' => { ids => { MessageID => 'message' },
-        with => sub { (StartFrom => 0, RetrieveCount => 5, StartDate => '2026-01-01', EndDate => '2027-01-01 10:00:00',
+        with => sub { (StartFrom => 0, RetrieveCount => 5, StartDate => 1767225600, EndDate => '2027-01-01 10:00:00',
             Event => 'send', MessageID => $_[0]->id('message'), After => '019b0000-0000-7000-8000-000000000000') } },
     'POST /api/v1/webhooks' => { with => sub { (Event => 'bounce', WebhookURL => 'https://hooks.example.org/x', Payload => 'postmark') } },
     'GET /api/v1/webhooks' => { with => sub { () } },
