@@ -31,11 +31,16 @@
 
 /* ---- log lines of the core go to httpd's error log -------------------------------------------- */
 
-static void write_log(const eg_log *log, eg_log_level level, apr_status_t rv, const char *line)
+int egm_log_level(eg_log_level level)
 {
     static const int levels[] = { APLOG_ERR, APLOG_WARNING, APLOG_INFO, APLOG_DEBUG };
 
-    ap_log_rerror(APLOG_MARK, levels[level], rv, (request_rec *)log->baton, "%s", line);
+    return levels[level];
+}
+
+static void write_log(const eg_log *log, eg_log_level level, apr_status_t rv, const char *line)
+{
+    ap_log_rerror(APLOG_MARK, egm_log_level(level), rv, (request_rec *)log->baton, "%s", line);
 }
 
 static const eg_log *log_of_request(request_rec *r)

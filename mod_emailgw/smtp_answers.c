@@ -13,9 +13,7 @@
 
 static void write_log(const eg_log *log, eg_log_level level, apr_status_t rv, const char *line)
 {
-    static const int levels[] = { APLOG_ERR, APLOG_WARNING, APLOG_INFO, APLOG_DEBUG };
-
-    ap_log_cerror(APLOG_MARK, levels[level], rv, (conn_rec *)log->baton, "%s", line);
+    ap_log_cerror(APLOG_MARK, egm_log_level(level), rv, (conn_rec *)log->baton, "%s", line);
 }
 
 static void send_text(void *baton, const char *text, apr_size_t size)

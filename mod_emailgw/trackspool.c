@@ -75,9 +75,7 @@ apr_status_t egm_trackspool_add(const eg_trackevent *event, request_rec *r, cons
 
 static void write_server_log(const eg_log *log, eg_log_level level, apr_status_t rv, const char *line)
 {
-    static const int levels[] = { APLOG_ERR, APLOG_WARNING, APLOG_INFO, APLOG_DEBUG };
-
-    ap_log_error(APLOG_MARK, levels[level], rv, (server_rec *)log->baton, "%s", line);
+    ap_log_error(APLOG_MARK, egm_log_level(level), rv, (server_rec *)log->baton, "%s", line);
 }
 
 /* Lines go to the log of its virtual host; results live in the pool. */

@@ -65,11 +65,6 @@ static void give_way(egs_smtp_conn *c)
     egs_smtp_conn_finish(c);
 }
 
-static int at_body(const egs_dialogue *d)
-{
-    return d->awaited == EGS_STAGE_DOT && d->written != EGS_STAGE_DOT;
-}
-
 /* For each block of a body while it goes out. */
 static void set_body_deadline(egs_smtp_conn *c)
 {
@@ -89,7 +84,7 @@ static void set_deadline(egs_smtp_conn *c, egs_stage awaited, egs_stage written)
     if (d->awaited == awaited && d->written == written) {
         return;
     }
-    if (at_body(d)) {
+    if (egs_dialogue_at_body(d)) {
         c->body_deadline =
             now + c->peer->command_timeout + apr_time_from_sec(c->job->message.size / BODY_RATE);
         set_body_deadline(c);
@@ -132,7 +127,7 @@ static void send_output(egs_smtp_conn *c)
         egs_smtp_conn_watch(c, c->fd, EPOLLIN | (c->wants_out ? EPOLLOUT : 0));
     }
     set_deadline(c, awaited, written);
-    if (all && at_body(&c->dialogue)) {
+    if (all && egs_dialogue_at_body(&c->dialogue)) {
         set_body_deadline(c);
     }
 }

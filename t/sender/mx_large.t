@@ -18,10 +18,7 @@ my ($other, $account) = map { $gw->new_account } 1, 2;
 my $content = 'A' x (24 * 1024 * 1024); # 18 MB
 
 sub write_conf {
-    my $path = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
-    open my $file, '>', $path or die "$path: $!\n";
-    print {$file} join "\n", @conf, @_, '';
-    close $file;
+    Instance::write_file($gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r, join("\n", @conf, @_, ''), 0644);
 }
 
 sub send_large {
