@@ -4,6 +4,7 @@ use EmailGW;
 use Cwd ();
 use File::Path ();
 use File::Temp ();
+use Instance::Process;
 
 my $base = File::Temp::tempdir('/tmp/emailgw-test.XXXXXX');
 my @dirs = map { "$base/$_" } qw(a b);
@@ -87,6 +88,19 @@ for my $server (qw(postgres httpd sender)) {
 ok(answers(env($dirs[0])), 'answers again');
 ok(kill(9, env($dirs[0])->{HTTPD_PID}), 'the parent of httpd is killed behind its back');
 ok(instance('start', $dirs[0], 'httpd') && answers(env($dirs[0])), 'httpd starts over its orphans');
+
+# One that computes does not look whether its parent lives, nor does one that waits for a lock of the dead.
+my $busy = fork // die "fork: $!\n";
+exec qw(psql -Xqc), 'DO $$ BEGIN LOOP PERFORM 1; END LOOP; END $$', '-d', $dsn if $busy == 0;
+my $backend;
+my $gw = bless { env => env($dirs[0]) }, 'EmailGW';
+$gw->wait_for(sub { $backend = $gw->sql(q(SELECT pid FROM pg_stat_activity WHERE query ~ '^DO')) }, 10, 'a busy child of PostgreSQL');
+$backend = Instance::Process::id($backend);
+ok(kill(9, env($dirs[0])->{POSTGRES_PID}) && Instance::Process::alive($backend), 'its parent is killed as well');
+ok(instance('start', $dirs[0], 'postgres') && answers(env($dirs[0])), 'PostgreSQL starts over its orphans');
+ok(!Instance::Process::alive($backend), '... which are gone');
+Instance::Process::signal('KILL', $backend);
+waitpid $busy, 0;
 
 my @paths = map { Cwd::abs_path("$_/run") =~ s{/run\z}{}r } @dirs;
 ok(scalar processes(@paths) > 0, 'servers run under the paths that are looked for');

@@ -214,23 +214,34 @@ sub kill {
     my ($it, $server) = @_;
     my @found;
     do {
-        @found = map { Instance::Process::family($_, $it->marker($server)) } $it->ids($server), 'none';
+        @found = map { Instance::Process::family($_, $it->recognizer($server)) } $it->ids($server), 'none';
         Instance::Process::signal('KILL', @found);
     } while (@found && Instance::Process::gone($patience, @found));
     die "$server does not die\n" if @found;
     $it->set_ids($server);
 }
 
-sub marker {
+# Tells a server's processes by what outlives their parent: all have the environment that they
+# were started with, but for PostgreSQL's children, which write their titles over it.
+sub recognizer {
     my ($it, $server) = @_;
-    return "EMAILGW_INSTANCE=$it->{RUN}:$server";
+    my ($entry, $data) = (join('=', $it->mark($server)), Cwd::abs_path("$it->{RUN}/data"));
+    return sub {
+        my ($pid) = @_;
+        return $server eq 'postgres' ? Instance::Process::works_in($pid, $data) : Instance::Process::has_environment($pid, $entry);
+    };
+}
+
+sub mark {
+    my ($it, $server) = @_;
+    return (EMAILGW_INSTANCE => "$it->{RUN}:$server");
 }
 
 sub spawn {
     my ($it, $server, %how) = @_;
     return Instance::Process::spawn(
         as_user => 1, out => "$it->{RUN}/logs/$server.out", %how,
-        env => { EMAILGW_INSTANCE => "$it->{RUN}:$server", $it->sanitizer_env($server) });
+        env => { $it->mark($server), $it->sanitizer_env($server) });
 }
 
 # httpd itself is built without sanitizers: their libraries are loaded before it,

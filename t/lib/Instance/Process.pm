@@ -107,15 +107,15 @@ sub alive {
     return $facts->{started} == $started;
 }
 
-# Ids of a process and of all below it, and of those whose environment has this entry, in no order.
+# Ids of a process and of all below it, and of those of which this is true, by pid, in no order.
 sub family {
-    my ($id, $marker) = @_;
+    my ($id, $is_ours) = @_;
     my (%parent, @marked);
     opendir my $proc, '/proc' or die "/proc: $!\n";
     for my $pid (grep { /^\d+\z/ && $_ != $$ } readdir $proc) {
         my $facts = facts($pid) or next;
         $parent{$pid} = $facts->{parent};
-        push @marked, $pid if defined $marker && has_environment($pid, $marker);
+        push @marked, $pid if $is_ours && $is_ours->($pid);
     }
     my %found = map { $_ => 1 } @marked, alive($id) ? pid($id) : ();
     my $before = 0;
@@ -126,11 +126,28 @@ sub family {
     return map { id($_) } keys %found;
 }
 
+# A file of /proc/PID: nothing where it is gone.
+sub about {
+    my ($pid, $name) = @_;
+    open my $file, '<', "/proc/$pid/$name" or return '';
+    local $/;
+    return scalar(<$file>) // '';
+}
+
 sub has_environment {
-    my ($pid, $marker) = @_;
-    open my $file, '<', "/proc/$pid/environ" or return 0;
-    my $text = do { local $/; <$file> } // '';
-    return "\0$text\0" =~ /\0\Q$marker\E\0/;
+    my ($pid, $entry) = @_;
+    return ("\0" . about($pid, 'environ') . "\0") =~ /\0\Q$entry\E\0/;
+}
+
+# What it was started with, or has written over that.
+sub title {
+    my ($pid) = @_;
+    return about($pid, 'cmdline') =~ tr/\0/ /r;
+}
+
+sub works_in {
+    my ($pid, $dir) = @_;
+    return (readlink("/proc/$pid/cwd") // '') eq $dir;
 }
 
 sub signal {
