@@ -59,6 +59,21 @@ void eg_errors_only(eg_errors *errors, int code, const char *format, ...)
     va_end(args);
 }
 
+void eg_errors_drop_looked_up(eg_errors *errors)
+{
+    eg_error *list = (eg_error *)errors->list->elts;
+    int kept = 0;
+
+    for (int i = 0; i < errors->list->nelts; i++) {
+        if (list[i].code < EG_E_SUPPRESSED || list[i].code > EG_E_LIMIT) {
+            list[kept++] = list[i];
+        }
+    }
+    if (kept > 0) {
+        errors->list->nelts = kept;
+    }
+}
+
 int eg_errors_any(const eg_errors *errors)
 {
     return errors->list->nelts > 0;

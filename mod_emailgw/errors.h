@@ -118,6 +118,9 @@ void eg_errors_add_as(eg_errors *errors, int status, int code, const char *forma
 void eg_errors_only(eg_errors *errors, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/** Where anything else is wrong, forget what had to be looked up: EG_E_SUPPRESSED to EG_E_LIMIT. */
+void eg_errors_drop_looked_up(eg_errors *errors);
+
 int eg_errors_any(const eg_errors *errors);
 
 /** What the HTTP status goes by: the first in the reference's order; NULL without errors. */

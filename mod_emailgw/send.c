@@ -55,6 +55,7 @@ void eg_send_check_domain(eg_call *call, const eg_send *send, const eg_rows *row
             "List-Unsubscribe headers cannot be set in Headers while the domain's UnsubscribeLink is on: "
             "the gateway writes them");
     }
+    eg_errors_drop_looked_up(&call->errors);
 }
 
 apr_status_t eg_send_report_all(eg_call *call, const eg_send *send)
