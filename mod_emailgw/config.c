@@ -153,6 +153,7 @@ static const eg_rate auth_failures_default = { 30, apr_time_from_sec(60) };
 
 #define BODY_MEMORY_DEFAULT (128 * 1024 * 1024)
 #define TRACKING_SPOOL_MAX_DEFAULT (256 * 1024 * 1024)
+#define DATABASE_TIMEOUT_DEFAULT apr_time_from_sec(30)
 #define SMTP_TIMEOUT_DEFAULT apr_time_from_sec(300) /* what RFC 5321 section 4.5.3.2.7 asks for */
 #define SMTP_DATA_TIMEOUT_DEFAULT apr_time_from_sec(1800)
 #define SESSION_IDLE_DEFAULT apr_time_from_sec(3600)
@@ -187,6 +188,7 @@ static void fill_defaults(egm_settings *settings, apr_pool_t *pool, const server
     fill_number(&settings->session_idle, SESSION_IDLE_DEFAULT);
     fill_number(&settings->session_max, SESSION_MAX_DEFAULT);
     fill_number(&settings->resolver_timeout, EG_DNS_TIMEOUT_DEFAULT);
+    fill_number(&settings->database_timeout, DATABASE_TIMEOUT_DEFAULT);
     fill_number(&settings->tracking_spool_max, TRACKING_SPOOL_MAX_DEFAULT);
     fill_number(&settings->smtp_message_max, EG_BODY_MAX_DEFAULT);
     fill_number(&settings->smtp_recipients_max, EG_SMTP_RECIPIENTS_DEFAULT);

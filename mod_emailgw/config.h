@@ -36,7 +36,7 @@ typedef struct {
     apr_int64_t batch_body_max;                        /* bytes */
     const apr_array_header_t *webhook_allow;           /* of eg_netaddr */
     const apr_array_header_t *resolver;                /* of eg_netaddr */
-    apr_interval_time_t resolver_timeout;
+    apr_interval_time_t resolver_timeout, database_timeout;
     const char *mail_host, *tracking_url;
     const char *tracking_path, *tracking_spool;
     apr_int64_t tracking_spool_max; /* bytes */
@@ -54,16 +54,15 @@ typedef struct {
 
 /** Of a server or virtual host. */
 typedef struct {
-    egm_settings settings;       /* with their defaults, after egm_config_finish */
-    eg_limits limits;            /* the same for handlers, made by egm_config_finish */
-    eg_secret *secret;           /* read as root at start */
-    const eg_rate_tables *rates; /* of all servers; see limiter.h */
-    eg_bytes sender_key;         /* public half; no data without EmailGatewaySenderKeyFile */
-    eg_group *group;             /* of its database, once a connection has told which that is (store.c) */
-    int has_tls;                 /* mod_ssl serves it; told by mod_ssl (smtp_tls.c) */
-    int smtp_implicit;           /* SMTP there begins with TLS: its Listen says smtps */
-    int smtp_starttls;           /* SMTP there offers STARTTLS */
-    apr_time_t away_until; /* its database did not answer: till then tracking asks no more (tracking.c) */
+    egm_settings settings;         /* with their defaults, after egm_config_finish */
+    eg_limits limits;              /* the same for handlers, made by egm_config_finish */
+    eg_secret *secret;             /* read as root at start */
+    const eg_rate_tables *rates;   /* of all servers; see limiter.h */
+    eg_bytes sender_key;           /* public half; no data without EmailGatewaySenderKeyFile */
+    struct egm_database *database; /* once a connection has told which that is (store.c) */
+    int has_tls;                   /* mod_ssl serves it; told by mod_ssl (smtp_tls.c) */
+    int smtp_implicit;             /* SMTP there begins with TLS: its Listen says smtps */
+    int smtp_starttls;             /* SMTP there offers STARTTLS */
 } egm_server_config;
 
 void *egm_config_make_server(apr_pool_t *pool, server_rec *s);

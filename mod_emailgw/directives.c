@@ -327,6 +327,8 @@ static const egm_slot webhook_allow = { SLOT(webhook_allow, INNER), .example = "
 static const egm_slot session_idle = { SLOT(session_idle, INNER), .shortest = "1s", .longest = "168h" };
 static const egm_slot session_max = { SLOT(session_max, INNER), .shortest = "1s", .longest = "720h" };
 static const egm_slot resolver = { SLOT(resolver, INNER), .example = "127.0.0.1:53,[::1]:53" };
+static const egm_slot database_timeout = { SLOT(database_timeout, INNER), .shortest = "1s",
+                                           .longest = "10min" };
 static const egm_slot resolver_timeout = { SLOT(resolver_timeout, INNER), .shortest = "100ms",
                                            .longest = "60s" };
 static const egm_slot mail_host = { SLOT(mail_host, INNER),
@@ -407,6 +409,8 @@ const command_rec egm_directives[] = {
                   "how long a session lives without a request, 1s to 168h, default 1h"),
     AP_INIT_TAKE1("EmailGatewaySessionMax", set_duration, (void *)&session_max, RSRC_CONF,
                   "how long a session lives at most, 1s to 720h, default 24h"),
+    AP_INIT_TAKE1("EmailGatewayDatabaseTimeout", set_duration, (void *)&database_timeout, RSRC_CONF,
+                  "how long an answer of the database is waited for, 1s to 10min, default 30s"),
     AP_INIT_TAKE1(
         "EmailGatewayResolver", set_addresses, (void *)&resolver, RSRC_CONF,
         "DNS servers with their ports, such as 127.0.0.1:53,[::1]:53, default those of /etc/resolv.conf"),

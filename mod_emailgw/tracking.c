@@ -16,8 +16,8 @@
 #include "useragent.h"
 #include "uuid.h"
 
-#define AWAY_TIME apr_time_from_sec(2) /* for which a database that did not answer is not asked again */
-#define FORM_MAX 8192                  /* bytes of a form that unsubscribes */
+#define PATIENCE apr_time_from_sec(3) /* with the database: somebody waits for what is behind the link */
+#define FORM_MAX 8192                 /* bytes of a form that unsubscribes */
 
 /* The smallest image: GIF89a, one pixel, transparent. */
 static const unsigned char pixel[] = { 'G', 'I',  'F',  '8',  '9',  'a',  1, 0, 1, 0,    0x80, 0, 0,    0, 0,
@@ -61,25 +61,11 @@ static int send_gone(request_rec *r)
 
 /* ---- what has happened goes to the database, or to the spool --------------------------------------- */
 
-static int is_away(request_rec *r)
-{
-    return __atomic_load_n(&egm_config_of_server(r->server)->away_until, __ATOMIC_RELAXED) > apr_time_now();
-}
-
-static void note_away(request_rec *r)
-{
-    __atomic_store_n(&egm_config_of_server(r->server)->away_until, apr_time_now() + AWAY_TIME,
-                     __ATOMIC_RELAXED);
-}
-
 /* @param known  stays as it is where only the database knows @return other than APR_SUCCESS: it is lost */
 static apr_status_t record(int *known, const eg_trackevent *event, request_rec *r, const eg_call *call)
 {
-    if (!is_away(r)) {
-        if (eg_trackevent_record(known, event, call->db) == APR_SUCCESS) {
-            return APR_SUCCESS;
-        }
-        note_away(r);
+    if (eg_trackevent_record(known, event, call->db) == APR_SUCCESS) {
+        return APR_SUCCESS;
     }
     return egm_trackspool_add(event, r, call->log);
 }
@@ -143,14 +129,14 @@ typedef struct {
     int gone;                   /* the mail is */
 } subject;
 
-static subject look_up(const eg_track_mail *mail, request_rec *r, const eg_call *call)
+static subject look_up(const eg_track_mail *mail, const eg_call *call)
 {
     subject found = { NULL, NULL, 0 };
     eg_rows *rows;
 
-    if (is_away(r) || eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_unsubscribe",
-                                 EG_DB_ARGS(eg_db_int(mail->account_id), eg_db_text(mail->message_id),
-                                            eg_db_int(mail->recipient_no))) != APR_SUCCESS) {
+    if (eg_db_call(&rows, call->db, EG_DB_REPEATABLE, "get_unsubscribe",
+                   EG_DB_ARGS(eg_db_int(mail->account_id), eg_db_text(mail->message_id),
+                              eg_db_int(mail->recipient_no))) != APR_SUCCESS) {
         return found;
     }
     found.gone = eg_rows_count(rows) == 0;
@@ -180,7 +166,7 @@ static int unsubscribe(request_rec *r, eg_call *call, const eg_track_mail *mail)
     if (!egm_request_read(call, &status, r, &limits)) {
         return status;
     }
-    found = look_up(mail, r, call);
+    found = look_up(mail, call);
     if (!asks_to_unsubscribe(call)) {
         return send_page(r, HTTP_BAD_REQUEST, eg_linkpage_ask(found.email, found.domain, r->pool));
     }
@@ -203,7 +189,7 @@ static int answer_unsubscribe(request_rec *r, eg_call *call, const char *token)
     if (r->method_number == M_POST) {
         return unsubscribe(r, call, &mail);
     }
-    found = look_up(&mail, r, call);
+    found = look_up(&mail, call);
     return found.gone ? send_gone(r)
                       : send_page(r, HTTP_OK, eg_linkpage_ask(found.email, found.domain, r->pool));
 }
@@ -221,6 +207,9 @@ int egm_tracking_answer(request_rec *r, eg_call *call, const char *path)
     if (r->method_number != M_GET && (r->method_number != M_POST || purpose != EG_TRACK_UNSUBSCRIBE)) {
         apr_table_setn(r->err_headers_out, "Allow", methods);
         return egm_response_fail(r, HTTP_METHOD_NOT_ALLOWED, "This link takes the methods %s only", methods);
+    }
+    if (call->db->limit > PATIENCE) {
+        call->db->limit = PATIENCE;
     }
     return purpose == EG_TRACK_OPEN    ? answer_open(r, call, token)
            : purpose == EG_TRACK_CLICK ? answer_click(r, call, token)

@@ -92,7 +92,7 @@ static int is_back(eg_db *db)
     eg_pgconn *conn = db->take(db);
 
     if (conn != NULL) {
-        db->give(db, conn, 0);
+        db->give(db, conn, EG_DB_UNUSED);
     }
     return conn != NULL;
 }

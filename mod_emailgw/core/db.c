@@ -63,22 +63,44 @@ static apr_status_t clear_result(void *result)
     return APR_SUCCESS;
 }
 
-/* Whatever a failed call left open. */
-int eg_pgconn_settle(PGconn *conn)
+void eg_pgconn_settle(PGconn *conn, const eg_dbwait *wait, eg_db *db)
 {
     if (PQstatus(conn) == CONNECTION_OK && PQtransactionStatus(conn) != PQTRANS_IDLE) {
         PQclear(PQexec(conn, "ROLLBACK"));
     }
-    return PQstatus(conn) != CONNECTION_OK || PQtransactionStatus(conn) != PQTRANS_IDLE;
+    if (PQstatus(conn) == CONNECTION_OK && PQtransactionStatus(conn) == PQTRANS_IDLE) {
+        db->give(db, conn, EG_DB_WELL);
+    }
+    else {
+        db->give(db, conn, wait->late ? EG_DB_LATE : EG_DB_BROKEN);
+    }
 }
 
-void eg_dbfailure_set(eg_dbfailure *failed, PGconn *conn, const PGresult *result, apr_pool_t *pool)
+void eg_dbfailure_set(eg_dbfailure *failed, PGconn *conn, const PGresult *result, const eg_dbwait *wait,
+                      apr_pool_t *pool)
 {
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-    message = message != NULL ? message : PQerrorMessage(conn);
-    failed->message = apr_pstrmemdup(pool, message, strcspn(message, "\n"));
     failed->rv = judge(PQresultErrorField(result, PG_DIAG_SQLSTATE), &failed->again);
+    if (wait->late) {
+        failed->message =
+            apr_psprintf(pool, "no answer within %.1f s", (double)wait->limit / APR_USEC_PER_SEC);
+    }
+    else {
+        message = message != NULL ? message : PQerrorMessage(conn);
+        failed->message = apr_pstrmemdup(pool, message, strcspn(message, "\n"));
+    }
+}
+
+void eg_dbfailure_log(const eg_dbfailure *failed, const eg_db *db, const char *function)
+{
+    if (failed->rv == EG_DB_REFUSED || failed->rv == EG_DB_MISSING) {
+        eg_log_at(db->log, EG_LOG_ERR, APR_SUCCESS, EGLOGNO(0101) "%s: %s", function, failed->message);
+    }
+    else {
+        eg_log_at(db->log, EG_LOG_WARN, APR_SUCCESS, EGLOGNO(0102) "%s: database: %s", function,
+                  failed->message);
+    }
 }
 
 eg_rows *eg_rows_own(PGresult *result, apr_pool_t *pool)
@@ -91,29 +113,23 @@ eg_rows *eg_rows_own(PGresult *result, apr_pool_t *pool)
 }
 
 /* One try on one connection. @return the rows, NULL on failure */
-static PGresult *try_call(eg_dbfailure *failed, PGconn *conn, const eg_statement *s, apr_pool_t *pool)
+static PGresult *try_call(eg_dbfailure *failed, PGconn *conn, const eg_statement *s, eg_dbwait *wait,
+                          apr_pool_t *pool)
 {
-    const eg_dbvalues *v = &s->values;
-    PGresult *result = PQexecParams(conn, s->text, v->count, NULL, v->values, v->lengths, v->formats, 0);
+    PGresult *result = NULL, *next;
 
+    if (eg_pgconn_send(conn, s)) {
+        while ((next = eg_pgconn_result(conn, wait)) != NULL) {
+            PQclear(result);
+            result = next; /* after the rows a commit can fail */
+        }
+    }
     if (PQresultStatus(result) == PGRES_TUPLES_OK) {
         return result;
     }
-    eg_dbfailure_set(failed, conn, result, pool);
+    eg_dbfailure_set(failed, conn, result, wait, pool);
     PQclear(result);
     return NULL;
-}
-
-/* Logged once, when it is clear that nothing more is tried. */
-static void log_failure(const eg_db *db, const char *function, const eg_dbfailure *failed)
-{
-    if (failed->rv == EG_DB_REFUSED || failed->rv == EG_DB_MISSING) {
-        eg_log_at(db->log, EG_LOG_ERR, APR_SUCCESS, EGLOGNO(0101) "%s: %s", function, failed->message);
-    }
-    else {
-        eg_log_at(db->log, EG_LOG_WARN, APR_SUCCESS, EGLOGNO(0102) "%s: database: %s", function,
-                  failed->message);
-    }
 }
 
 /*
@@ -135,25 +151,27 @@ apr_status_t eg_statement_run(eg_rows **rows, eg_db *db, eg_db_repeat repeat, co
     for (int tries = 0; tries < TRIES && failed.again; tries++) {
         PGconn *conn;
         PGresult *result;
+        eg_dbwait wait;
 
         wait_for_functions(&failed, tries);
         conn = db->take(db);
         if (conn == NULL) {
             break;
         }
-        result = try_call(&failed, conn, s, db->pool);
-        db->give(db, conn, eg_pgconn_settle(conn));
+        eg_dbwait_begin(&wait, db);
+        result = try_call(&failed, conn, s, &wait, db->pool);
+        eg_pgconn_settle(conn, &wait, db);
         if (result != NULL) {
             *rows = eg_rows_own(result, db->pool);
             return APR_SUCCESS;
         }
         if (failed.rv == EG_DB_UNKNOWN) {
             unknown = 1;
-            failed.again = repeat == EG_DB_REPEATABLE;
+            failed.again = repeat == EG_DB_REPEATABLE && !wait.late;
         }
     }
     if (failed.message != NULL) {
-        log_failure(db, s->function, &failed);
+        eg_dbfailure_log(&failed, db, s->function);
     }
     return unknown ? EG_DB_UNKNOWN : failed.rv;
 }
@@ -268,6 +286,7 @@ static void ignore_notice(void *arg, const PGresult *result)
 static int ask_made_for(PGconn *conn, apr_pool_t *pool)
 {
     PGresult *result = PQexec(conn, "SELECT * FROM emailgw_api.made_for()");
+    const eg_dbwait wait = { 0 };
     eg_dbfailure failed;
     int number;
 
@@ -275,7 +294,7 @@ static int ask_made_for(PGconn *conn, apr_pool_t *pool)
         number = atoi(PQgetvalue(result, 0, 0));
     }
     else {
-        eg_dbfailure_set(&failed, conn, result, pool);
+        eg_dbfailure_set(&failed, conn, result, &wait, pool);
         number = failed.rv == EG_DB_MISSING ? 0 : -1;
     }
     PQclear(result);
@@ -349,10 +368,10 @@ static eg_pgconn *take_dedicated(eg_db *db)
     return own->conn;
 }
 
-static void give_dedicated(eg_db *db, eg_pgconn *conn, int broken)
+static void give_dedicated(eg_db *db, eg_pgconn *conn, eg_db_end end)
 {
     (void)conn;
-    if (broken) {
+    if (end == EG_DB_BROKEN || end == EG_DB_LATE) {
         close_dedicated(db->baton);
     }
 }
@@ -385,6 +404,7 @@ eg_db *eg_db_with_pool(eg_db *db, apr_pool_t *pool)
 apr_status_t eg_db_script(eg_db *db, const char *sql, const char **error)
 {
     PGconn *conn = db->take(db);
+    const eg_dbwait wait = { 0 };
     PGresult *result;
     apr_status_t rv = APR_SUCCESS;
 
@@ -398,6 +418,6 @@ apr_status_t eg_db_script(eg_db *db, const char *sql, const char **error)
         rv = EG_DB_REFUSED;
     }
     PQclear(result);
-    db->give(db, conn, eg_pgconn_settle(conn));
+    eg_pgconn_settle(conn, &wait, db);
     return rv;
 }

@@ -19,23 +19,32 @@ typedef struct eg_db eg_db;
 /* Whose calls may be committed together: dbgroup.h. */
 typedef struct eg_group eg_group;
 
+typedef enum {
+    EG_DB_WELL,   /* it has answered */
+    EG_DB_UNUSED, /* it was asked nothing */
+    EG_DB_BROKEN, /* it failed in mid-call: do not reuse as it is */
+    EG_DB_LATE    /* ... since no answer came in time */
+} eg_db_end;
+
 /** Where connections come from. The host fills it in; see eg_db_dedicated. */
 struct eg_db {
     /** A live connection, or NULL when the database cannot be reached. */
     eg_pgconn *(*take)(eg_db *db);
-    /** Give it back. @param broken  it failed in mid-call: do not reuse as it is */
-    void (*give)(eg_db *db, eg_pgconn *conn, int broken);
+    /** Give it back. */
+    void (*give)(eg_db *db, eg_pgconn *conn, eg_db_end end);
     void *baton;
-    eg_group *group;  /* of this database, or NULL */
-    apr_pool_t *pool; /* results live here */
+    eg_group *group;           /* of this database, or NULL */
+    apr_interval_time_t limit; /* for the answer of a call; 0: none */
+    apr_pool_t *pool;          /* results live here */
     const eg_log *log;
 };
 
 /* What a call can answer beside APR_SUCCESS; each is logged once, but for a host that gave no connection. */
 #define EG_DB_UNREACHABLE (APR_OS_START_USERERR + 1) /* no connection, read-only or lost: try later */
-#define EG_DB_UNKNOWN (APR_OS_START_USERERR + 2) /* lost after sending, if only once: it may be committed */
-#define EG_DB_MISSING (APR_OS_START_USERERR + 3) /* schema or function missing: emailgwctl migrate */
-#define EG_DB_REFUSED (APR_OS_START_USERERR + 4) /* any other SQL error: a bug or a bad value */
+#define EG_DB_UNKNOWN                                                                                        \
+    (APR_OS_START_USERERR + 2) /* lost or late after sending, if only once: it may be committed */
+#define EG_DB_MISSING (APR_OS_START_USERERR + 3)      /* schema or function missing: emailgwctl migrate */
+#define EG_DB_REFUSED (APR_OS_START_USERERR + 4)      /* any other SQL error: a bug or a bad value */
 #define EG_DB_NO_PARTITION (APR_OS_START_USERERR + 5) /* no partition holds this row */
 
 /** One argument: text and arrays travel as text, bytes as binary. NULL data is SQL NULL. */
@@ -70,7 +79,7 @@ typedef enum {
 
 /**
  * Call emailgw_api.<function>. A REPEATABLE call is tried again, a few
- * times, on a fresh connection after a lost one, a deadlock, a serialization failure
+ * times, on a fresh connection after one that was lost (but for want of an answer by the limit), a deadlock, a serialization failure
  * or while functions are rebuilt; a ONCE call only where nothing can have been committed.
  * @param rows  set on success; freed with db->pool
  * @param function  a literal: it becomes part of the statement

@@ -50,6 +50,7 @@ typedef struct {
     apr_size_t size;
     PGconn *conn; /* it is on its way there; NULL: it is not */
     int sent;     /* as a whole */
+    eg_dbwait wait;
 } batch;
 
 apr_status_t eg_group_make(eg_group **group, apr_pool_t *pool)
@@ -248,12 +249,10 @@ static void make_statement(eg_statement *s, group_call *const *calls, int count,
 
 static int send_batch(const batch *b, apr_pool_t *pool)
 {
-    const eg_dbvalues *v;
     eg_statement s;
 
     make_statement(&s, b->calls, b->count, pool);
-    v = &s.values;
-    return PQsendQueryParams(b->conn, s.text, v->count, NULL, v->values, v->lengths, v->formats, 0);
+    return eg_pgconn_send(b->conn, &s);
 }
 
 /* A result of one row of a result. @return NULL without memory */
@@ -306,18 +305,24 @@ static int read_results(eg_dbfailure *failed, batch *b, apr_pool_t *pool)
     int shared_out = 0;
 
     /* The rows may come before the commit, which has been made when nothing more comes. */
-    for (PGresult *result; (result = PQgetResult(b->conn)) != NULL; PQclear(result)) {
+    for (PGresult *result; (result = eg_pgconn_result(b->conn, &b->wait)) != NULL; PQclear(result)) {
         if (PQresultStatus(result) == PGRES_TUPLES_OK) {
             shared_out = share_out(b, result);
         }
         else if (failed->message == NULL) {
-            eg_dbfailure_set(failed, b->conn, result, pool);
+            eg_dbfailure_set(failed, b->conn, result, &b->wait, pool);
         }
     }
     if (!shared_out && failed->message == NULL) {
         failed->message = "it answered with another number of rows";
     }
     return shared_out && failed->message == NULL && PQtransactionStatus(b->conn) == PQTRANS_IDLE;
+}
+
+static void drop_result(group_call *call)
+{
+    PQclear(call->result);
+    call->result = NULL;
 }
 
 /* Nothing of it counts: each has to try by itself. */
@@ -327,8 +332,7 @@ static void dissolve(batch *b, const eg_dbfailure *failed, const eg_db *db)
               EGLOGNO(0153) "%s: %d calls could not be committed together, each is made by itself: %s",
               b->calls[0]->function->name, b->count, failed->message);
     for (int i = 0; i < b->count; i++) {
-        PQclear(b->calls[i]->result);
-        b->calls[i]->result = NULL;
+        drop_result(b->calls[i]);
         b->calls[i]->unknown = failed->rv == EG_DB_UNKNOWN;
         b->calls[i]->state = ALONE;
     }
@@ -337,6 +341,9 @@ static void dissolve(batch *b, const eg_dbfailure *failed, const eg_db *db)
 static void finish(batch *b, apr_status_t rv)
 {
     for (int i = 0; i < b->count; i++) {
+        if (rv != APR_SUCCESS) {
+            drop_result(b->calls[i]);
+        }
         b->calls[i]->rv = rv;
         b->calls[i]->state = DONE;
     }
@@ -349,6 +356,7 @@ static void begin(batch *b, eg_db *db)
         return;
     }
     qsort(b->calls, (size_t)b->count, sizeof *b->calls, compare_calls);
+    eg_dbwait_begin(&b->wait, db);
     b->sent = send_batch(b, db->pool);
 }
 
@@ -365,11 +373,15 @@ static void end(batch *b, eg_db *db)
         committed = read_results(&failed, b, db->pool);
     }
     else {
-        eg_dbfailure_set(&failed, b->conn, NULL, db->pool);
+        eg_dbfailure_set(&failed, b->conn, NULL, &b->wait, db->pool);
     }
-    db->give(db, b->conn, eg_pgconn_settle(b->conn));
+    eg_pgconn_settle(b->conn, &b->wait, db);
     if (committed) {
         finish(b, APR_SUCCESS);
+    }
+    else if (b->wait.late) { /* each by itself would be, too */
+        eg_dbfailure_log(&failed, db, b->calls[0]->function->name);
+        finish(b, EG_DB_UNKNOWN);
     }
     else {
         dissolve(b, &failed, db);

@@ -8,7 +8,7 @@ use Test::More;
 my @rules = (
     [ qr{^(?:httpd|http_\w+|ap_\w+|mod_dbd|mod_ssl|mod_status|mpm_common|scoreboard|util_\w+)\.h$}, 'httpd',
         qr{^mod_emailgw/(?:mod_emailgw|config|directives|request|response|store|limiter|tracking|trackspool|smtp_listener|smtp_answers|smtp_start|smtp_tls)\.[ch]$} ],
-    [ qr{^(?:libpq-fe|libpq/\S+|pg_config\w*)\.h$}, 'libpq', qr{^mod_emailgw/core/db(?:group)?\.c$} ],
+    [ qr{^(?:libpq-fe|libpq/\S+|pg_config\w*)\.h$}, 'libpq', qr{^mod_emailgw/core/db(?:group|wire)?\.c$} ],
     [ qr{^curl/}, 'libcurl', qr{^sender/(?:smtp_conn\.h|webhook_http\.c|sts_fetch\.c)$} ],
     [ qr{^smtp_conn\.h$}, 'the inside of an SMTP connection and libcurl with it',
         qr{^sender/smtp(?:_conn|_connect|_mail|_source)?\.c$} ],

@@ -153,6 +153,24 @@ sub patience {
     return time - $start > 0.8 ? 'long' : 'short';
 }
 
+# How long an answer of the database is waited for: the domains are locked for longer.
+sub database_patience {
+    my ($host) = @_;
+    my $locker = fork // die "fork: $!\n";
+    if ($locker == 0) {
+        $gw->sql('BEGIN; LOCK TABLE emailgw.domain IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2.8); COMMIT');
+        POSIX::_exit(0);
+    }
+    $gw->wait_for(sub { $gw->sql(q(SELECT count(*) FROM pg_locks WHERE granted AND mode = 'AccessExclusiveLock'
+        AND relation = 'emailgw.domain'::regclass)) }, 5, 'a lock');
+    my $start = time;
+    api($host, 'EmailGateway.GetDomains');
+    my $took = time - $start;
+    waitpid $locker, 0;
+    $gw->wait_for(sub { !api($host, 'EmailGateway.GetDomains')->{ErrorCode} }, 5, 'the database again');
+    return $took < 1.7 ? '1s' : $took < 2.6 ? '2s' : 'longer';
+}
+
 sub record_of {
     my ($purpose) = @_;
     return sub {
@@ -302,6 +320,8 @@ my %row = (
         without => [ '' => '100:0 4000:99999 8000:99999' ] },
     EmailGatewaySessionMax => { see => \&session_max, at_server => '2h', sample => '1h',
         with_server => [ '' => 7200, 'vhost 3h' => 10800 ], without => [ '' => 86400 ] },
+    EmailGatewayDatabaseTimeout => { see => \&database_patience, at_server => '1s', sample => '1s',
+        with_server => [ '' => '1s', 'vhost 2s' => '2s' ], without => [ '' => 'longer', 'vhost 1s' => '1s' ] },
     EmailGatewayResolver => { see => \&asked_resolver, at_server => dns('one'), sample => '127.0.0.1:53',
         with_server => [ '' => 'one', 'vhost ' . dns('two') => 'two' ], without => [ 'vhost ' . dns('two') => 'two' ] },
     EmailGatewayResolverTimeout => { see => \&patience, at_server => '100ms', sample => '100ms',

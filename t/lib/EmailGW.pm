@@ -440,7 +440,7 @@ sub expects {
 # ... and all that is said while PostgreSQL is away: ours, and mod_dbd's in many words.
 sub expects_database_away {
     my ($gw) = @_;
-    $gw->expects(qw(EG0102 EG0307), map { sprintf 'AH%05d', $_ } 629 .. 640, 2653 .. 2655);
+    $gw->expects(qw(EG0102 EG0256 EG0307), map { sprintf 'AH%05d', $_ } 629 .. 640, 2653 .. 2655);
 }
 
 sub logs {
