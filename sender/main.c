@@ -23,6 +23,8 @@
 #include "webhook.h"
 #include "worker.h"
 
+#define STOP_GRACE apr_time_from_sec(20) /* beyond stop_timeout, to record what came of it */
+
 static const char usage[] =
     "Usage: emailgw-sender [--config FILE]\n"
     "Sends what the gateway has accepted. Runs in the foreground; FILE is\n" EGS_OPTIONS_PATH
@@ -173,6 +175,34 @@ static void wait_for_end(sender *s, const sigset_t *signals)
     }
 }
 
+/*
+ * Threads end by themselves after stop_timeout, but for one that the database does not answer: all that is
+ * in hand is as after a kill then.
+ */
+static void *APR_THREAD_FUNC end_anyway(apr_thread_t *thread, void *data)
+{
+    sender *s = data;
+
+    (void)thread;
+    apr_sleep(s->settings->options->stop_timeout + STOP_GRACE);
+    eg_log_at(&s->log, EG_LOG_WARN, APR_SUCCESS,
+              EGLOGNO(0470) "something does not stop, such as a call of a database that does not answer: "
+                            "ended all the same, what was in hand comes due at the end of its lease");
+    _exit(EXIT_FAILURE);
+}
+
+static void stop(sender *s)
+{
+    apr_thread_t *thread;
+
+    egs_control_stop(s->control);
+    egs_control_give(s->control, s->settings);
+    s->settings = egs_control_take(s->control); /* those of the last SIGHUP */
+    if (apr_thread_create(&thread, NULL, end_anyway, s, s->pool) == APR_SUCCESS) {
+        apr_thread_detach(thread);
+    }
+}
+
 static apr_status_t run(sender *s)
 {
     static const apr_thread_start_t others[] = { keep_house,      post,          check_domains,
@@ -197,7 +227,7 @@ static apr_status_t run(sender *s)
     else {
         eg_log_at(&s->log, EG_LOG_ERR, rv, EGLOGNO(0313) "cannot start a thread");
     }
-    egs_control_stop(s->control);
+    stop(s);
     for (int i = 0; i < started; i++) {
         apr_thread_join(&ended, threads[i]);
     }

@@ -1,7 +1,8 @@
 # SIGTERM finishes what is in flight and gives the rest back; SIGHUP reads the
 # configuration and opens the log again, and a broken file changes nothing.
 use EmailGW;
-use Time::HiRes qw(sleep);
+use Instance::Process;
+use Time::HiRes qw(sleep time);
 
 my $gw = EmailGW->up(SENDER_CONF => \"claim_batch = 500\npoll = 20ms\n");
 my $extra = $gw->env('SENDER_CONF') =~ s{[^/]+\z}{extra-sender.conf}r;
@@ -83,6 +84,27 @@ subtest 'SIGHUP' => sub {
     $id = $gw->send_mail->{json}{MessageID};
     ok($gw->wait_for(sub { @{[ $gw->events($id) ]} == 2 }, 5, 'both events'), 'delivered');
     is(log_has(qr/EG0310/), $before, 'log_level = err is in force: no more lines of deliveries');
+};
+
+subtest 'SIGTERM while the database hangs' => sub {
+    write_file($extra, "stop_timeout = 1s\n");
+    hang_up();
+    my $id = $gw->send_mail->{json}{MessageID};
+    ok($gw->wait_for(sub { @{[ $gw->events($id) ]} == 2 }, 5, 'both events'), 'delivered before');
+    my @database = Instance::Process::family(Instance::Process::id($gw->env('POSTGRES_PID')));
+    my $sender = Instance::Process::id($gw->env('SENDER_PID'));
+    Instance::Process::signal('STOP', @database);
+    sleep 1;
+    my $begun = time;
+    Instance::Process::signal('TERM', $sender);
+    ok(Instance::Process::gone(30, $sender), 'it ends');
+    cmp_ok(time - $begun, '>=', 20, '... when it might have recorded all');
+    Instance::Process::signal('CONT', @database);
+    ok(log_has(qr/ warn EG0470: /), '... and says so');
+    $gw->expects('EG0470');
+    $gw->start('sender');
+    $id = $gw->send_mail->{json}{MessageID};
+    ok($gw->wait_for(sub { @{[ $gw->events($id) ]} == 2 }, 10, 'both events'), 'the next one goes on');
 };
 
 $gw->log_clean;
