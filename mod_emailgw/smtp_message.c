@@ -35,6 +35,8 @@ static const char *const once[] = { "From",
 static const char *const removed[] = {
     "Bcc", "Resent-Bcc", "Return-Path", "X-EG-*", "Idempotency-Key", NULL
 };
+/* The sender's own come where these are missing: one that is empty says no more. */
+static const char *const added[] = { "Date", "Message-ID", "MIME-Version", "Feedback-ID", NULL };
 
 int eg_smtp_refuse(eg_smtp_message *m, int code, const char *enhanced, const char *format, ...)
 {
@@ -100,12 +102,18 @@ int eg_smtp_message_read(eg_smtp_message *m, eg_bytes message)
     return 1;
 }
 
+static int is_among(const eg_smtp_message *m, const eg_rawfield *field, const char *const *names)
+{
+    while (*names != NULL && !eg_rawfield_is(&m->raw, field, *names)) {
+        names++;
+    }
+    return *names != NULL;
+}
+
 static int is_removed(const eg_smtp_message *m, const eg_rawfield *field)
 {
-    for (int i = 0; removed[i] != NULL; i++) {
-        if (eg_rawfield_is(&m->raw, field, removed[i])) {
-            return 1;
-        }
+    if (is_among(m, field, removed) || (is_among(m, field, added) && eg_rawfield_is_empty(&m->raw, field))) {
+        return 1;
     }
     /* Without an address Reply-To says nothing, and the credential's own stands in for it. */
     return (eg_rawfield_is(&m->raw, field, "Reply-To") && m->mail.reply_to->nelts == 0) ||
