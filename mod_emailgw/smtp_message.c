@@ -181,9 +181,11 @@ int eg_smtp_message_make(eg_smtp_message *m)
     remove_fields(m);
     switch (eg_rawwire_fit(&m->edits, &m->raw, m->call->pool)) {
     case EG_MIME_8BIT:
-        return eg_smtp_refuse(m, 554, "5.6.3",
-                              "The message has bytes over 126 or a NUL where they cannot be converted: in a "
-                              "part that is signed, encrypted, a message itself, or not well-formed");
+        return eg_smtp_refuse(
+            m, 554, "5.6.3",
+            "The message has bytes over 126 or a NUL where they cannot be converted: in a "
+            "part that is signed, encrypted, a message itself, not well-formed or of an unknown "
+            "Content-Transfer-Encoding, or outside of all parts");
     case EG_MIME_LONG:
         return eg_smtp_refuse(m, 554, "5.6.0",
                               "The message has a line over %d bytes in a part that must not be changed",

@@ -135,6 +135,10 @@ subtest 'what is refused' => sub {
             [ 'a multipart with a semicolon less', 'multipart/mixed; boundary="b" charset=utf-8' ],
             [ 'what is signed and has its boundary twice', 'multipart/signed; boundary="b"; boundary="b"' ],
             [ 'what has two boundaries', 'multipart/mixed; boundary="b"; boundary="c"' ]),
+        (map { [ "8-bit under '$_'", "${head}Content-Transfer-Encoding: $_\r\n\r\n\xc3\xbc\r\n",
+            qr/\A554 5\.6\.3 .*of an unknown Content-Transfer-Encoding/ ] } '8bits', 'utf-8'),
+        (map { [ "8-bit $_->[0]", "${head}Content-Type: multipart/mixed; boundary=b\r\n\r\n$_->[1]--b\r\n\r\nx\r\n--b--\r\n$_->[2]", qr/\A554 5\.6\.3 .*or outside of all parts\z/ ] }
+            [ 'before all parts', "\xc3\xbc\r\n", '' ], [ 'behind them', '', "\xc3\xbc\r\n" ]),
         [ '8-bit in what is broken', "${head}Content-Type: multipart/mixed\r\n\r\n\xc3\xbc\r\n", qr/\A554 5\.6\.3 / ],
         [ 'a long line in a mail enclosed', "${head}Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n" . 'x' x 999 . "\r\n", qr/\A554 5\.6\.0 .*998/ ],
     );
