@@ -149,17 +149,17 @@ static eg_rate_key key_of_login(const eg_call *call, const char *username, const
     return key_of_hash(hash);
 }
 
-int eg_ratelimit_login(eg_call *call, const char *username)
+int eg_ratelimit_login(eg_call *call, const char *username, const unsigned char *login_hash)
 {
     const eg_rate *rate = &call->limits->auth_failures;
     eg_rate_key client, login, both;
     eg_rate_state state, tried;
 
+    if (!counts(call, rate) || was_good(call, login_hash)) {
+        return 1;
+    }
     if (!eg_ratelimit_client(call, NULL, EG_E_NOT_AUTHENTICATED)) {
         return 0;
-    }
-    if (!counts(call, rate)) {
-        return 1;
     }
     client = key_of_client(call);
     login = key_of_login(call, username, NULL);
@@ -173,12 +173,12 @@ int eg_ratelimit_login(eg_call *call, const char *username)
     return 1;
 }
 
-void eg_ratelimit_login_failed(eg_call *call, const char *username)
+void eg_ratelimit_login_failed(eg_call *call, const char *username, const unsigned char *login_hash)
 {
     const eg_rate *rate = &call->limits->auth_failures;
     eg_rate_key client, login, both;
 
-    eg_ratelimit_failed(call, NULL);
+    eg_ratelimit_failed(call, login_hash);
     if (!counts(call, rate)) {
         return;
     }

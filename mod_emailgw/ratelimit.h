@@ -5,10 +5,11 @@
  *
  * An address (of IPv6: its /64) that has failed too often gets no answer from
  * the database until its window ends, not even for a good credential: a guess
- * that may be right must not be told from one that is wrong. A key that was good
- * lately passes all the same, since many may share an address with one whose key is
- * stale: keys are random, and who has one need not guess. Sessions and passwords do
- * not. Nothing else is counted against an address.
+ * that may be right must not be told from one that is wrong. A key, or a login for
+ * SMTP, that was good lately passes all the same, since many may share an address with
+ * one whose key is stale: keys and these passwords are random, and who has one need not
+ * guess. Sessions and passwords that people choose do not. Nothing else is counted
+ * against an address.
  */
 #ifndef EG_RATELIMIT_H
 #define EG_RATELIMIT_H
@@ -32,13 +33,15 @@ void eg_ratelimit_good(eg_call *call, const unsigned char *key_hash);
 /**
  * May the client's address try to log in by this name over SMTP? Not when the address
  * has failed too often; nor when the name has, from whatever addresses, and this
- * address is one of them: others can still log in by it.
+ * address is one of them: others can still log in by it. A good login is told by
+ * eg_ratelimit_good.
+ * @param login_hash  of the name and the password together, EG_HASH_SIZE bytes
  * @return 0 when not: call->retry_after then says how long to wait
  */
-int eg_ratelimit_login(eg_call *call, const char *username);
+int eg_ratelimit_login(eg_call *call, const char *username, const unsigned char *login_hash);
 
-/** It has tried with a wrong name or password. */
-void eg_ratelimit_login_failed(eg_call *call, const char *username);
+/** It has tried with a wrong name or password. @param login_hash  as above */
+void eg_ratelimit_login_failed(eg_call *call, const char *username, const unsigned char *login_hash);
 
 /**
  * Count the call on call->key_hash, whether or not the database will know it.

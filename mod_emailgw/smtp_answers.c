@@ -1,5 +1,7 @@
 #include "smtp_answers.h"
 
+#include <string.h>
+
 #include <apr_strings.h>
 
 #include "inhand.h"
@@ -40,9 +42,21 @@ static void prepare(eg_call *call, egm_smtp_client *client, apr_pool_t *pool)
     eg_errors_init(&call->errors, pool);
 }
 
+/* Both together, by which a login that was good lately is known. */
+static void hash_login(unsigned char hash[EG_HASH_SIZE], const char *username, const char *password,
+                       apr_pool_t *pool)
+{
+    apr_size_t length = strlen(username);
+    unsigned char *both = apr_palloc(pool, EG_HASH_SIZE + length);
+
+    eg_secret_hash(both, password, strlen(password));
+    memcpy(both + EG_HASH_SIZE, username, length);
+    eg_secret_hash(hash, both, EG_HASH_SIZE + length);
+}
+
 /* What the database says to a name and a password. */
 static void check_login(eg_smtp_reply *reply, egm_smtp_client *client, eg_call *call, const char *username,
-                        const char *password)
+                        const char *password, const unsigned char *login_hash)
 {
     int status;
 
@@ -50,10 +64,11 @@ static void check_login(eg_smtp_reply *reply, egm_smtp_client *client, eg_call *
         *reply = (eg_smtp_reply){ 454, "4.7.0", "Nobody can log in now: try again later" };
     }
     else if (status == 0) {
+        eg_ratelimit_good(call, login_hash);
         *reply = (eg_smtp_reply){ 235, "2.7.0", "Authentication succeeded" };
     }
     else if (status == EG_E_KEY) {
-        eg_ratelimit_login_failed(call, username);
+        eg_ratelimit_login_failed(call, username, login_hash);
     }
     else {
         eg_call_refuse_key(call, status);
@@ -65,11 +80,13 @@ static void authenticate(eg_smtp_reply *reply, void *baton, const char *username
                          apr_pool_t *pool)
 {
     egm_smtp_client *client = baton;
+    unsigned char login_hash[EG_HASH_SIZE];
     eg_call call;
 
     prepare(&call, client, pool);
-    if (eg_ratelimit_login(&call, username)) {
-        check_login(reply, client, &call, username, password);
+    hash_login(login_hash, username, password, pool);
+    if (eg_ratelimit_login(&call, username, login_hash)) {
+        check_login(reply, client, &call, username, password, login_hash);
     }
     else {
         *reply = (eg_smtp_reply){ 454, "4.7.0",

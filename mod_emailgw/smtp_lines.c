@@ -46,13 +46,22 @@ static void refuse_long(eg_smtp_session *session)
     }
 }
 
+/* Without blanks at its end, which some clients leave there. @return its length */
+static apr_size_t end_line(char *line, apr_size_t length)
+{
+    while (length > 0 && line[length - 1] == ' ') {
+        length--;
+    }
+    line[length] = '\0';
+    return length;
+}
+
 /* A line has come whole. */
 static void run_line(eg_smtp_session *session)
 {
     char *line = session->line;
-    apr_size_t length = session->length;
+    apr_size_t length = end_line(line, session->length);
 
-    line[length] = '\0';
     session->steps++;
     if (session->stopping && apr_cstr_casecmp(line, "QUIT") != 0) {
         eg_smtp_state_close(session, 421, "4.3.2", "The server restarts: try again");

@@ -62,18 +62,22 @@ static int is_loopback(const conn_rec *c)
     return v4 != NULL ? v4[0] == 127 : strcmp(c->client_ip, "::1") == 0;
 }
 
-static void make_settings(eg_smtp_settings *settings, const egm_smtp_client *client)
+/* As the connection's virtual host has it, which is another one when TLS has named it. */
+static void settle(connection *conn)
 {
-    const egm_server_config *config = client->config;
+    conn_rec *c = conn->client.c;
+    const egm_server_config *config = egm_config_of_server(c->base_server);
 
-    *settings = (eg_smtp_settings){
-        .mode = client->mode,
-        .host = client->c->base_server->server_hostname,
+    conn->client.config = config;
+    conn->client.mode = config->settings.smtp == EGM_SMTP_BOUNCES ? EG_SMTP_BOUNCES : EG_SMTP_SUBMISSION;
+    conn->settings = (eg_smtp_settings){
+        .mode = conn->client.mode,
+        .host = c->base_server->server_hostname,
         .message_max = config->settings.smtp_message_max,
         .recipients_max = (int)config->settings.smtp_recipients_max,
         .secure = config->smtp_implicit,
         .starttls = config->smtp_starttls,
-        .plain_auth = config->settings.smtp_insecure_auth == EGM_ON && is_loopback(client->c),
+        .plain_auth = config->settings.smtp_insecure_auth == EGM_ON && is_loopback(c),
     };
 }
 
@@ -92,23 +96,18 @@ static int mpm_can_wait(const conn_rec *c)
 static connection *begin(conn_rec *c)
 {
     connection *conn = apr_pcalloc(c->pool, sizeof *conn);
-    const egm_server_config *config = egm_config_of_server(c->base_server);
 
-    conn->client = (egm_smtp_client){
-        .c = c,
-        .config = config,
-        .mode = config->settings.smtp == EGM_SMTP_BOUNCES ? EG_SMTP_BOUNCES : EG_SMTP_SUBMISSION,
-        .out = apr_brigade_create(c->pool, c->bucket_alloc),
-    };
+    conn->client = (egm_smtp_client){ .c = c, .out = apr_brigade_create(c->pool, c->bucket_alloc) };
     conn->in = apr_brigade_create(c->pool, c->bucket_alloc);
     conn->waits = mpm_can_wait(c);
     conn->since = apr_time_now();
-    make_settings(&conn->settings, &conn->client);
+    if (egm_config_of_server(c->base_server)->smtp_implicit) {
+        egm_smtp_tls_unlimit(c);
+        egm_smtp_tls_choose_server(c);
+    }
+    settle(conn);
     egm_smtp_answers_init(&conn->handler, &conn->client);
     conn->session = eg_smtp_session_make(&conn->settings, &conn->handler, c->pool);
-    if (config->smtp_implicit) {
-        egm_smtp_tls_unlimit(c);
-    }
     /* Its limit of the handshake would never end: no request comes to begin the next one. */
     egm_smtp_tls_remove_filter(c, "reqtimeout");
     ap_set_module_config(c->conn_config, &emailgw_module, conn);
@@ -246,6 +245,8 @@ static apr_status_t start_tls(connection *conn)
     if (!APR_BRIGADE_EMPTY(conn->in) || egm_smtp_tls_begin(conn->client.c) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
+    egm_smtp_tls_choose_server(conn->client.c);
+    settle(conn);
     eg_smtp_session_secured(conn->session);
     return APR_SUCCESS;
 }

@@ -35,6 +35,8 @@ static const char *const once[] = { "From",
 static const char *const removed[] = {
     "Bcc", "Resent-Bcc", "Return-Path", "X-EG-*", "Idempotency-Key", NULL
 };
+/* The sender's own come where these are missing: one that is empty says no more. */
+static const char *const added[] = { "Date", "Message-ID", "MIME-Version", "Feedback-ID", NULL };
 
 int eg_smtp_refuse(eg_smtp_message *m, int code, const char *enhanced, const char *format, ...)
 {
@@ -100,12 +102,18 @@ int eg_smtp_message_read(eg_smtp_message *m, eg_bytes message)
     return 1;
 }
 
+static int is_among(const eg_smtp_message *m, const eg_rawfield *field, const char *const *names)
+{
+    while (*names != NULL && !eg_rawfield_is(&m->raw, field, *names)) {
+        names++;
+    }
+    return *names != NULL;
+}
+
 static int is_removed(const eg_smtp_message *m, const eg_rawfield *field)
 {
-    for (int i = 0; removed[i] != NULL; i++) {
-        if (eg_rawfield_is(&m->raw, field, removed[i])) {
-            return 1;
-        }
+    if (is_among(m, field, removed) || (is_among(m, field, added) && eg_rawfield_is_empty(&m->raw, field))) {
+        return 1;
     }
     /* Without an address Reply-To says nothing, and the credential's own stands in for it. */
     return (eg_rawfield_is(&m->raw, field, "Reply-To") && m->mail.reply_to->nelts == 0) ||
@@ -173,9 +181,11 @@ int eg_smtp_message_make(eg_smtp_message *m)
     remove_fields(m);
     switch (eg_rawwire_fit(&m->edits, &m->raw, m->call->pool)) {
     case EG_MIME_8BIT:
-        return eg_smtp_refuse(m, 554, "5.6.3",
-                              "The message has bytes over 126 or a NUL where they cannot be converted: in a "
-                              "part that is signed, encrypted, a message itself, or not well-formed");
+        return eg_smtp_refuse(
+            m, 554, "5.6.3",
+            "The message has bytes over 126 or a NUL where they cannot be converted: in a "
+            "part that is signed, encrypted, a message itself, not well-formed or of an unknown "
+            "Content-Transfer-Encoding, or outside of all parts");
     case EG_MIME_LONG:
         return eg_smtp_refuse(m, 554, "5.6.0",
                               "The message has a line over %d bytes in a part that must not be changed",

@@ -4,6 +4,7 @@
 
 #include <ap_listen.h>
 #include <http_core.h>
+#include <http_vhost.h>
 
 #include "config.h"
 #include "mod_emailgw.h"
@@ -51,6 +52,26 @@ static int words_of_listen(const server_addr_rec *address)
     return said;
 }
 
+/* @param mode  egm_smtp *: of all. @return other than 0 when this one has another, which ends the walk */
+static int differs(void *mode, conn_rec *c, server_rec *s)
+{
+    (void)c;
+    return egm_config_of_server(s)->settings.smtp != *(const egm_smtp *)mode;
+}
+
+/*
+ * The first of an address gets all connections, and TLS can name the others: so all of
+ * them must speak the same.
+ */
+static int shares_with_others(server_rec *s, const server_addr_rec *address)
+{
+    conn_rec like = { .local_addr = address->host_addr };
+    egm_smtp mode = egm_config_of_server(s)->settings.smtp;
+
+    ap_update_vhost_given_ip(&like);
+    return differs(&mode, &like, like.base_server) || ap_vhost_iterate_given_conn(&like, differs, &mode);
+}
+
 static int check_server(server_rec *s)
 {
     int said = 0;
@@ -61,6 +82,10 @@ static int check_server(server_rec *s)
     for (const server_addr_rec *address = s->addrs; address != NULL; address = address->next) {
         if (address->host_port == 0) {
             return complain(s, "its <VirtualHost> needs a port");
+        }
+        if (shares_with_others(s, address)) {
+            return complain(s,
+                            "all virtual hosts of its address and port must have the same EmailGatewaySMTP");
         }
         said |= words_of_listen(address);
     }

@@ -93,8 +93,8 @@ apr_size_t eg_smtp_lines_feed(eg_smtp_session *session, const char *data, apr_si
 
 /* smtp_verbs.c */
 
-/** Run a command. @param line  without its CRLF, ended by a NUL; is changed */
-void eg_smtp_verbs_run(eg_smtp_session *session, char *line, apr_size_t length);
+/** Run a command. @param line  without its CRLF and blanks before it, ended by a NUL */
+void eg_smtp_verbs_run(eg_smtp_session *session, const char *line, apr_size_t length);
 
 /* smtp_auth.c */
 

@@ -135,6 +135,13 @@ static void hash_recipients(unsigned char hash[EG_HASH_SIZE], const eg_smtp_mess
     }
 }
 
+static int has_message_id(const eg_smtp_message *m)
+{
+    const eg_rawfield *field = eg_rawpart_find(&m->raw, m->header, "Message-ID");
+
+    return field != NULL && !eg_rawfield_is_empty(&m->raw, field);
+}
+
 /*
  * By its Idempotency-Key, as requests are, and by its recipients: a client with more of
  * them than a mail may have sends the same message again to the others. Without a key
@@ -154,7 +161,7 @@ static void set_idempotency(eg_idempotency *hashes, eg_smtp_message *m)
         hash_recipients(hashes->key, m);
         hash_content(hashes->body, m, made_anew);
     }
-    else if (eg_rawpart_find(&m->raw, m->header, "Message-ID") != NULL) {
+    else if (has_message_id(m)) {
         m->mail.endpoint = "smtp content";
         m->call->idempotency_key = "";
         add_hash(hashes->key, &m->login->smtp_id, sizeof m->login->smtp_id);

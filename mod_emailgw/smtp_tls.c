@@ -2,9 +2,11 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
 #include <http_connection.h>
 #include <http_core.h>
 #include <http_ssl.h>
+#include <http_vhost.h>
 #include <util_filter.h>
 
 #include "config.h"
@@ -119,4 +121,40 @@ apr_status_t egm_smtp_tls_begin(conn_rec *c)
     rv = ssl_pre_connection(c, ap_get_conn_socket(c)) == OK ? shake_hands(c) : APR_EGENERAL;
     egm_smtp_tls_unlimit(c);
     return rv;
+}
+
+/* ---- which virtual host ------------------------------------------------------------------------------ */
+
+/* @param names  of const char *, or NULL */
+static int is_among(const char *name, const apr_array_header_t *names,
+                    int (*compare)(const char *, const char *))
+{
+    for (int i = 0; names != NULL && i < names->nelts; i++) {
+        const char *each = APR_ARRAY_IDX(names, i, const char *);
+
+        if (each != NULL && compare(name, each) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* By the same names as mod_ssl finds the certificate. @return other than 0 ends the search */
+static int take_if_named(void *name, conn_rec *c, server_rec *s)
+{
+    if (strcasecmp(name, s->server_hostname) != 0 && !is_among(name, s->names, strcasecmp) &&
+        !is_among(name, s->wild_names, ap_strcasecmp_match)) {
+        return 0;
+    }
+    c->base_server = s;
+    return 1;
+}
+
+void egm_smtp_tls_choose_server(conn_rec *c)
+{
+    char *name = apr_pstrdup(c->pool, ap_ssl_var_lookup(c->pool, c->base_server, c, NULL, "SSL_TLS_SNI"));
+
+    if (name != NULL && *name != '\0') {
+        ap_vhost_iterate_given_conn(c, take_if_named, name);
+    }
 }

@@ -37,6 +37,13 @@ void egm_smtp_tls_unlimit(conn_rec *c);
 /** The handshake. @return other than APR_SUCCESS: the connection is of no use any more */
 apr_status_t egm_smtp_tls_begin(conn_rec *c);
 
+/**
+ * Under TLS: of the virtual hosts of its address the one that the client asked for by
+ * name (SNI) is the connection's from now on, as for HTTP. Without a name, or with one
+ * that none has, it stays with the first.
+ */
+void egm_smtp_tls_choose_server(conn_rec *c);
+
 /** Take an input filter of this name, in lower case, off a connection. */
 void egm_smtp_tls_remove_filter(conn_rec *c, const char *name);
 

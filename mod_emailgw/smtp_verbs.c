@@ -155,28 +155,30 @@ static const command *find_command(const char *line, apr_size_t length)
     return NULL;
 }
 
-/* Control characters are in no command, and what is not ASCII is UTF-8. */
-static int is_clean(const char *line, apr_size_t length)
+/*
+ * Control characters are in no command, and what is not ASCII is UTF-8. But for the name
+ * of a machine, which may be in any charset: nobody is refused for what he calls himself
+ * (RFC 5321 section 4.1.4).
+ */
+static int is_clean(const char *line, apr_size_t length, const command *found)
 {
     for (apr_size_t i = 0; i < length; i++) {
         if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) {
             return 0;
         }
     }
-    return eg_utf8_valid(line, length);
+    return (found != NULL && (found->run == run_helo || found->run == run_ehlo)) ||
+           eg_utf8_valid(line, length);
 }
 
-void eg_smtp_verbs_run(eg_smtp_session *session, char *line, apr_size_t length)
+void eg_smtp_verbs_run(eg_smtp_session *session, const char *line, apr_size_t length)
 {
     apr_size_t verb = strcspn(line, " ");
     const command *found;
 
-    while (length > verb && line[length - 1] == ' ') {
-        line[--length] = '\0';
-    }
     found = find_command(line, verb);
     session->since.commands++;
-    if (!is_clean(line, length)) {
+    if (!is_clean(line, length, found)) {
         eg_smtp_state_refuse(session, 500, "5.5.2", "A command has control characters or broken UTF-8");
     }
     else if (found == NULL) {

@@ -137,6 +137,18 @@ const char *eg_rawfield_value(const eg_rawmail *mail, const eg_rawfield *field, 
     return value + strspn(value, " \t");
 }
 
+int eg_rawfield_is_empty(const eg_rawmail *mail, const eg_rawfield *field)
+{
+    eg_bytes value = eg_rawmail_range(mail, field->colon + 1, field->end);
+    const char *text = value.data;
+    apr_size_t at = 0;
+
+    while (at < value.size && text[at] != '\0' && strchr(" \t\r\n", text[at]) != NULL) {
+        at++;
+    }
+    return at == value.size;
+}
+
 /* ---- what a header says of its body -------------------------------------------------------------- */
 
 /* The value of a field that may stand once. @return 0 when it cannot be read; without the field word is NULL */

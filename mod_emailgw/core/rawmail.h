@@ -94,6 +94,9 @@ int eg_rawpart_count(const eg_rawmail *mail, const eg_rawpart *part, const char 
 /** What stands behind a field's colon: in one line, without blanks at its ends, a NUL as a blank. */
 const char *eg_rawfield_value(const eg_rawmail *mail, const eg_rawfield *field, apr_pool_t *pool);
 
+/** Does nothing but blanks stand behind a field's colon? */
+int eg_rawfield_is_empty(const eg_rawmail *mail, const eg_rawfield *field);
+
 /** Bytes from offset at to offset end. */
 static inline eg_bytes eg_rawmail_range(const eg_rawmail *mail, apr_size_t at, apr_size_t end)
 {

@@ -54,6 +54,14 @@ subtest 'httpd -t' => sub {
         qr/EG0180: .*needs a port/);
     refuses('no EmailGatewayEngine', vhost('smtp', 'EmailGatewaySMTP submission') =~ s/^EmailGatewayEngine.*\n//mr,
         qr/EG0180: .*needs EmailGatewayEngine On/);
+    my $smtp = vhost('smtp', 'EmailGatewaySMTP submission');
+    my $more = sub { return "<VirtualHost 127.0.0.1:$port>\n" . join('', map { "$_\n" } @_) . "</VirtualHost>\n" };
+    takes('a second virtual host of its address', $smtp . $more->('ServerName b.example', 'EmailGatewayEngine On', 'EmailGatewaySMTP submission'));
+    for ([ 'one for HTTP', 'ServerName b.example' ], [ 'one for bounces', 'EmailGatewayEngine On', 'EmailGatewaySMTP bounces' ]) {
+        my ($what, @directives) = @$_;
+        refuses("$what behind it", $smtp . $more->(@directives), qr/EG0180: .*must have the same EmailGatewaySMTP/);
+        refuses("$what before it", $more->(@directives) . $smtp, qr/EG0180: .*must have the same EmailGatewaySMTP/);
+    }
     refuses('both words', vhost('smtp', 'EmailGatewaySMTP submission') =~ s/<VirtualHost 127\.0\.0\.1:$port>/"Listen 127.0.0.1:" . ($port + 1) . " smtps\n<VirtualHost 127.0.0.1:$port 127.0.0.1:" . ($port + 1) . '>'/er,
         qr/EG0180: /);
 };

@@ -135,6 +135,10 @@ subtest 'what is refused' => sub {
             [ 'a multipart with a semicolon less', 'multipart/mixed; boundary="b" charset=utf-8' ],
             [ 'what is signed and has its boundary twice', 'multipart/signed; boundary="b"; boundary="b"' ],
             [ 'what has two boundaries', 'multipart/mixed; boundary="b"; boundary="c"' ]),
+        (map { [ "8-bit under '$_'", "${head}Content-Transfer-Encoding: $_\r\n\r\n\xc3\xbc\r\n",
+            qr/\A554 5\.6\.3 .*of an unknown Content-Transfer-Encoding/ ] } '8bits', 'utf-8'),
+        (map { [ "8-bit $_->[0]", "${head}Content-Type: multipart/mixed; boundary=b\r\n\r\n$_->[1]--b\r\n\r\nx\r\n--b--\r\n$_->[2]", qr/\A554 5\.6\.3 .*or outside of all parts\z/ ] }
+            [ 'before all parts', "\xc3\xbc\r\n", '' ], [ 'behind them', '', "\xc3\xbc\r\n" ]),
         [ '8-bit in what is broken', "${head}Content-Type: multipart/mixed\r\n\r\n\xc3\xbc\r\n", qr/\A554 5\.6\.3 / ],
         [ 'a long line in a mail enclosed', "${head}Content-Type: message/rfc822\r\n\r\nX: y\r\n\r\n" . 'x' x 999 . "\r\n", qr/\A554 5\.6\.0 .*998/ ],
     );
@@ -180,6 +184,9 @@ subtest 'the header' => sub {
     like($field->{date}[0], qr/\A\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000\z/, 'a Date');
     like($field->{'message-id'}[0], qr/\A<[0-9a-f-]{36}\@\Q$domain\E>\z/, 'a Message-ID');
     is_deeply([ shown_ids(($field->{received}[0] =~ /id (\S+);/)[0]) ], $field->{'message-id'}, '... which events show');
+    ($field) = parsed(arrives("From: shop\@$domain\r\nDate:\r\nMessage-ID: \t\r\nMIME-Version:\r\n \r\nFeedback-ID:\r\n\r\nx\r\n"));
+    is_deeply({ map { my $name = $_; $name => scalar grep { /\S/ } @{ $field->{$name} } } qw(date message-id mime-version feedback-id) },
+        { map { $_ => 1 } qw(date message-id mime-version feedback-id) }, '... and so in the place of empty ones');
     ($field, $got) = parsed(arrives("From: shop\@$domain\r\nSubject: no body"));
     is_deeply([ $field->{subject}[0], $got ], [ 'no body', '' ], 'a header alone');
 };
@@ -236,7 +243,7 @@ subtest 'once' => sub {
     is($same->(to => [qw(Ann@example.org ann@example.org)]), $first, '... to the same, written otherwise');
     isnt($same->(to => ['bob@example.org']), $first, '... to somebody else');
     isnt($same->(as => add_smtp()), $first, '... by another credential');
-    isnt(hand_in("$from$to\r\nx\r\n"), hand_in("$from$to\r\nx\r\n"), 'without a Message-ID there are two');
+    isnt(hand_in("$from$to$_\r\nx\r\n"), hand_in("$from$to$_\r\nx\r\n"), 'without a Message-ID there are two') for '', "Message-ID:\r\n";
 };
 
 # A part's bytes as they were before they were encoded.

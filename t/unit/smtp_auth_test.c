@@ -7,6 +7,8 @@ static const talk_row rows[] = {
     { "AUTH PLAIN in two steps", 0, HELLO "AUTH PLAIN\r\nAGFubgBzZWNyZXQ=\r\n", "250 334 235", "",
       EG_SMTP_READ },
     { "AUTH LOGIN", 0, HELLO "AUTH LOGIN\r\nYW5u\r\nc2VjcmV0\r\n", "250 334 334 235", "", EG_SMTP_READ },
+    { "AUTH with blanks at the ends", 0, HELLO "AUTH LOGIN \r\nYW5u  \r\nc2VjcmV0 \r\n", "250 334 334 235",
+      "", EG_SMTP_READ },
     { "AUTH LOGIN with the name", 0, HELLO "AUTH LOGIN YW5u\r\nc2VjcmV0\r\n", "250 334 235", "",
       EG_SMTP_READ },
     { "AUTH for oneself", 0, HELLO "AUTH PLAIN YW5uAGFubgBzZWNyZXQ=\r\n", "250 235", "", EG_SMTP_READ },

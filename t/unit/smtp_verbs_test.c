@@ -16,6 +16,8 @@ static const talk_row rows[] = {
     { "RSET keeps the login", 0, READY "RSET\r\n" ENVELOPE, "250 235 250 250 250", "", EG_SMTP_READ },
     { "broken UTF-8", 0, READY "MAIL FROM:<\xc3@b.test> SMTPUTF8\r\nNOOP \xff\r\n", "250 235 500 500", "",
       EG_SMTP_READ },
+    { "a name in another charset", 0, "EHLO M\xdcLLER-PC\r\nHELO M\xdcLLER-PC\r\nEHLO a\tb\r\n",
+      "250 250 500", "", EG_SMTP_READ },
     { "control characters", 0, READY "MAIL FROM:<a\tb@b.test>\r\nNOOP \x01\r\nNOOP \x7f\r\n",
       "250 235 500 500 500", "", EG_SMTP_READ },
     { "STARTTLS", 0, HELLO "STARTTLS\r\n", "250 220", "", EG_SMTP_STARTTLS },
