@@ -22,7 +22,7 @@ B := build$(addprefix /san-,$(subst $(comma),-,$(SAN)))
 
 # Only what httpd calls may know httpd.h (t/guard/includes.t): all else is tested without it.
 HTTPD_C := $(wildcard $(patsubst %,mod_emailgw/%.c,\
-    mod_emailgw config directives request response store limiter tracking \
+    mod_emailgw config conftree directives request response store limiter tracking \
     trackspool smtp_listener smtp_answers smtp_start smtp_tls))
 CORE_C := $(wildcard mod_emailgw/core/*.c)
 MODULE_C := $(filter-out $(HTTPD_C),$(wildcard mod_emailgw/*.c)) $(wildcard mod_emailgw/commands/*.c)
