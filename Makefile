@@ -116,6 +116,8 @@ install: all ## install module, sender and emailgwctl, example configurations an
 	install -D -m 644 -t "$(DESTDIR)$(SYSCONFDIR)/emailgw/examples" $(filter-out %.md,$(wildcard conf/*))
 	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)" README.md LICENSE
 	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)/conf" conf/API.md
+	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)/mod_emailgw/core" mod_emailgw/core/log-ids.txt
+	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)/sender" sender/log-ids.txt
 
 clean: ## remove build/, stopping what `make run` started
 	@[ ! -e build/run/state ] || t/instance down build/run

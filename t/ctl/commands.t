@@ -273,8 +273,22 @@ subtest 'queue cancel' => sub {
 };
 
 subtest 'a disabled account' => sub {
+    my $api_key = $gw->ctl(qw(user set), $user, '--new-api-key')->{api_key};
+    my $code = sub { $gw->call('POST', '/api.php', { form => { Command => 'EmailGateway.GetDomains', APIKey => $api_key } })->{json}{ErrorCode} };
+    $gw->ctl(qw(user set), $user, qw(--status unverified));
+    isnt($gw->send_mail(as => $account)->{status}, 200, 'unverified: no mail is taken');
+    is($code->(), 0, '... and its key works');
+    $gw->ctl(qw(user set), $user, qw(--status active));
+    my ($soon, $late) = map { $gw->send_mail(as => $account, SendAt => time + $_)->{json}{MessageID} } 2, 3600;
     $gw->ctl(qw(user set), $user, qw(--status disabled));
     isnt($gw->send_mail(as => $account)->{status}, 200);
+    is($code->(), 99998, '... and not any more');
+    $gw->wait_for(sub { !grep { $_->{message_id} eq $soon } $gw->ctl(qw(queue list --user), $user) }, 20, 'the mail that was due');
+    is(scalar $gw->sql("SELECT status FROM emailgw.recipient WHERE message_id = '$soon'"), 'delivered', 'what is in the queue goes out');
+    like(text(qw(user set --help)), qr/--status .*what is queued goes out/, '... as the help says');
+    is($gw->ctl(qw(queue cancel --user), $user, '--domain', $domain)->{mails}, 1, '... until it is cancelled');
+    $gw->wait_for(sub { !$gw->ctl(qw(queue list --user), $user) }, 20, 'an empty queue');
+    is(scalar $gw->sql("SELECT status FROM emailgw.recipient WHERE message_id = '$late'"), 'cancelled');
     $gw->ctl(qw(user set), $user, qw(--status active));
     is($gw->send_mail(as => $account)->{status}, 200);
 };
