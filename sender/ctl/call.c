@@ -118,12 +118,12 @@ int egs_ctl_act(eg_rows **rows, egs_ctl *ctl, const char *function, const eg_dba
 int egs_ctl_judge(egs_ctl *ctl, const eg_rows *rows)
 {
     const char *status = eg_rows_count(rows) > 0 ? eg_rows_text(rows, 0, "status") : "nothing was found";
+    const char *about = ctl->operand != NULL ? ctl->operand : egs_ctl_value(ctl, "domain");
 
     if (strcmp(status, "ok") == 0) {
         return 0;
     }
-    return ctl->operand != NULL ? egs_ctl_refuse(ctl, "%s: %s", ctl->operand, status)
-                                : egs_ctl_refuse(ctl, "%s", status);
+    return about != NULL ? egs_ctl_refuse(ctl, "%s: %s", about, status) : egs_ctl_refuse(ctl, "%s", status);
 }
 
 int egs_ctl_account(apr_int64_t *account_id, egs_ctl *ctl)

@@ -140,7 +140,7 @@ subtest 'key add, list, delete' => sub {
     $key = $made->{key};
     like($key, qr/\Aegs_${account_id}_[A-Za-z0-9_-]{43}\z/);
     is($made->{domain}, $domain);
-    refused(1, qr/unknown domain/, qw(key add --user), $user, qw(--domain y.example --description x));
+    refused(1, qr/emailgwctl: y\.example: unknown domain$/m, qw(key add --user), $user, qw(--domain y.example --description x));
     refused(1, qr/unknown domain/, qw(key add --user), $other, '--domain', $domain, qw(--description x));
     refused(2, qr/a line of UTF-8 is allowed, 1 to 255 bytes/, qw(key add --user), $user, '--domain', $domain, '--description', $_)
         for '', 'x' x 256, "two\nlines", "\xFF";
@@ -268,7 +268,7 @@ subtest 'queue cancel' => sub {
     $gw->wait_for(sub { !$gw->ctl(qw(queue list --user), $user) }, 20, 'an empty queue');
     is(join(' ', map { $_->{EventType} } $gw->events($id, $account)), 'cancelled send');
     is($gw->ctl(qw(queue cancel --user), $user, '--domain', $domain)->{mails}, 0);
-    refused(1, qr/unknown domain/, qw(queue cancel --user), $other, '--domain', $domain);
+    refused(1, qr/emailgwctl: \Q$domain\E: unknown domain$/m, qw(queue cancel --user), $other, '--domain', $domain);
     refused(2, qr/--domain is missing/, qw(queue cancel --user), $user);
 };
 
