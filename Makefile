@@ -22,7 +22,7 @@ B := build$(addprefix /san-,$(subst $(comma),-,$(SAN)))
 
 # Only what httpd calls may know httpd.h (t/guard/includes.t): all else is tested without it.
 HTTPD_C := $(wildcard $(patsubst %,mod_emailgw/%.c,\
-    mod_emailgw config directives request response store limiter tracking \
+    mod_emailgw config conftree directives request response store limiter tracking \
     trackspool smtp_listener smtp_answers smtp_start smtp_tls))
 CORE_C := $(wildcard mod_emailgw/core/*.c)
 MODULE_C := $(filter-out $(HTTPD_C),$(wildcard mod_emailgw/*.c)) $(wildcard mod_emailgw/commands/*.c)
@@ -116,6 +116,8 @@ install: all ## install module, sender and emailgwctl, example configurations an
 	install -D -m 644 -t "$(DESTDIR)$(SYSCONFDIR)/emailgw/examples" $(filter-out %.md,$(wildcard conf/*))
 	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)" README.md LICENSE
 	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)/conf" conf/API.md
+	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)/mod_emailgw/core" mod_emailgw/core/log-ids.txt
+	install -D -m 644 -t "$(DESTDIR)$(DOCDIR)/sender" sender/log-ids.txt
 
 clean: ## remove build/, stopping what `make run` started
 	@[ ! -e build/run/state ] || t/instance down build/run

@@ -5,6 +5,8 @@
 #include <apr_strings.h>
 #include <http_log.h>
 
+#include "conftree.h"
+#include "db.h"
 #include "directives.h"
 #include "mod_emailgw.h"
 #include "origin.h"
@@ -282,14 +284,52 @@ static int has_dbd(server_rec *s)
     return 0;
 }
 
+/* The main server may be there for its virtual hosts alone, each with a database of its own. */
+static int may_lack_database(const server_rec *s)
+{
+    return !s->is_virtual && s->next != NULL;
+}
+
+/* Another driver's connection must not be taken for a PGconn. */
+static int has_driver(apr_pool_t *pool, server_rec *s)
+{
+    const char *driver = egm_conftree_argument(s, "DBDriver", pool);
+
+    if (driver != NULL ? strcmp(driver, "pgsql") == 0 : may_lack_database(s)) {
+        return 1;
+    }
+    ap_log_error(
+        APLOG_MARK, APLOG_EMERG, 0, s,
+        EGLOGNO(0250) "EmailGatewayEngine is On with %s%s at %s: DBDriver pgsql is needed, which may "
+                      "stand in its <VirtualHost>",
+        driver != NULL ? "DBDriver " : "no DBDriver", driver != NULL ? driver : "", s->server_hostname);
+    return 0;
+}
+
+/* What libpq would say of one that it cannot read cites pieces of the password. */
+static int has_params(apr_pool_t *pool, server_rec *s)
+{
+    const char *params = egm_conftree_argument(s, "DBDParams", pool);
+
+    if (params != NULL ? eg_db_is_dsn(params) : may_lack_database(s)) {
+        return 1;
+    }
+    ap_log_error(APLOG_MARK, APLOG_EMERG, 0, s,
+                 EGLOGNO(0251) "EmailGatewayEngine is On with %s at %s: settings are needed such as "
+                               "\"host=/run/postgresql dbname=emailgw user=emailgw_module\", of names that "
+                               "libpq knows, and a value that has blanks in ''",
+                 params != NULL ? "DBDParams that libpq cannot read" : "no DBDParams", s->server_hostname);
+    return 0;
+}
+
 int egm_config_read_keys(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *main_server)
 {
     (void)log_pool;
-    (void)scratch;
     for (server_rec *s = main_server; s != NULL; s = s->next) {
         egm_server_config *config = egm_config_of_server(s);
 
-        if (config->settings.engine == EGM_ON && (read_keys(config, pool, s) != OK || !has_dbd(s))) {
+        if (config->settings.engine == EGM_ON && (read_keys(config, pool, s) != OK || !has_dbd(s) ||
+                                                  !has_driver(scratch, s) || !has_params(scratch, s))) {
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }

@@ -71,8 +71,8 @@ void *egm_config_make_dir(apr_pool_t *pool, char *dir);
 void *egm_config_merge_dir(apr_pool_t *pool, void *base, void *add);
 
 /**
- * The check_config hook: for every server with the engine on, read its key files. `httpd -t` does it,
- * too, so that a reload that is tested before takes no sites down.
+ * The check_config hook: for every server with the engine on, read its key files, and see that it has a
+ * database that can be one. `httpd -t` does it, too, so that a reload that is tested before takes no sites down.
  * @return other than OK stops the start, with the reason logged
  */
 int egm_config_read_keys(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch,

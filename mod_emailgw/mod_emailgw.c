@@ -231,6 +231,7 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(egm_trackspool_child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_check_config(egm_config_read_keys, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(egm_smtp_check, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(egm_trackspool_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(finish_config, after_ssl, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(remember_uri, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(claim, NULL, NULL, APR_HOOK_REALLY_FIRST);

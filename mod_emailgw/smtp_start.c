@@ -1,12 +1,14 @@
 #include "smtp_start.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <ap_listen.h>
 #include <http_core.h>
 #include <http_vhost.h>
 
 #include "config.h"
+#include "conftree.h"
 #include "mod_emailgw.h"
 #include "smtp_tls.h"
 
@@ -72,7 +74,20 @@ static int shares_with_others(server_rec *s, const server_addr_rec *address)
     return differs(&mode, &like, like.base_server) || ap_vhost_iterate_given_conn(&like, differs, &mode);
 }
 
-static int check_server(server_rec *s)
+/* As far as a test of the configuration can know: certificates are mod_ssl's to look at, when it starts. */
+static int may_have_tls(const server_rec *s, apr_pool_t *pool)
+{
+    const char *engine = egm_conftree_argument(s, "SSLEngine", pool);
+
+    return engine != NULL && strcasecmp(engine, "off") != 0;
+}
+
+static int complain_of_no_tls(server_rec *s)
+{
+    return complain(s, "TLS from the first byte needs SSLEngine On and certificates");
+}
+
+static int check_server(server_rec *s, apr_pool_t *pool)
 {
     int said = 0;
 
@@ -95,16 +110,15 @@ static int check_server(server_rec *s)
                         "its port needs a Listen with the word smtp, or smtps for TLS from the first byte");
     }
     egm_config_of_server(s)->smtp_implicit = said == SAID_SMTPS;
-    return OK;
+    return said != SAID_SMTPS || may_have_tls(s, pool) ? OK : complain_of_no_tls(s);
 }
 
 int egm_smtp_check(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *temp_pool, server_rec *main_server)
 {
     (void)pool;
     (void)log_pool;
-    (void)temp_pool;
     for (server_rec *s = main_server; s != NULL; s = s->next) {
-        if (egm_smtp_is_on(s) && check_server(s) != OK) {
+        if (egm_smtp_is_on(s) && check_server(s, temp_pool) != OK) {
             return HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -117,9 +131,7 @@ static int start_server(server_rec *s, int can_upgrade)
     egm_server_config *config = egm_config_of_server(s);
 
     if (config->smtp_implicit) {
-        return egm_smtp_tls_has(s)
-                   ? OK
-                   : complain(s, "TLS from the first byte needs SSLEngine On and certificates");
+        return egm_smtp_tls_has(s) ? OK : complain_of_no_tls(s);
     }
     config->smtp_starttls = egm_smtp_tls_has(s) && can_upgrade;
     if (egm_smtp_tls_has(s) && !can_upgrade) {

@@ -269,23 +269,48 @@ void egm_trackspool_child_init(apr_pool_t *pool, server_rec *main_server)
 
 /* ---- the start ------------------------------------------------------------------------------------- */
 
-/* As root, for the user that the children will be. One that is there is none of ours to give away. */
-static apr_status_t make_directory(const char *directory)
+/* One that is there is none of ours to give away. */
+static apr_status_t judge_directory(const char *directory)
 {
     struct stat about;
 
-    if (mkdir(directory, 0700) == 0) {
-        return geteuid() != 0 || chown(directory, ap_unixd_config.user_id, ap_unixd_config.group_id) == 0
-                   ? APR_SUCCESS
-                   : errno;
-    }
-    if (errno != EEXIST || stat(directory, &about) != 0) {
+    if (stat(directory, &about) != 0) {
         return errno;
     }
     if (!S_ISDIR(about.st_mode)) {
         return ENOTDIR;
     }
     return about.st_uid == (geteuid() == 0 ? ap_unixd_config.user_id : geteuid()) ? APR_SUCCESS : EACCES;
+}
+
+/* As root, for the user that the children will be. */
+static apr_status_t make_directory(const char *directory)
+{
+    if (mkdir(directory, 0700) == 0) {
+        return geteuid() != 0 || chown(directory, ap_unixd_config.user_id, ap_unixd_config.group_id) == 0
+                   ? APR_SUCCESS
+                   : errno;
+    }
+    return errno == EEXIST ? judge_directory(directory) : errno;
+}
+
+/* What make_directory() would say. Nothing is made: a test of the configuration changes nothing. */
+static apr_status_t check_directory(const char *directory, apr_pool_t *pool)
+{
+    apr_status_t rv = judge_directory(directory);
+    apr_size_t length = strlen(directory);
+    struct stat about;
+
+    if (rv != ENOENT || lstat(directory, &about) == 0) {
+        return rv;
+    }
+    while (length > 1 && directory[length - 1] == '/') {
+        length--;
+    }
+    if (stat(ap_make_dirstr_parent(pool, apr_pstrmemdup(pool, directory, length)), &about) != 0) {
+        return errno;
+    }
+    return S_ISDIR(about.st_mode) ? APR_SUCCESS : ENOTDIR;
 }
 
 static apr_status_t start_watching(apr_pool_t *pool)
@@ -303,27 +328,54 @@ static apr_status_t start_watching(apr_pool_t *pool)
     return rv == APR_SUCCESS ? add(watchdog, AP_WD_TM_INTERVAL, NULL, watch_spool) : rv;
 }
 
+/* Both complaints come from a test of the configuration already: a reload that fails ends httpd. */
+static int judge_spool(apr_status_t rv, const char *directory, server_rec *s)
+{
+    if (rv == APR_SUCCESS) {
+        return OK;
+    }
+    ap_log_error(
+        APLOG_MARK, APLOG_EMERG, rv, s,
+        EGLOGNO(0174) "EmailGatewayTrackingSpool: %s must be a directory of the user that httpd runs "
+                      "as, or one to be made in a directory that is there",
+        directory);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int judge_watchdog(apr_status_t rv, server_rec *s)
+{
+    if (rv == APR_SUCCESS) {
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_EMERG, rv, s,
+                 EGLOGNO(0175) "EmailGatewayTrackingSpool needs mod_watchdog: load it");
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+int egm_trackspool_check(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *main_server)
+{
+    const char *directory = egm_config_of_server(main_server)->settings.tracking_spool;
+    int has_watchdog = ap_find_linked_module("mod_watchdog.c") != NULL;
+
+    (void)pool;
+    (void)log_pool;
+    if (directory == NULL) {
+        return OK;
+    }
+    return judge_watchdog(has_watchdog ? APR_SUCCESS : APR_ENOTIMPL, main_server) == OK
+               ? judge_spool(check_directory(directory, scratch), directory, main_server)
+               : HTTP_INTERNAL_SERVER_ERROR;
+}
+
 int egm_trackspool_start(apr_pool_t *pool, server_rec *main_server)
 {
     const char *directory = egm_config_of_server(main_server)->settings.tracking_spool;
-    apr_status_t rv;
 
     if (directory == NULL || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    rv = make_directory(directory);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(
-            APLOG_MARK, APLOG_EMERG, rv, main_server,
-            EGLOGNO(0174) "EmailGatewayTrackingSpool: %s must be a directory of the user that httpd runs as",
-            directory);
+    if (judge_spool(make_directory(directory), directory, main_server) != OK) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    rv = start_watching(pool);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG, rv, main_server,
-                     EGLOGNO(0175) "EmailGatewayTrackingSpool needs mod_watchdog: load it");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    return OK;
+    return judge_watchdog(start_watching(pool), main_server);
 }

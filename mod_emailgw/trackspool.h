@@ -15,6 +15,10 @@
  */
 apr_status_t egm_trackspool_add(const eg_trackevent *event, request_rec *r, const eg_log *log);
 
+/** For ap_hook_check_config: whether the spool can be made, or is one. Makes nothing. @return OK or a failure */
+int egm_trackspool_check(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch,
+                         server_rec *main_server);
+
 /** Make the spool, and have it read: in post_config, after the checks of the configuration. @return OK or a failure */
 int egm_trackspool_start(apr_pool_t *pool, server_rec *main_server);
 

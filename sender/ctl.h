@@ -43,6 +43,7 @@ struct egs_ctl {
     const egs_options *options;
     eg_db *db;
     int json;
+    int is_fit; /* the database's functions are new enough, or any will do */
     const egs_ctl_command *command;
     const char *operand; /* NULL when it was not given */
     const char *second;

@@ -7,6 +7,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "db.h"
 #include "hostname.h"
 #include "netaddr.h"
 #include "trackurl.h"
@@ -17,6 +18,7 @@
 typedef enum {
     TEXT,      /* anything that is not empty */
     OPTIONAL,  /* the same; empty is NULL */
+    DSN,       /* libpq's connection string; empty is NULL */
     TRANSPORT, /* outbox | relay:HOST:PORT | mx */
     COUNT,     /* min to max */
     DAYS,      /* min to max, "7" or "7d" */
@@ -43,13 +45,16 @@ typedef struct {
 #define MILLISECONDS(n) (APR_INT64_C(n) * 1000)
 #define SECONDS(n) (APR_INT64_C(n) * APR_USEC_PER_SEC)
 #define STRING "a text that is not empty"
+#define CONNECTION                                                                                           \
+    "settings such as host=/run/postgresql dbname=emailgw, of names that libpq knows and with a value that " \
+    "has blanks in '', or a URI, postgresql://..., with %XX for what has a meaning there"
 #define PATH "the path of a file"
 #define TIMEOUT "10ms to 1h, with a unit (ms, s, min, h, d)"
 
 static const option options_known[] = {
-    { "database", TEXT, AT(database), 0, 0, "dbname=emailgw user=emailgw_sender", STRING,
+    { "database", DSN, AT(database), 0, 0, "dbname=emailgw user=emailgw_sender", CONNECTION,
       "libpq connection string of the sender" },
-    { "admin_database", OPTIONAL, AT(admin_database), 0, 0, "", STRING,
+    { "admin_database", DSN, AT(admin_database), 0, 0, "", CONNECTION,
       "libpq connection string of the owner, for emailgwctl" },
     { "secret_file", TEXT, AT(secret_file), 0, 0, "/etc/emailgw/secret", PATH,
       "keys that module and sender share" },
@@ -334,6 +339,26 @@ static apr_status_t set_parsed(const char **member, option_kind kind, const char
     return kind == HOST ? eg_hostname_parse(member, text, pool) : eg_trackurl_parse(member, text, pool);
 }
 
+/* One that may be left out is empty by default. */
+static apr_status_t set_dsn(const char **member, const option *row, const char *text)
+{
+    if (*text == '\0' ? *row->fallback != '\0' : !eg_db_is_dsn(text)) {
+        return APR_EINVAL;
+    }
+    *member = *text != '\0' ? text : NULL;
+    return APR_SUCCESS;
+}
+
+/* What may have a password in it is not shown again. */
+static const char *complaint(const option *row, const char *value, apr_pool_t *pool)
+{
+    const char *given =
+        row->kind == DSN ? ""
+                         : apr_psprintf(pool, "\"%s\" given, ", eg_utf8_excerpt(value, strlen(value), pool));
+
+    return apr_psprintf(pool, "%s (%s): %sallowed is %s", row->key, row->help, given, row->allowed);
+}
+
 /* @param pool  unused for the defaults, which have nothing to parse */
 static apr_status_t set(egs_options *options, const option *row, const char *text, apr_pool_t *pool)
 {
@@ -352,6 +377,8 @@ static apr_status_t set(egs_options *options, const option *row, const char *tex
         }
         *member = text;
         return APR_SUCCESS;
+    case DSN:
+        return set_dsn(member, row, text);
     case OPTIONAL:
         *member = *text != '\0' ? text : NULL;
         return APR_SUCCESS;
@@ -473,8 +500,7 @@ static apr_status_t parse_line(egs_options *options, const char **problem, char 
         return APR_EINVAL;
     }
     if (set(options, row, value, pool) != APR_SUCCESS) {
-        *problem = apr_psprintf(pool, "%s (%s): \"%s\" given, allowed is %s", key, row->help,
-                                eg_utf8_excerpt(value, strlen(value), pool), row->allowed);
+        *problem = complaint(row, value, pool);
         return APR_EINVAL;
     }
     return APR_SUCCESS;

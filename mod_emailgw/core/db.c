@@ -320,6 +320,41 @@ static int is_fit(eg_db *db, dedicated *own)
     return 0;
 }
 
+/* A host name has no @, but for an abstract socket's in front. */
+static int has_inner_at(const char *hosts)
+{
+    const char *at = strchr(hosts, '@');
+
+    while (at != NULL && (at == hosts || at[-1] == ',')) {
+        at = strchr(at + 1, '@');
+    }
+    return at != NULL;
+}
+
+/* Has this a piece of the password, because a URI has it with a slash or an @ in the clear? */
+static int is_displaced(const PQconninfoOption *option)
+{
+    if (option->val == NULL) {
+        return 0;
+    }
+    return strcmp(option->keyword, "port") == 0
+               ? option->val[strspn(option->val, "0123456789,")] != '\0'
+               : strcmp(option->keyword, "host") == 0 && has_inner_at(option->val);
+}
+
+int eg_db_is_dsn(const char *dsn)
+{
+    PQconninfoOption *options = PQconninfoParse(dsn, NULL), *option = options;
+    int good;
+
+    while (option != NULL && option->keyword != NULL && !is_displaced(option)) {
+        option++;
+    }
+    good = option != NULL && option->keyword == NULL;
+    PQconninfoFree(options);
+    return good;
+}
+
 /* libpq has a line for each address that it tried, and more for what it would ask a person. */
 static void set_why(dedicated *own, const char *message)
 {

@@ -111,6 +111,12 @@ const char *eg_pgconn_name(eg_pgconn *conn, apr_pool_t *pool);
 #define EG_DB_MIGRATION 36
 
 /**
+ * Whether libpq can make something of a connection string. Its own words on one that is wrong
+ * cite pieces of it, which may be pieces of the password: so they are for nobody to see.
+ */
+int eg_db_is_dsn(const char *dsn);
+
+/**
  * A database of one connection of its own: the sender's threads, emailgwctl.
  * Opened at first use, opened anew after a loss, closed with the pool.
  * @param dsn  libpq's connection string; copied

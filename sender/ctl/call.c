@@ -76,11 +76,35 @@ static int tell_failure(const egs_ctl *ctl, apr_status_t rv)
     }
 }
 
+/* Rows of older functions lack columns that are read: so this is asked before the first call. */
+static int check_functions(egs_ctl *ctl)
+{
+    eg_rows *rows;
+    apr_status_t rv = eg_db_call(&rows, ctl->db, EG_DB_REPEATABLE, "made_for", NULL, 0);
+
+    if (rv != APR_SUCCESS) {
+        return tell_failure(ctl, rv);
+    }
+    if (eg_rows_int(rows, 0, "made_for") < EG_DB_MIGRATION) {
+        return egs_ctl_refuse(ctl,
+                              "the database's functions are older than this program, which is made for "
+                              "migration %d: run emailgwctl migrate",
+                              EG_DB_MIGRATION);
+    }
+    ctl->is_fit = 1;
+    return 0;
+}
+
 int egs_ctl_call(eg_rows **rows, egs_ctl *ctl, eg_db_repeat repeat, const char *function,
                  const eg_dbarg *args, apr_size_t count)
 {
-    apr_status_t rv = eg_db_call(rows, ctl->db, repeat, function, args, count);
+    int failed = ctl->is_fit ? 0 : check_functions(ctl);
+    apr_status_t rv;
 
+    if (failed) {
+        return failed;
+    }
+    rv = eg_db_call(rows, ctl->db, repeat, function, args, count);
     return rv == APR_SUCCESS ? 0 : tell_failure(ctl, rv);
 }
 
@@ -94,12 +118,12 @@ int egs_ctl_act(eg_rows **rows, egs_ctl *ctl, const char *function, const eg_dba
 int egs_ctl_judge(egs_ctl *ctl, const eg_rows *rows)
 {
     const char *status = eg_rows_count(rows) > 0 ? eg_rows_text(rows, 0, "status") : "nothing was found";
+    const char *about = ctl->operand != NULL ? ctl->operand : egs_ctl_value(ctl, "domain");
 
     if (strcmp(status, "ok") == 0) {
         return 0;
     }
-    return ctl->operand != NULL ? egs_ctl_refuse(ctl, "%s: %s", ctl->operand, status)
-                                : egs_ctl_refuse(ctl, "%s", status);
+    return about != NULL ? egs_ctl_refuse(ctl, "%s: %s", about, status) : egs_ctl_refuse(ctl, "%s", status);
 }
 
 int egs_ctl_account(apr_int64_t *account_id, egs_ctl *ctl)

@@ -280,9 +280,10 @@ static int make_partitions(egs_ctl *ctl)
 static int run(egs_ctl *ctl)
 {
     state now;
-    int done = 0, built = 0;
-    int failed = read_state(&now, ctl);
+    int done = 0, built = 0, failed;
 
+    ctl->is_fit = 1;
+    failed = read_state(&now, ctl);
     if (!failed) {
         failed = refuse_newer(ctl, &now);
     }

@@ -195,7 +195,7 @@ static const egs_ctl_option add_options[] = {
 };
 
 static const egs_ctl_option set_options[] = {
-    { "status", "STATUS", "active, disabled or unverified", 0 },
+    { "status", "STATUS", "active, disabled or unverified; what is queued goes out all the same", 0 },
     { "email", "ADDRESS", "the user's own address", 0 },
     { "password-file", "FILE", "first line is the new password; - is standard input", 0 },
     { "group", "NAME", "whose limits hold; made when missing", 0 },

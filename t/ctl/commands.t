@@ -140,7 +140,7 @@ subtest 'key add, list, delete' => sub {
     $key = $made->{key};
     like($key, qr/\Aegs_${account_id}_[A-Za-z0-9_-]{43}\z/);
     is($made->{domain}, $domain);
-    refused(1, qr/unknown domain/, qw(key add --user), $user, qw(--domain y.example --description x));
+    refused(1, qr/emailgwctl: y\.example: unknown domain$/m, qw(key add --user), $user, qw(--domain y.example --description x));
     refused(1, qr/unknown domain/, qw(key add --user), $other, '--domain', $domain, qw(--description x));
     refused(2, qr/a line of UTF-8 is allowed, 1 to 255 bytes/, qw(key add --user), $user, '--domain', $domain, '--description', $_)
         for '', 'x' x 256, "two\nlines", "\xFF";
@@ -268,13 +268,27 @@ subtest 'queue cancel' => sub {
     $gw->wait_for(sub { !$gw->ctl(qw(queue list --user), $user) }, 20, 'an empty queue');
     is(join(' ', map { $_->{EventType} } $gw->events($id, $account)), 'cancelled send');
     is($gw->ctl(qw(queue cancel --user), $user, '--domain', $domain)->{mails}, 0);
-    refused(1, qr/unknown domain/, qw(queue cancel --user), $other, '--domain', $domain);
+    refused(1, qr/emailgwctl: \Q$domain\E: unknown domain$/m, qw(queue cancel --user), $other, '--domain', $domain);
     refused(2, qr/--domain is missing/, qw(queue cancel --user), $user);
 };
 
 subtest 'a disabled account' => sub {
+    my $api_key = $gw->ctl(qw(user set), $user, '--new-api-key')->{api_key};
+    my $code = sub { $gw->call('POST', '/api.php', { form => { Command => 'EmailGateway.GetDomains', APIKey => $api_key } })->{json}{ErrorCode} };
+    $gw->ctl(qw(user set), $user, qw(--status unverified));
+    isnt($gw->send_mail(as => $account)->{status}, 200, 'unverified: no mail is taken');
+    is($code->(), 0, '... and its key works');
+    $gw->ctl(qw(user set), $user, qw(--status active));
+    my ($soon, $late) = map { $gw->send_mail(as => $account, SendAt => time + $_)->{json}{MessageID} } 2, 3600;
     $gw->ctl(qw(user set), $user, qw(--status disabled));
     isnt($gw->send_mail(as => $account)->{status}, 200);
+    is($code->(), 99998, '... and not any more');
+    $gw->wait_for(sub { !grep { $_->{message_id} eq $soon } $gw->ctl(qw(queue list --user), $user) }, 20, 'the mail that was due');
+    is(scalar $gw->sql("SELECT status FROM emailgw.recipient WHERE message_id = '$soon'"), 'delivered', 'what is in the queue goes out');
+    like(text(qw(user set --help)), qr/--status .*what is queued goes out/, '... as the help says');
+    is($gw->ctl(qw(queue cancel --user), $user, '--domain', $domain)->{mails}, 1, '... until it is cancelled');
+    $gw->wait_for(sub { !$gw->ctl(qw(queue list --user), $user) }, 20, 'an empty queue');
+    is(scalar $gw->sql("SELECT status FROM emailgw.recipient WHERE message_id = '$late'"), 'cancelled');
     $gw->ctl(qw(user set), $user, qw(--status active));
     is($gw->send_mail(as => $account)->{status}, 200);
 };

@@ -126,6 +126,17 @@ for my $damage ('REVOKE USAGE ON SCHEMA emailgw_api FROM emailgw_module', 'REVOK
     };
 }
 
+subtest 'functions that are older are not called' => sub {
+    query("UPDATE emailgw.code SET sha256 = 'older'; DROP FUNCTION emailgw_api.ctl_user_list;"
+        . "CREATE OR REPLACE FUNCTION emailgw_api.made_for() RETURNS integer LANGUAGE sql AS 'SELECT 1';"
+        . "CREATE FUNCTION emailgw_api.ctl_user_list() RETURNS TABLE (account_id bigint) LANGUAGE sql AS 'SELECT 1::bigint'");
+    my ($said) = together([ $ctl, '--config', $file, qw(user list) ]);
+    is($said->[0], 1 << 8, 'refused') or diag($said->[1]);
+    like($said->[1], qr/\Aemailgwctl: the database's functions are older than this program, .*: run emailgwctl migrate\n\z/, '... in one line');
+    is((together([ $ctl, '--config', $file, 'migrate' ]))[0][0], 0, 'migrate brings others');
+    is((together([ $ctl, '--config', $file, qw(user list) ]))[0][0], 0);
+};
+
 subtest 'a later database is left alone' => sub {
     query("INSERT INTO emailgw.migration (number, name) VALUES (9999, 'later');"
         . "UPDATE emailgw.code SET sha256 = 'later'");

@@ -6,12 +6,14 @@ use File::Path ();
 use File::Temp ();
 use Instance::Process;
 
-my $base = File::Temp::tempdir('/tmp/emailgw-test.XXXXXX');
-my @dirs = map { "$base/$_" } qw(a b);
+# One where the servers' user gets at it, and one where he does not and they run elsewhere.
+my @bases = map { File::Temp::tempdir('/tmp/emailgw-test.XXXXXX') } 1, 2;
+chmod 0755, $bases[1];
+my @dirs = map { "$_/instance" } @bases;
 END {
     my $status = $?;
     system("$EmailGW::ROOT/t/instance", 'down', $_) for @dirs;
-    File::Path::remove_tree($base);
+    File::Path::remove_tree(@bases);
     $? = $status;
 }
 

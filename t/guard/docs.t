@@ -81,6 +81,7 @@ for my $command (@commands) {
     is_deeply([ grep { !exists $taken{$_} && "$source$shared" !~ /"$_"/ } sort keys %section ], [], '... and no others');
 }
 
+my ($recipe) = text_of('Makefile') =~ /^install: .*\n((?:\t.*\n)+)/m;
 for my $path ('README.md', $api) {
     for my $link (prose_of($path) =~ /\]\(([^)\s]+)\)/g) {
         next if $link =~ /^https?:/;
@@ -88,6 +89,16 @@ for my $path ('README.md', $api) {
         my $target = $file eq '' ? $path : dirname($path) . "/$file";
         my $leads = -e $target && (!defined $anchor || anchors_of($target)->{$anchor});
         ok($leads, "$path: $link leads somewhere") if !$leads;
+        like($recipe, qr/\(DOCDIR\)\/\Q@{[ dirname($file) ]}\E" .*\Q$file\E/, "$path: $file is installed, too") if $path eq 'README.md' && $file ne '';
     }
+}
+
+# "user add" stands as such, or as "user add|set|list".
+my @ctl = sort map { text_of($_) =~ /^ *\.name = "([^"]+)",$/mg } glob 'sender/ctl/*.c';
+cmp_ok(scalar @ctl, '>=', 30, 'commands of emailgwctl are found');
+for my $command (@ctl) {
+    my ($group, $verb) = split / /, $command;
+    my $as_listed = defined $verb ? qr/$group (?:[a-z-]+\|)*$verb\b/ : qr/$group\b/;
+    like(text_of('README.md'), qr/^    emailgwctl $as_listed/m, "emailgwctl $command is in README.md");
 }
 done_testing;

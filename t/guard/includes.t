@@ -7,7 +7,7 @@ use Test::More;
 # Header pattern => the files that may include it.
 my @rules = (
     [ qr{^(?:httpd|http_\w+|ap_\w+|mod_dbd|mod_ssl|mod_status|mpm_common|scoreboard|util_\w+)\.h$}, 'httpd',
-        qr{^mod_emailgw/(?:mod_emailgw|config|directives|request|response|store|limiter|tracking|trackspool|smtp_listener|smtp_answers|smtp_start|smtp_tls)\.[ch]$} ],
+        qr{^mod_emailgw/(?:mod_emailgw|config|conftree|directives|request|response|store|limiter|tracking|trackspool|smtp_listener|smtp_answers|smtp_start|smtp_tls)\.[ch]$} ],
     [ qr{^(?:libpq-fe|libpq/\S+|pg_config\w*)\.h$}, 'libpq', qr{^mod_emailgw/core/db(?:group|wire)?\.c$} ],
     [ qr{^curl/}, 'libcurl', qr{^sender/(?:smtp_conn\.h|webhook_http\.c|sts_fetch\.c)$} ],
     [ qr{^smtp_conn\.h$}, 'the inside of an SMTP connection and libcurl with it',
@@ -15,7 +15,7 @@ my @rules = (
     [ qr{^smtp_state\.h$}, 'the inside of an SMTP session', qr{^mod_emailgw/smtp_(?:session|state|lines|verbs|auth|mail|data)\.c$} ],
     [ qr{^(?:gmime/|glib)}, 'GMime', qr{^sender/(?:mime|mime_texts|inbound_parts|main)\.c$} ],
 );
-my %httpd_header = map { $_ => 1 } qw(config.h directives.h request.h response.h store.h limiter.h tracking.h
+my %httpd_header = map { $_ => 1 } qw(config.h conftree.h directives.h request.h response.h store.h limiter.h tracking.h
     trackspool.h smtp_listener.h smtp_answers.h smtp_start.h smtp_tls.h);
 
 my @files = sort map { glob } qw(mod_emailgw/*.[ch] mod_emailgw/commands/*.[ch] mod_emailgw/core/*.[ch]

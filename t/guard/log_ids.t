@@ -14,6 +14,7 @@ for my $folder (sort keys %list) {
         ok(defined $id && $level =~ /^(?:emerg|err|warn|info|retired)$/, "$list{$folder}:$.: id, level, meaning")
             or diag($_);
         next if !defined $id;
+        unlike($meaning, qr/%/, "EG$id is explained in words");
         ok(!exists $listed{$id}, "EG$id is listed once");
         $listed{$id} = { level => $level, folder => $folder };
     }

@@ -2,6 +2,7 @@
 # key files at start, limits.
 use EmailGW;
 use EmailGW::Httpd ();
+use EmailGW::Peer ();
 use File::Temp ();
 use JSON::PP ();
 
@@ -241,6 +242,53 @@ sub start_with {
     return ($state, $httpd->log);
 }
 
+# What `httpd -t` says of the instance's configuration, changed: (exit status, its words).
+sub test_changed {
+    my ($change) = @_;
+    my $text = EmailGW::slurp($gw->env('HTTPD_CONF'));
+    $change->($text);
+    my $peer = EmailGW::Peer::dir('sqlite');
+    local %ENV = (%ENV, $gw->httpd_env, LD_LIBRARY_PATH => join ':', EmailGW::Peer::library_path($peer), glob "$peer/usr/lib/*/apr-util-1");
+    my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->file('tested.conf', $text));
+    return ($status, "$out$err");
+}
+
+subtest 'the database at start' => sub {
+    my ($lines) = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ /^(DBDriver .*\nDBDParams .*)/m or die 'no database';
+    my $refused = sub {
+        my ($what, $instead, $says) = @_;
+        my ($status, $words) = test_changed(sub { $_[0] =~ s/^\Q$lines\E/$instead/m });
+        isnt($status, 0, "$what is refused by httpd -t");
+        like($words, $says, '... which says what is needed');
+        unlike($words, qr/s3cret/, '... and no password');
+    };
+    my ($params) = $lines =~ /^(DBDParams .*)/m;
+    $refused->('no DBDriver', $params, qr/EG0250: .* no DBDriver at .*: DBDriver pgsql is needed/);
+    $refused->('no DBDParams', 'DBDriver pgsql', qr/EG0251: .* no DBDParams at .*: settings are needed such as "host=/);
+    $refused->("DBDParams $_", qq(DBDriver pgsql\nDBDParams "$_"), qr/EG0251: .* DBDParams that libpq cannot read/)
+        for 'host=db password=a s3cret', 'host=db passwort=s3cret', 'postgresql://u:s3cret/x@db/emailgw';
+    # The functions of another driver would be called with its own kind of connection.
+    $refused->('another driver', "DBDriver sqlite3\nDBDParams /s3cret", qr/EG0250: .* DBDriver sqlite3 at .*: DBDriver pgsql is needed/);
+
+    my ($status, $words) = test_changed(sub {
+        $_[0] =~ s/^\Q$lines\E/DBDriver sqlite3\nDBDParams \/none/m;
+        $_[0] =~ s/^Include .*\n//m;
+        $_[0] =~ s/^( *EmailGatewayEngine On)/$1\n<IfModule mod_dbd.c>\n$lines\n<\/IfModule>/mg;
+    });
+    is($status, 0, 'virtual hosts may have another one than the main server') or diag($words);
+    for my $own ($lines, '') {
+        ($status, $words) = test_changed(sub {
+            $_[0] =~ s/^\Q$lines\E//m;
+            $_[0] =~ s/^Include .*\n//m;
+            $_[0] =~ s/^<VirtualHost .*?^<\/VirtualHost>\n//msg;
+            $_[0] .= "LoadModule macro_module /usr/lib/apache2/modules/mod_macro.so\nEmailGatewayEngine On\n<Macro Customer \$name>\n"
+                . "<VirtualHost 127.0.0.1:1>\nServerName \$name.test\n$own\n</VirtualHost>\n</Macro>\nUse Customer one\nUse Customer two\n";
+        });
+        $own ? is($status, 0, '... also where a macro makes them') : like($words, qr/EG0250: .* at (?:one|two)\.test/, '... and must, then');
+        diag($words) if $own && $status;
+    }
+};
+
 subtest 'key files at start' => sub {
     my ($secret) = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ /^EmailGatewaySecretFile (.*)/m;
     my $content = EmailGW::slurp($secret);
@@ -257,12 +305,9 @@ subtest 'key files at start' => sub {
         like($state, qr/\A[1-9]\d*\z/, "$what: httpd does not start");
         like($log, $says, "$what: the log says why") or diag($log);
         unlike($log, qr/\Q$_\E/, "$what: without the secret") for grep { length > 20 } split /\s+/, $content;
-        my $text = EmailGW::slurp($gw->env('HTTPD_CONF'));
-        $change->($text);
-        local %ENV = (%ENV, $gw->httpd_env);
-        my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->file('tested.conf', $text));
+        my ($status, $words) = test_changed($change);
         isnt($status, 0, "$what: a test of the configuration finds it");
-        like("$out$err", $says, '... and says why');
+        like($words, $says, '... and says why');
     };
     for my $mode (0644, 0640, 0604, 0660, 0622) {
         chmod $mode, "$site/secrets/good";

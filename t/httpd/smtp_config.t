@@ -40,11 +40,17 @@ sub vhost {
         '</VirtualHost>';
 }
 
+my @tls = ('SSLEngine On', map { my ($name, $file) = @$_; "$name $file" } [ SSLCertificateFile => $gw->env('CA_FILE') ],
+    [ SSLCertificateKeyFile => $gw->env('CA_FILE') =~ s{conf/tls\.pem$}{secrets/tls.key}r ]);
+
 subtest 'httpd -t' => sub {
     takes('submission', vhost('smtp', 'EmailGatewaySMTP submission'));
     takes('in other letters', vhost('smtp', 'EmailGatewaySMTP Bounces'));
     takes('Off needs nothing', vhost('', 'EmailGatewaySMTP off'));
-    takes('TLS from the first byte', vhost('smtps', 'EmailGatewaySMTP submission'));
+    takes('TLS from the first byte', vhost('smtps', 'EmailGatewaySMTP submission', @tls));
+    takes('... switched on by the main server', "SSLEngine On\n" . vhost('smtps', 'EmailGatewaySMTP submission', @tls[1, 2]));
+    refuses('... without it', vhost('smtps', 'EmailGatewaySMTP submission', @$_), qr/EG0180: .*TLS from the first byte needs SSLEngine On/)
+        for [], [ 'SSLEngine off' ];
     refuses('another word', vhost('smtp', 'EmailGatewaySMTP on'), qr/EmailGatewaySMTP takes submission, bounces or Off, not 'on'/);
     refuses('the main server', 'EmailGatewaySMTP submission', qr/EmailGatewaySMTP stands in a <VirtualHost> with a port/);
     refuses('a Listen without its word', vhost('', 'EmailGatewaySMTP submission'), qr/EG0180: .*needs a Listen with the word smtp/);
@@ -91,9 +97,6 @@ sub offers {
     $smtp->say('EHLO client.example');
     return $smtp->{reply};
 }
-
-my @tls = ('SSLEngine On', map { my ($name, $file) = @$_; "$name $file" } [ SSLCertificateFile => $gw->env('CA_FILE') ],
-    [ SSLCertificateKeyFile => $gw->env('CA_FILE') =~ s{conf/tls\.pem$}{secrets/tls.key}r ]);
 
 subtest 'at start' => sub {
     my $httpd = start(vhost('smtp', 'EmailGatewaySMTP submission', @tls));

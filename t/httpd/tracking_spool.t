@@ -195,6 +195,14 @@ subtest 'no room' => sub {
     $httpd->stop;
 };
 
+# What `httpd -t` says of a spool.
+sub test_of {
+    my ($directory) = @_;
+    my $text = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ s/^EmailGatewayTrackingSpool.*/EmailGatewayTrackingSpool $directory/mr;
+    local %ENV = (%ENV, $gw->httpd_env);
+    return join '', (EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->file('tested.conf', $text)))[1, 2];
+}
+
 subtest 'without a spool' => sub {
     my $httpd = EmailGW::Httpd->start($gw, sub { $_[0] =~ s/^EmailGatewayTrackingSpool.*\n//m });
     $gw->stop('postgres');
@@ -214,7 +222,10 @@ subtest 'without a spool' => sub {
         isnt($refused->state, 'runs', "$bad is refused");
         like($refused->log, qr/EG0174/, '... and the log says so');
         $refused->stop;
+        like(test_of($bad), qr/EG0174: EmailGatewayTrackingSpool: \Q$bad\E must be/, '... by httpd -t already');
     }
+    like(test_of("$others/$_"), qr/Syntax OK/, "$_ can be made") for 'new', 'new/';
+    ok(!-e "$others/new", '... and httpd -t does not make it');
     is((stat "$others")[4], $>, 'a directory that was there is not given away');
 };
 $gw->log_clean;

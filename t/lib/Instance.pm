@@ -22,6 +22,7 @@ my %default = (
     HTTPD_MPM => 'event', HTTPD_CONF => '', SENDER_CONF => '',
 );
 my @parts = qw(bin conf data htdocs logs outbox run secrets); # what `up` makes in DIR beside env and state
+my @later = qw(spool); # what httpd makes there
 my @public = qw(BASE_URL DSN ACCOUNT_API_KEY USERNAME PASSWORD DOMAIN DOMAIN_ID SENDER_KEY OUTBOX
     SUBMISSION_PORT SUBMISSIONS_PORT BOUNCE_PORT CA_FILE HTTPD_PID SENDER_PID POSTGRES_PID EMAILGWCTL LOGS HTTPD_CONF SENDER_CONF);
 my $patience = $ENV{EG_SAN} ? 90 : 30; # seconds until a server that does not answer is a failure
@@ -37,7 +38,8 @@ sub up {
     my $it = bless { %default, %option, DIR => Cwd::abs_path($dir), CREATED => $created ? 1 : 0,
         BUILD => build_dir() }, $class;
     die "$it->{DIR} has an instance: t/instance down it first\n" if -e "$it->{DIR}/state";
-    for my $name (grep { -e "$it->{DIR}/$_" } 'env', @parts) {
+    rmdir "$it->{DIR}/$_" for @later; # an empty one is in nobody's way
+    for my $name (grep { -e "$it->{DIR}/$_" } 'env', @parts, @later) {
         die "$it->{DIR}/$name is in the way\n";
     }
     delete @ENV{ grep { /^PG/ } keys %ENV }; # they would lead libpq elsewhere
@@ -123,7 +125,7 @@ sub down {
 sub remove {
     my ($it) = @_;
     my $away = $it->{RUN} ne $it->{DIR};
-    for my $part (@parts) {
+    for my $part (@parts, @later) {
         File::Path::remove_tree("$it->{RUN}/$part") if !$away;
         unlink "$it->{DIR}/$part" if $away;
     }

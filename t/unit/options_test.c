@@ -214,6 +214,17 @@ static const struct {
     { "outbox = \"/a b\" c", "does not end with its line" },
     { "outbox = \"/a\\", "does not end with its line" },
     { "outbox = \"/a\\\"", "does not end with its line" },
+    { "database = postgresql://a:s3cret@[::1]:5432,h/db?connect_timeout=2", NULL },
+    { "database = host=/run,@abstract port=5432,5433 password='s3cret word'", NULL },
+    { "admin_database =", NULL },
+    { "database =", "database (libpq connection string of the sender): allowed is settings such as" },
+    { "database = emailgw", "database (libpq connection string of the sender): allowed is settings" },
+    { "database = host=db password=a s3cret user=b", "a value that has blanks in '', or a URI" },
+    { "database = host=db passwort=s3cret", "of names that libpq knows" },
+    { "admin_database = postgresql://a:s3cret/b@h/db", "admin_database (libpq connection string of" },
+    { "admin_database = postgresql://a:b@s3cret@h/db", "with %XX for what has a meaning there" },
+    { "database host=db password=s3cret", "unknown option \"database host\"" },
+    { "databse = password=s3cret", "unknown option \"databse\"" },
     { "colour = red", "unknown option \"colour\"; known are database," },
     { "Threads = 2", "unknown option" },
     { "= 2", "unknown option \"\"" },
@@ -236,6 +247,7 @@ static void takes_or_refuses_lines(void **state)
         assert_int_equal(rv, APR_EINVAL);
         assert_non_null(strstr(problem, lines[i].says));
         assert_memory_equal(problem, "test.conf:", strlen("test.conf:"));
+        assert_null(strstr(problem, "s3cret"));
     }
 }
 
