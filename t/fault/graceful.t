@@ -23,7 +23,7 @@ sub database_connections {
     return $gw->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mod_emailgw'");
 }
 
-sub children { return Instance::Process::family(Instance::Process::id($gw->env('HTTPD_PID'))) - 1 }
+sub children { return $gw->family('httpd') - 1 }
 
 # Lines that httpd writes each time it has read its configuration again.
 sub restarts { return scalar grep { /AH00493/ } $gw->log_lines(qr/error\.log/) }

@@ -150,11 +150,7 @@ subtest 'limits of a virtual host' => sub {
 # `httpd -t` with more directives at the end of the configuration: (exit status, what it says).
 sub check_config {
     my (@directives) = @_;
-    local %ENV = (%ENV, $gw->httpd_env);
-    my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f',
-        $gw->env('HTTPD_CONF'),
-        map { ('-c', $_) } @directives);
-    return ($status >> 8, "$out$err");
+    return $gw->test_config(-f => $gw->env('HTTPD_CONF'), map { (-c => $_) } @directives);
 }
 
 subtest 'bounds' => sub {
@@ -248,9 +244,8 @@ sub test_changed {
     my $text = EmailGW::slurp($gw->env('HTTPD_CONF'));
     $change->($text);
     my $peer = EmailGW::Peer::dir('sqlite');
-    local %ENV = (%ENV, $gw->httpd_env, LD_LIBRARY_PATH => join ':', EmailGW::Peer::library_path($peer), glob "$peer/usr/lib/*/apr-util-1");
-    my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->file('tested.conf', $text));
-    return ($status, "$out$err");
+    local %ENV = (%ENV, LD_LIBRARY_PATH => join ':', EmailGW::Peer::library_path($peer), glob "$peer/usr/lib/*/apr-util-1");
+    return $gw->test_config(-f => $gw->file('tested.conf', $text));
 }
 
 subtest 'the database at start' => sub {

@@ -69,7 +69,7 @@ sub others {
 my ($hung, $back, $worst);
 my @posts = under_load(16, sub {
     sleep 2 - seconds();
-    my @database = Instance::Process::family(Instance::Process::id($gw->env('POSTGRES_PID')));
+    my @database = $gw->family('postgres');
     Instance::Process::signal('STOP', @database);
     $hung = seconds();
     sleep $limit + 3; # as long as whoever came first may wait

@@ -10,6 +10,7 @@ use Instance;
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
+use POSIX ();
 use Time::HiRes qw(sleep time);
 
 my $gw = EmailGW->up(RESOLVER => '127.0.0.1:9', RATE => 'off');
@@ -466,11 +467,10 @@ $httpd->stop;
 # ... and in a section of the configuration.
 for my $name (@for_admin) {
     for my $section ('Location /x', 'Directory /x', 'Files x') {
-        local %ENV = (%ENV, $gw->httpd_env);
-        my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->env('HTTPD_CONF'),
-            map { ('-c', $_) } "<$section>", "$name $row{$name}{sample}", '</' . $section =~ s/ .*//r . '>');
+        my ($status, $words) = $gw->test_config(-f => $gw->env('HTTPD_CONF'),
+            map { (-c => $_) } "<$section>", "$name $row{$name}{sample}", '</' . $section =~ s/ .*//r . '>');
         isnt($status, 0, "$name in <$section> is refused");
-        like("$out$err", qr/\Q$name\E not allowed in <@{[ $section =~ s{ .*}{}r ]}> context/, '... and httpd says why');
+        like($words, qr/\Q$name\E not allowed in <@{[ $section =~ s{ .*}{}r ]}> context/, '... and httpd says why');
     }
 }
 done_testing;

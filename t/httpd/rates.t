@@ -395,12 +395,7 @@ subtest 'a flood of keys that nobody has' => sub {
 };
 
 subtest 'bounds' => sub {
-    my $check = sub {
-        local %ENV = (%ENV, $gw->httpd_env);
-        my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->env('HTTPD_CONF'),
-            map { ('-c', $_) } @_);
-        return ($status, "$out$err");
-    };
+    my $check = sub { $gw->test_config(-f => $gw->env('HTTPD_CONF'), map { (-c => $_) } @_) };
     for my $name (qw(EmailGatewayRate EmailGatewayAuthFailures)) {
         for my $value (qw(off Off 1/1s 1000000/24h 100/60 100/60s 5/1min 5/1500ms)) {
             my ($status, $says) = $check->("$name $value");

@@ -13,9 +13,7 @@ my $port = Instance::free_port();
 sub check {
     my ($text) = @_;
     my $file = $gw->file('extra.conf', $text);
-    local %ENV = (%ENV, $gw->httpd_env);
-    my ($status, $out, $err) = EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->env('HTTPD_CONF'), '-c', "Include $file");
-    return ($status >> 8, "$out$err");
+    return $gw->test_config(-f => $gw->env('HTTPD_CONF'), -c => "Include $file");
 }
 
 sub refuses {

@@ -199,8 +199,7 @@ subtest 'no room' => sub {
 sub test_of {
     my ($directory) = @_;
     my $text = EmailGW::slurp($gw->env('HTTPD_CONF')) =~ s/^EmailGatewayTrackingSpool.*/EmailGatewayTrackingSpool $directory/mr;
-    local %ENV = (%ENV, $gw->httpd_env);
-    return join '', (EmailGW::run_command(undef, '/usr/sbin/apache2', '-t', '-f', $gw->file('tested.conf', $text)))[1, 2];
+    return ($gw->test_config(-f => $gw->file('tested.conf', $text)))[1];
 }
 
 subtest 'without a spool' => sub {

@@ -115,6 +115,21 @@ sub httpd_env {
     return Instance->attach($gw->{dir})->sanitizer_env('httpd');
 }
 
+# What `httpd -t` makes of a configuration, such as -f => FILE, -c => LINE: its status as in $?, and its words.
+sub test_config {
+    my ($gw, @arguments) = @_;
+    local %ENV = (%ENV, $gw->httpd_env);
+    my ($status, $out, $err) = run_command(undef, '/usr/sbin/apache2', '-t', @arguments);
+    return ($status, "$out$err");
+}
+
+# The ids of the processes of a server of which there is one: to be signalled at once.
+sub family {
+    my ($gw, $server) = @_;
+    require Instance::Process;
+    return Instance::Process::family(Instance::Process::id($gw->env(uc "${server}_pid")));
+}
+
 sub read_env {
     my ($gw) = @_;
     open my $file, '<', "$gw->{dir}/env" or die "$gw->{dir}/env: $!\n";

@@ -91,7 +91,7 @@ subtest 'SIGTERM while the database hangs' => sub {
     hang_up();
     my $id = $gw->send_mail->{json}{MessageID};
     ok($gw->wait_for(sub { @{[ $gw->events($id) ]} == 2 }, 5, 'both events'), 'delivered before');
-    my @database = Instance::Process::family(Instance::Process::id($gw->env('POSTGRES_PID')));
+    my @database = $gw->family('postgres');
     my $sender = Instance::Process::id($gw->env('SENDER_PID'));
     Instance::Process::signal('STOP', @database);
     sleep 1;

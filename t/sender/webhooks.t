@@ -303,7 +303,7 @@ subtest 'the database hangs' => sub {
     $gw->send_mail(as => $account, To => [ map { { email => "h$_\@example.org", name => '' } } 1 .. 50 ]);
     my $begun = sub { scalar grep { $_->{path} =~ m{^/slow/0\.8/} } $receiver->requests };
     $gw->wait_for(sub { $begun->() >= 64 }, 10, 'the first posts');
-    my @database = Instance::Process::family(Instance::Process::id($gw->env('POSTGRES_PID')));
+    my @database = $gw->family('postgres');
     Instance::Process::signal('STOP', @database);
     sleep 2.6;
     my $before = $begun->();
